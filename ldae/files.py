@@ -1,0 +1,97 @@
+"""Atomic writes, content hashes, sidecars: the only ways files are written here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from ldae.errors import UserError
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`, with its suffixes; rename it to `path` on success only."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        os.replace(temporary, path)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` in UTF-8, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, content: object) -> None:
+    """Write `content` as indented JSON with sorted keys, atomically."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, default=str) + "\n")
+
+
+def read_json(path: str | Path) -> dict:
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_table(path: str | Path, table: pd.DataFrame) -> None:
+    """Write a CSV without index, atomically; a `.tsv` name gives tabs and BIDS' `n/a` for missing values."""
+    tabs = Path(path).suffix == ".tsv"
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, sep="\t" if tabs else ",", na_rep="n/a" if tabs else "")
+
+
+def read_table(path: str | Path, columns: tuple[str, ...] = (), **options) -> pd.DataFrame:
+    """Read a CSV or TSV and check that `columns` are there.
+
+    Raises
+    ------
+    UserError
+        The file is absent, empty, or lacks a column.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(path, "a table", "no such file", "check the path")
+    try:
+        table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", **options)
+    except pd.errors.EmptyDataError:
+        raise UserError(path, "a table with a header", "an empty file", "download it again") from None
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise UserError(
+            path, f"columns {', '.join(columns)}", f"no column {', '.join(missing)}", "download the full table"
+        )
+    return table
+
+
+def hash_file(path: str | Path) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hash_content(content: object) -> str:
+    """SHA-256 of a JSON-serialisable object, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def hash_modules(*modules: str) -> str:
+    """SHA-256 of the sources of `ldae` modules or sub-packages named like ``models/autoencoder`` or ``diffusion``."""
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for module in modules:
+        single = root / f"{module}.py"
+        sources = [single] if single.is_file() else sorted((root / module).rglob("*.py"))
+        if not sources:
+            raise ValueError(f"no module ldae/{module}")
+        for source in sources:
+            digest.update(source.relative_to(root).as_posix().encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()[:16]
