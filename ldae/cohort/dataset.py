@@ -1,0 +1,126 @@
+"""`dataset.csv`: every scan of the download ends there, or in the table of exclusions with stage, reason and cure."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from ldae.cohort.bids import describe
+from ldae.cohort.columns import QUARANTINE_COLUMNS, REPORT_COLUMNS
+from ldae.cohort.split import SPLITS, assert_no_leak, split_subjects
+from ldae.config import Split
+from ldae.errors import UserError
+from ldae.files import read_table, write_json, write_table
+
+logger = logging.getLogger(__name__)
+
+DATASET_COLUMNS = [
+    *("subject", "session", "path", "latent_path", "diagnosis", "age", "sex", "split", "months"),
+    *("field_strength_t", "site", "qc", "image_sha256"),
+]
+EXCLUSION_COLUMNS = ["subject", "session", "image_id", "stage", "reason", "cure"]
+MANIFEST_COLUMNS = ("subject", "session", "source", "path", "status", "reason", "image_sha256")
+USABLE = ("pass", "warn")
+STAGES = {"fail": "quality control", "error": "preprocessing"}
+CURES = {
+    "fail": "look at the scan's montage; the thresholds stand in config.yaml: qc",
+    "error": "see the reason; run again after mending the cause",
+}
+
+
+def build_dataset(
+    conversion: str | Path,
+    quarantine: str | Path,
+    manifests: list[str],
+    config: Split,
+    *,
+    dataset: str | Path,
+    qc: str | Path,
+    exclusions: str | Path,
+    description: str | Path,
+    latents_dir: str | Path,
+) -> None:
+    """Join conversion and preprocessing, split by subject, and account for every scan.
+
+    Parameters
+    ----------
+    conversion, quarantine, manifests
+        What the stages before wrote: one row an image.
+    config
+        The split.
+    dataset, qc, exclusions, description
+        The tables to write, and the derivative's `dataset_description.json`.
+    latents_dir
+        Where the scans' latents will lie.
+
+    Raises
+    ------
+    UserError
+        No scan passed, or a converted scan is missing from the preprocessing manifests.
+    """
+    images = read_table(conversion, tuple(REPORT_COLUMNS), dtype={"image_id": str, "site": str})
+    parts = [read_table(path, MANIFEST_COLUMNS) for path in manifests]
+    scans = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    scans = scans.sort_values(["subject", "session"], ignore_index=True)
+    converted = images[images["status"] == "converted"]
+    _expect_same_scans(converted, scans)
+    facts = converted.astype({"months": int}).drop(columns=["path", "status", "reason", "cure"])
+    joined = scans.merge(facts, on=["subject", "session"], validate="one_to_one")
+    table = build_table(joined[joined["status"].isin(USABLE)], config, latents_dir)
+    excluded = list_exclusions(images, joined, read_table(quarantine, tuple(QUARANTINE_COLUMNS), dtype=str))
+    counts = table.drop_duplicates("subject")["split"].value_counts().reindex(SPLITS, fill_value=0)
+    logger.info("%d scans, %d set aside; subjects: %s", len(table), len(excluded), counts.to_dict())
+    write_table(dataset, table)
+    write_table(qc, scans)
+    write_table(exclusions, excluded)
+    write_json(description, describe("derivative", "T1-weighted images on the model grid", "antspyx", "deepbet"))
+
+
+def build_table(scans: pd.DataFrame, config: Split, latents_dir: str | Path) -> pd.DataFrame:
+    """The rows of `dataset.csv` for the scans that passed quality control, columns `DATASET_COLUMNS`.
+
+    Raises
+    ------
+    UserError
+        There is no scan.
+    """
+    if scans.empty:
+        cure = "see results/tables/exclusions.csv and results/qc.csv for the reasons"
+        raise UserError("the dataset", "at least one scan that passed quality control", "none", cure)
+    baseline = scans.sort_values(["subject", "months"]).drop_duplicates("subject")
+    diagnosis = baseline["diagnosis_bl"].fillna(baseline["diagnosis"])
+    split = split_subjects(pd.DataFrame({"subject": baseline["subject"], "diagnosis": diagnosis}), config)
+    names = "sub-" + scans["subject"] + "_ses-" + scans["session"] + ".npz"
+    table = scans.assign(
+        split=scans["subject"].map(split), qc=scans["status"], latent_path=f"{Path(latents_dir).as_posix()}/" + names
+    )
+    assert_no_leak(table)
+    return table[DATASET_COLUMNS].sort_values(["subject", "session"], ignore_index=True)
+
+
+def list_exclusions(images: pd.DataFrame, scans: pd.DataFrame, quarantine: pd.DataFrame) -> pd.DataFrame:
+    """One row for each image that is not in the dataset, columns `EXCLUSION_COLUMNS`."""
+    in_quarantine = quarantine[quarantine["image_id"].notna()].assign(stage="inventory")
+    unconverted = images[images["status"] != "converted"].assign(stage="conversion")
+    failed = scans[~scans["status"].isin(USABLE)]
+    failed = failed.assign(stage=failed["status"].map(STAGES), cure=failed["status"].map(CURES))
+    parts = [part[EXCLUSION_COLUMNS] for part in (in_quarantine, unconverted, failed) if len(part)]
+    if not parts:
+        return pd.DataFrame(columns=EXCLUSION_COLUMNS)
+    return pd.concat(parts).sort_values(["subject", "session", "image_id"], ignore_index=True)
+
+
+def _expect_same_scans(converted: pd.DataFrame, scans: pd.DataFrame) -> None:
+    """Every converted scan must be in the manifests, and no other."""
+    expected = set(zip(converted["subject"], converted["session"], strict=True))
+    found = set(zip(scans["subject"], scans["session"], strict=True))
+    if expected != found:
+        first = sorted(expected ^ found)[0]
+        raise UserError(
+            "the preprocessing manifests",
+            f"the {len(expected)} converted scans",
+            f"{len(found)}, differing e.g. in sub-{first[0]} ses-{first[1]}",
+            "run the preprocess rule again (snakemake --forcerun preprocess)",
+        )

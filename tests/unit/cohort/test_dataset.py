@@ -1,0 +1,100 @@
+import pandas as pd
+import pytest
+
+from ldae.cohort.columns import QUARANTINE_COLUMNS, REPORT_COLUMNS
+from ldae.cohort.dataset import DATASET_COLUMNS, EXCLUSION_COLUMNS, build_dataset
+from ldae.config import Split
+from ldae.errors import UserError
+
+SPLIT = Split(seed=0, validation_fraction=0.2, test_fraction=0.3)
+
+
+def image(subject, session="M000", status="converted", image_id="1", **values):
+    months = int(session[1:])
+    row = dict.fromkeys(REPORT_COLUMNS, "")
+    if status == "converted":
+        row |= {"diagnosis": "MCI", "age": 70.1234 + months / 12, "sex": "F", "months": months, "site": "007"}
+        row |= {"diagnosis_bl": "CN", "path": f"results/bids/{subject}_{session}.nii.gz", "field_strength_t": 3.0}
+    return row | {"subject": subject, "session": session, "status": status, "image_id": image_id} | values
+
+
+def scan(subject, session="M000", status="pass", reason=""):
+    path = f"results/derivatives/{subject}_{session}.nii.gz"
+    row = {"subject": subject, "session": session, "source": "x", "path": path, "status": status, "reason": reason}
+    return row | {"image_sha256": "0" * 64, "brain_ml": 1300.0}
+
+
+@pytest.fixture
+def build(tmp_path):
+    def run(images, scans, quarantine=()):
+        pd.DataFrame(images, columns=REPORT_COLUMNS).to_csv(tmp_path / "conversion.csv", index=False)
+        pd.DataFrame(list(quarantine), columns=QUARANTINE_COLUMNS).to_csv(tmp_path / "quarantine.csv", index=False)
+        shards = [scans[::2], scans[1::2], []]
+        for number, rows in enumerate(shards):
+            pd.DataFrame(rows, columns=list(scan("x"))).to_csv(tmp_path / f"{number}.csv", index=False)
+        outputs = {name: tmp_path / "out" / f"{name}.csv" for name in ("dataset", "qc", "exclusions")}
+        build_dataset(
+            tmp_path / "conversion.csv",
+            tmp_path / "quarantine.csv",
+            [tmp_path / f"{number}.csv" for number in range(3)],
+            SPLIT,
+            **outputs,
+            description=tmp_path / "out" / "dataset_description.json",
+            latents_dir="results/latents",
+        )
+        return {name: pd.read_csv(path, dtype={"site": str, "image_id": str}) for name, path in outputs.items()}
+
+    return run
+
+
+def test_the_contract_of_dataset_csv(build):
+    subjects = [f"S{number}" for number in range(6)]
+    images = [image(subject, session) for subject in subjects for session in ("M012", "M000")]
+    tables = build(images, [scan(subject, session) for subject in subjects for session in ("M000", "M012")])
+    table = tables["dataset"]
+    assert table.columns.tolist() == DATASET_COLUMNS
+    assert table[["subject", "session"]].apply(tuple, axis=1).is_monotonic_increasing
+    first = table.iloc[0]
+    assert (first["subject"], first["session"], first["site"]) == ("S0", "M000", "007")
+    assert first["path"] == "results/derivatives/S0_M000.nii.gz"
+    assert first["latent_path"] == "results/latents/sub-S0_ses-M000.npz"
+    assert table.loc[1, "age"] == pytest.approx(71.1234) and table.loc[1, "months"] == 12
+    assert (table.groupby("subject")["split"].nunique() == 1).all()
+    assert set(table["split"]) == {"train", "validation", "test"}
+    assert tables["exclusions"].empty and tables["exclusions"].columns.tolist() == EXCLUSION_COLUMNS
+
+
+def test_every_image_ends_in_one_of_the_two_tables(build):
+    images = [image("A", image_id="1"), image("B", image_id="2"), image("C", image_id="3"), image("D", image_id="4")]
+    images.append(image("E", status="broken", image_id="5", reason="truncated", cure="download again"))
+    scans = [scan("A"), scan("B", status="warn"), scan("C", status="fail", reason="dice"), scan("D", status="error")]
+    lost = dict.fromkeys(QUARANTINE_COLUMNS, "") | {"subject": "F", "image_id": "6", "reason": "not listed"}
+    row_only = dict.fromkeys(QUARANTINE_COLUMNS, "") | {"subject": "G", "reason": "a visit without a scan"}
+    tables = build(images, scans, [lost, row_only])
+    excluded = tables["exclusions"].set_index("image_id")
+    assert tables["dataset"]["subject"].tolist() == ["A", "B"]
+    assert tables["dataset"]["qc"].tolist() == ["pass", "warn"]
+    assert excluded["stage"].to_dict() == {
+        "3": "quality control",
+        "4": "preprocessing",
+        "5": "conversion",
+        "6": "inventory",
+    }
+    assert excluded.loc["3", "reason"] == "dice" and excluded.loc["3", "cure"].startswith("look")
+    assert len(tables["qc"]) == 4 and "brain_ml" in tables["qc"]
+
+
+def test_a_diagnosis_that_is_unknown_stays_empty(build):
+    table = build([image("A", diagnosis="", diagnosis_bl="")], [scan("A")])["dataset"]
+    assert table["diagnosis"].isna().all() and table["split"].tolist() == ["train"]
+
+
+def test_no_usable_scan_is_an_error(build):
+    with pytest.raises(UserError, match="exclusions.csv"):
+        build([image("A")], [scan("A", status="fail")])
+
+
+@pytest.mark.parametrize("scans", [[scan("A")], [scan("A"), scan("B"), scan("C")]])
+def test_manifests_of_other_scans_are_refused(build, scans):
+    with pytest.raises(UserError, match="sub-[BC] ses-M000"):
+        build([image("A"), image("B")], scans)
