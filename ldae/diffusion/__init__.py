@@ -1,0 +1,1 @@
+"""The noise schedule, the losses and the samplers: functions with an explicit generator."""

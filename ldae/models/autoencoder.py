@@ -1,0 +1,37 @@
+"""The autoencoder and its discriminator, as MONAI has them."""
+
+from __future__ import annotations
+
+from monai.networks.nets import AutoencoderKL, PatchDiscriminator
+
+from ldae.config import Autoencoder
+
+
+def build_autoencoder(config: Autoencoder) -> AutoencoderKL:
+    """AutoencoderKL without attention (Rombach et al. 2022; LDAE, section 3.1).
+
+    ``encode`` maps (B, 1, D, H, W) to z_mu and z_sigma of (B, C, D/f, H/f, W/f), f = 2 ** (levels - 1).
+    """
+    levels = len(config.channels)
+    return AutoencoderKL(
+        spatial_dims=3,
+        in_channels=1,
+        out_channels=1,
+        channels=config.channels,
+        latent_channels=config.latent_channels,
+        num_res_blocks=(config.residual_blocks,) * levels,
+        norm_num_groups=config.norm_groups,
+        attention_levels=(False,) * levels,
+        with_encoder_nonlocal_attn=False,
+        with_decoder_nonlocal_attn=False,
+    )
+
+
+def build_discriminator(config: Autoencoder) -> PatchDiscriminator:
+    """PatchGAN discriminator on (B, 1, D, H, W); returns the features of every layer, the last are the logits."""
+    return PatchDiscriminator(
+        spatial_dims=3,
+        in_channels=1,
+        channels=config.discriminator_channels,
+        num_layers_d=config.discriminator_layers,
+    )

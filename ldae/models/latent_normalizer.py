@@ -1,0 +1,26 @@
+"""The affine map between the autoencoder's latents and those the diffusion sees."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class LatentNormalizer(nn.Module):
+    """Subtracts the training mean (C, d, h, w) and divides by one training standard deviation a channel (C, 1, 1, 1)."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, latent_shape: tuple[int, int, int, int]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(latent_shape))
+        self.register_buffer("std", torch.ones(latent_shape[0], 1, 1, 1))
+
+    def normalize(self, z_mu: torch.Tensor) -> torch.Tensor:
+        """z_mu (B, C, d, h, w) -> z_0 of the same shape."""
+        return (z_mu - self.mean) / self.std
+
+    def denormalize(self, z_0: torch.Tensor) -> torch.Tensor:
+        """The inverse of `normalize`."""
+        return z_0 * self.std + self.mean
