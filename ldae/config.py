@@ -75,6 +75,7 @@ class Preprocessing(Section):
 
     transform: Literal["affine", "syn"]
     bias_field_spacing_mm: Positive
+    bias_field_iterations: Annotated[list[Count], Field(min_length=1)]
     registration_spacing_mm: Positive
     grid_shape: Shape
     grid_spacing_mm: Positive
@@ -93,6 +94,7 @@ class QC(Section):
     max_missing: Limits
     min_mutual_information: Limits
     min_white_grey_ratio: Limits
+    max_border: Limits
 
 
 class Training(Section):
@@ -107,11 +109,14 @@ class Training(Section):
     gradient_clip: Annotated[float, Field(ge=0)]
     ema_decay: Annotated[float, Field(ge=0, lt=1)]
     warmup_steps: Annotated[int, Field(ge=0)]
+    cooldown_fraction: Fraction
 
     @model_validator(mode="after")
     def _ends_with_a_validation(self) -> Training:
         if self.steps % self.validate_every_steps:
-            raise ValueError(f"steps {self.steps} must be a multiple of validate_every_steps {self.validate_every_steps}")
+            raise ValueError(
+                f"steps {self.steps} must be a multiple of validate_every_steps {self.validate_every_steps}"
+            )
         return self
 
 
@@ -122,6 +127,7 @@ class Autoencoder(Section):
     latent_channels: Count
     residual_blocks: Count
     norm_groups: Count
+    initial_log_variance: float
     kl_weight: Annotated[float, Field(ge=0)]
     perceptual_weight: Annotated[float, Field(ge=0)]
     perceptual_slice_fraction: Fraction
@@ -158,6 +164,7 @@ class Diffusion(Section):
 class LDM(Section):
     """The unconditional denoiser (MONAI's DiffusionModelUNet)."""
 
+    prediction: Literal["epsilon", "v"]
     channels: list[Count]
     residual_blocks: Count
     attention_levels: list[bool]
@@ -181,6 +188,7 @@ class Representation(Section):
     backbone_weights: str | None
     attention_heads: Count
     center_input: bool
+    snr_exponent: float
     learning_rate: Positive
     training: Training
 

@@ -24,7 +24,4 @@ class UserError(Exception):
         super().__init__(self.where, expected, found, cure)
 
     def __str__(self) -> str:
-        return (
-            f"{self.where}\n  expected: {self.expected}\n  found:    {self.found}\n"
-            f"  cure:     {self.cure}"
-        )
+        return f"{self.where}\n  expected: {self.expected}\n  found:    {self.found}\n  cure:     {self.cure}"

@@ -54,12 +54,16 @@ class LDAE:
         factor = 2 ** (len(config.autoencoder.channels) - 1)
         autoencoder = build_autoencoder(config.autoencoder)
         normalizer = LatentNormalizer((config.autoencoder.latent_channels, *(size // factor for size in grid)))
-        denoiser = build_denoiser(config.ldm, config.autoencoder.latent_channels)
+        denoiser = build_denoiser(config.ldm, config.diffusion, config.autoencoder.latent_channels)
         representation = Representation(config.representation, denoiser, grid)
-        load_weights(autoencoder, folder / "autoencoder.safetensors")
-        load_weights(normalizer, folder / "latent_statistics.safetensors")
-        load_weights(denoiser, folder / "ldm.safetensors")
-        load_weights(representation, folder / "representation.safetensors")
+        for name, module, sections in (
+            ("autoencoder", autoencoder, ("autoencoder",)),
+            ("latent_statistics", normalizer, ("autoencoder", "latents")),
+            ("ldm", denoiser, ("ldm", "diffusion")),
+            ("representation", representation, ("representation", "ldm", "diffusion")),
+        ):
+            trained_with = config.model_dump(mode="json", include=set(sections))
+            load_weights(module, folder / f"{name}.safetensors", trained_with)
         return cls(autoencoder, normalizer, denoiser, representation, Schedule(config.diffusion), device)
 
     @torch.inference_mode()

@@ -23,9 +23,7 @@ class Outcome:
     error: str = ""
 
 
-def run_items(
-    function: Callable, items: Iterable, *, workers: int, timeout_s: float, label: str
-) -> Iterator[Outcome]:
+def run_items(function: Callable, items: Iterable, *, workers: int, timeout_s: float, label: str) -> Iterator[Outcome]:
     """Yield the `Outcome` of ``function(item)`` for every item, as they finish.
 
     An exception, a crash of the process or more than `timeout_s` seconds is the item's own error. Progress and the

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 import torch
 
 from ldae.diffusion.schedule import Schedule
-from ldae.models.denoiser import Denoiser
 
-if TYPE_CHECKING:  # so that editing the gradient estimator does not retrain the LDM
-    from ldae.models.gradient_estimator import GradientEstimator
+if TYPE_CHECKING:  # the losses take any net of these signatures; the LDM's does not depend on the estimator
+    pass
 
 
 def draw_noise(schedule: Schedule, z_0: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Timesteps (B,) and eps of the shape of z_0.
 
-    The timesteps are uniform over the schedule and stratified over the batch: scan i of B draws from the i-th of B equal
-    parts, in random order, which leaves the expectation of any loss as it is and lowers its variance.
+    The timesteps are uniform over the schedule and stratified over the batch: scan i of B draws from the i-th of B
+    equal parts, in random order, which leaves the expectation of any loss as it is and lowers its variance.
     """
     n = len(z_0)
     device = z_0.device
@@ -28,7 +27,7 @@ def draw_noise(schedule: Schedule, z_0: torch.Tensor, generator: torch.Generator
 
 
 def noise_loss(
-    denoiser: Denoiser, schedule: Schedule, z_0: torch.Tensor, t: torch.Tensor, eps: torch.Tensor
+    denoiser: nn.Module, schedule: Schedule, z_0: torch.Tensor, t: torch.Tensor, eps: torch.Tensor
 ) -> torch.Tensor:
     """Mean squared error of eps_theta(z_t, t) (DDPM, equation 14), one value a scan (B,)."""
     predicted = denoiser(schedule.add_noise(z_0, eps, t), t)
@@ -36,21 +35,23 @@ def noise_loss(
 
 
 def posterior_gap_loss(
-    denoiser: Denoiser,
-    estimator: GradientEstimator,
+    denoiser: nn.Module,
+    estimator: nn.Module,
     schedule: Schedule,
     z_0: torch.Tensor,
     y_sem: torch.Tensor,
     t: torch.Tensor,
     eps: torch.Tensor,
+    snr_exponent: float,
 ) -> torch.Tensor:
     """w_t || eps - eps_theta(z_t, t) + sqrt(1 - abar_t) G_psi(z_t, t, y_sem) ||^2, one mean a scan (B,).
 
-    PDAE, equation 14. No gradient reaches the frozen denoiser.
+    PDAE, equation 14. `denoiser` and `estimator` work as ``Denoiser`` and ``GradientEstimator`` in ``ldae.models``. No
+    gradient reaches the frozen denoiser.
     """
     with torch.no_grad():
         features = denoiser.encode(schedule.add_noise(z_0, eps, t), t)
         unconditional = denoiser.decode(features).float()
     _, noise = schedule.signal_and_noise(t)
     gap = eps - unconditional + noise * estimator(features, y_sem).float()
-    return schedule.gap_weight(t) * gap.square().flatten(1).mean(1)
+    return schedule.gap_weight(t, snr_exponent) * gap.square().flatten(1).mean(1)

@@ -27,8 +27,7 @@ def make_levels(schedule: Schedule, steps: int, solver: Solver) -> Levels:
     """
     if not 1 <= steps < len(schedule):
         raise ValueError(f"steps must lie in 1..{len(schedule) - 1}, not {steps}")
-    abar = schedule.alphas_cumprod.cpu()
-    log_snr = torch.log(abar) - torch.log1p(-abar)
+    abar, log_snr = schedule.alphas_cumprod.cpu(), schedule.log_snr.cpu()
     if solver == "ddim":
         t = torch.linspace(0, len(schedule) - 1, steps + 1, dtype=torch.float64).round()
         return Levels(t, abar[t.long()])
@@ -65,7 +64,7 @@ def sample(
     t = [levels.t[i].item() for i in order]
     abar = torch.stack([levels.alphas_cumprod[i] for i in order])
     signal, noise = abar.sqrt().tolist(), (1 - abar).sqrt().tolist()
-    half_log_snr = (0.5 * (torch.log(abar) - torch.log1p(-abar))).tolist()
+    half_log_snr = (0.5 * torch.logit(abar)).tolist()
     previous = previous_h = None
     for i in range(len(t) - 1):
         z_0 = (z - noise[i] * eps_function(z, t[i], abar[i].item())) / signal[i]

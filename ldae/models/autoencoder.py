@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monai.networks.nets import AutoencoderKL, PatchDiscriminator
+from torch import nn
 
 from ldae.config import Autoencoder
 
@@ -10,10 +11,11 @@ from ldae.config import Autoencoder
 def build_autoencoder(config: Autoencoder) -> AutoencoderKL:
     """AutoencoderKL without attention (Rombach et al. 2022; LDAE, section 3.1).
 
-    ``encode`` maps (B, 1, D, H, W) to z_mu and z_sigma of (B, C, D/f, H/f, W/f), f = 2 ** (levels - 1).
+    ``encode`` maps (B, 1, D, H, W) to z_mu and z_sigma of (B, C, D/f, H/f, W/f), f = 2 ** (levels - 1). A low
+    `initial_log_variance` of the posterior spares the first steps the noise of an untrained z_sigma.
     """
     levels = len(config.channels)
-    return AutoencoderKL(
+    net = AutoencoderKL(
         spatial_dims=3,
         in_channels=1,
         out_channels=1,
@@ -25,6 +27,8 @@ def build_autoencoder(config: Autoencoder) -> AutoencoderKL:
         with_encoder_nonlocal_attn=False,
         with_decoder_nonlocal_attn=False,
     )
+    nn.init.constant_(net.quant_conv_log_sigma.conv.bias, config.initial_log_variance)
+    return net
 
 
 def build_discriminator(config: Autoencoder) -> PatchDiscriminator:

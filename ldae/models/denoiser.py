@@ -8,22 +8,34 @@ import torch
 from monai.networks.nets import DiffusionModelUNet
 from monai.networks.nets.diffusion_model_unet import get_timestep_embedding
 
-from ldae.config import LDM
+from ldae.config import LDM, Diffusion
+from ldae.diffusion.schedule import Schedule
 
 
 class Features(NamedTuple):
-    """What the down path hands on: its output, the skips from first to last, and the time embedding."""
+    """What the down path hands on: its output, the skips from first to last, the time embedding, and how the U-Net's
+    output becomes eps: ``base + scale * output``."""
 
     hidden: torch.Tensor
     skips: tuple[torch.Tensor, ...]
     time: torch.Tensor
+    base: torch.Tensor
+    scale: torch.Tensor
 
 
 class Denoiser(DiffusionModelUNet):
-    """Predicts eps from z_t (B, C, D, H, W) and timesteps (B,); ``decode(encode(z_t, t))`` equals ``forward``.
+    """Predicts eps from z_t (B, C, D, H, W) and timesteps (B,), which may be fractional.
 
+    With ``prediction="epsilon"`` the U-Net's output is eps (DDPM). With ``"v"`` it is
+    v = sqrt(abar_t) eps - sqrt(1 - abar_t) z_0 (Salimans and Ho 2022), returned as
+    eps = sqrt(1 - abar_t) z_t + sqrt(abar_t) v: an untrained net is then already right where noise prevails.
     The down path is shared with the gradient estimator (Zhang et al. 2022, PDAE, section 3.3).
     """
+
+    def __init__(self, prediction: str, schedule: Schedule, **unet) -> None:
+        super().__init__(**unet)
+        self.prediction = prediction
+        self.schedule = schedule
 
     def encode(self, z_t: torch.Tensor, timesteps: torch.Tensor) -> Features:
         """Time embedding, first convolution and down path."""
@@ -33,26 +45,31 @@ class Denoiser(DiffusionModelUNet):
         for block in self.down_blocks:
             hidden, more = block(hidden_states=hidden, temb=time)
             skips.extend(more)
-        return Features(hidden, tuple(skips), time)
+        if self.prediction == "epsilon":
+            return Features(hidden, tuple(skips), time, z_t.new_zeros(()), z_t.new_ones(()))
+        signal, noise = self.schedule.signal_and_noise(timesteps)
+        return Features(hidden, tuple(skips), time, noise * z_t, signal)
 
     def decode(self, features: Features) -> torch.Tensor:
         """Middle block, up path and output layer: eps of the shape of z_t."""
-        hidden, skips, time = features
+        hidden, skips, time, base, scale = features
         hidden = self.middle_block(hidden_states=hidden, temb=time)
         for block in self.up_blocks:
             used = len(block.resnets)
             hidden = block(hidden_states=hidden, res_hidden_states_list=list(skips[-used:]), temb=time)
             skips = skips[:-used]
-        return self.out(hidden)
+        return base + scale * self.out(hidden)
 
     def forward(self, z_t: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-        """eps of the shape of `z_t`."""
+        """eps of the shape of `z_t`; equals ``decode(encode(z_t, timesteps))``."""
         return self.decode(self.encode(z_t, timesteps))
 
 
-def build_denoiser(config: LDM, latent_channels: int) -> Denoiser:
+def build_denoiser(config: LDM, diffusion: Diffusion, latent_channels: int) -> Denoiser:
     """The U-Net of the configured size over latents of `latent_channels` channels."""
     return Denoiser(
+        config.prediction,
+        Schedule(diffusion),
         spatial_dims=3,
         in_channels=latent_channels,
         out_channels=latent_channels,

@@ -34,6 +34,8 @@ class ConditionedResBlock(nn.Module):
 class GradientEstimator(nn.Module):
     """G_psi(z_t, t, y_sem) of PDAE (Zhang et al. 2022, equation 9), over the features of a frozen denoiser.
 
+    Like the denoiser's, its output is scaled by sqrt(abar_t) where the denoiser predicts v.
+
     It holds copies of the denoiser's middle block, up path and output layer, and none of the frozen parameters. The
     last layer starts at zero, so that at step 0 the conditional model equals the unconditional one exactly.
     """
@@ -55,7 +57,7 @@ class GradientEstimator(nn.Module):
 
     def forward(self, features: Features, y_sem: torch.Tensor) -> torch.Tensor:
         """`features` of the denoiser at z_t (B, C, D, H, W) and y_sem (B, S) -> G of the shape of z_t."""
-        hidden, skips, time = features
+        hidden, skips, time, _, scale = features
         hidden = self.attention(self.middle[0](hidden, time, y_sem))
         hidden = self.middle[1](hidden, time, y_sem)
         for block in self.up_blocks:
@@ -66,4 +68,4 @@ class GradientEstimator(nn.Module):
                 skips = skips[:-1]
             if block.upsampler is not None:
                 hidden = block.upsampler(hidden, time, y_sem)
-        return self.out(hidden)
+        return scale * self.out(hidden)

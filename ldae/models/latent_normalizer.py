@@ -7,7 +7,7 @@ from torch import nn
 
 
 class LatentNormalizer(nn.Module):
-    """Subtracts the training mean (C, d, h, w) and divides by one training standard deviation a channel (C, 1, 1, 1)."""
+    """Subtracts the training mean (C, d, h, w), divides by one training standard deviation a channel (C, 1, 1, 1)."""
 
     mean: torch.Tensor
     std: torch.Tensor

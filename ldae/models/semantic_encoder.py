@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import ldae.torchvision_ops  # noqa: F401  (before torchvision)
+
 import torch
 from torch import nn
 from torchvision import models

@@ -33,7 +33,7 @@ def config() -> Config:
 @pytest.fixture(scope="module")
 def modules(config) -> dict[str, torch.nn.Module]:
     torch.manual_seed(0)
-    denoiser = build_denoiser(config.ldm, 3)
+    denoiser = build_denoiser(config.ldm, config.diffusion, 3)
     torch.nn.init.normal_(denoiser.out[-1].conv.weight, std=0.002)
     normalizer = LatentNormalizer((3, 8, 8, 8))
     normalizer.mean.normal_()
@@ -90,9 +90,13 @@ def test_an_untrained_estimator_changes_nothing_and_a_trained_one_does(model):
 
 def test_loads_what_was_saved_and_refuses_what_is_missing(config, modules, model, tmp_path):
     for name, module in modules.items():
-        save_weights(module, tmp_path / f"{name}.safetensors", {})
+        sidecar = {"config": config.model_dump(mode="json", include={"autoencoder", "ldm", "diffusion"})}
+        save_weights(module, tmp_path / f"{name}.safetensors", sidecar)
     x = torch.rand(1, 1, *GRID)
     assert torch.equal(LDAE.load(tmp_path, config, "cpu").encode_semantic(x), model.encode_semantic(x))
+    other = config.model_copy(update={"diffusion": config.diffusion.model_copy(update={"beta_end": 0.01})})
+    with pytest.raises(UserError, match="diffusion.beta_end"):
+        LDAE.load(tmp_path, other, "cpu")
     (tmp_path / "ldm.safetensors").unlink()
     with pytest.raises(UserError, match="ldm.safetensors"):
         LDAE.load(tmp_path, config, "cpu")

@@ -23,7 +23,7 @@ def test_a_head_is_deterministic_and_atrophy_darkens_it():
     healthy, atrophied = (render_head(Anatomy(NEUTRAL, v, g), GRID, AFFINE) for v, g in ((0, 0), (7, 0.5)))
     again = render_head(Anatomy(NEUTRAL, 0, 0), GRID, AFFINE)
     assert np.array_equal(healthy.volume, again.volume) and healthy.volume.dtype == np.float32
-    assert healthy.volume.shape == GRID and 0 <= healthy.volume.min() and healthy.volume.max() <= 1
+    assert healthy.volume.shape == GRID and healthy.volume.min() >= 0 and healthy.volume.max() <= 1
     assert atrophied.volume[14:24, 20:34, 18:26].mean() < healthy.volume[14:24, 20:34, 18:26].mean() - 0.03
     assert healthy.ventricle_ml == pytest.approx(true_volumes_ml(Anatomy(NEUTRAL, 0, 0))[0])
 

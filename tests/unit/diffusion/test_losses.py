@@ -10,7 +10,8 @@ from ldae.diffusion.schedule import Schedule
 from ldae.models.denoiser import build_denoiser
 from ldae.models.gradient_estimator import GradientEstimator
 
-SCHEDULE = Schedule(Diffusion(timesteps=1000, beta_start=1e-4, beta_end=0.02))
+DIFFUSION = Diffusion(timesteps=1000, beta_start=1e-4, beta_end=0.02)
+SCHEDULE = Schedule(DIFFUSION)
 
 
 class Oracle(torch.nn.Module):
@@ -42,7 +43,7 @@ def test_the_gap_loss_is_zero_where_the_estimator_closes_the_gap():
     offset = torch.randn(4, 3, 2, 2, 2)
     noise = (1 - SCHEDULE.alphas_cumprod[t]).sqrt().float().view(-1, 1, 1, 1, 1)
     closing = lambda features, y_sem: offset / noise  # noqa: E731
-    loss = posterior_gap_loss(Oracle(eps, offset), closing, SCHEDULE, z_0, torch.zeros(4, 1), t, eps)
+    loss = posterior_gap_loss(Oracle(eps, offset), closing, SCHEDULE, z_0, torch.zeros(4, 1), t, eps, 0.1)
     assert loss.abs().max() < 1e-10
 
 
@@ -50,18 +51,18 @@ def test_at_step_zero_the_gap_loss_is_the_weighted_unconditional_loss():
     torch.manual_seed(0)
     training = Training(
         steps=1, batch_size=1, accumulate=1, validate_every_steps=1, patience=1, precision="32-true",
-        gradient_clip=0, ema_decay=0, warmup_steps=0,
+        gradient_clip=0, ema_decay=0, warmup_steps=0, cooldown_fraction=0,
     )  # fmt: skip
     config = LDM(
-        channels=[8, 16], residual_blocks=1, attention_levels=[False, True], head_channels=8, norm_groups=4,
-        learning_rate=1, training=training,
+        prediction="v", channels=[8, 16], residual_blocks=1, attention_levels=[False, True], head_channels=8,
+        norm_groups=4, learning_rate=1, training=training,
     )  # fmt: skip
-    denoiser = build_denoiser(config, 3)
+    denoiser = build_denoiser(config, DIFFUSION, 3)
     z_0 = torch.randn(3, 3, 4, 4, 4)
     t, eps = draw_noise(SCHEDULE, z_0, torch.Generator().manual_seed(0))
-    gap = posterior_gap_loss(denoiser, GradientEstimator(denoiser, 5), SCHEDULE, z_0, torch.randn(3, 5), t, eps)
+    gap = posterior_gap_loss(denoiser, GradientEstimator(denoiser, 5), SCHEDULE, z_0, torch.randn(3, 5), t, eps, 0.1)
     plain = noise_loss(denoiser, SCHEDULE, z_0, t, eps)
-    assert torch.allclose(gap, SCHEDULE.gap_weight(t) * plain, rtol=1e-5)
+    assert torch.allclose(gap, SCHEDULE.gap_weight(t, 0.1) * plain, rtol=1e-5)
 
 
 def test_noise_depends_on_the_generator_alone_and_covers_all_levels():

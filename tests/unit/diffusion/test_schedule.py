@@ -33,5 +33,13 @@ def test_noise_keeps_unit_variance(schedule):
 def test_gap_weight_is_the_formula(schedule):
     t = torch.tensor([1, 500, 999])
     snr = schedule.alphas_cumprod[t] / (1 - schedule.alphas_cumprod[t])
-    assert torch.allclose(schedule.gap_weight(t).double(), snr**0.1 / (1 + snr), rtol=1e-5)
-    assert (schedule.gap_weight(torch.arange(1000)) > 0).all()
+    for exponent in (0.1, -1.0):
+        expected = snr**exponent / (1 + snr)
+        assert torch.allclose(schedule.gap_weight(t, exponent).double(), expected, rtol=1e-5)
+
+
+def test_fractional_timesteps_interpolate_the_log_snr(schedule):
+    t = torch.tensor([10.0, 10.5, 11.0, 999.0])
+    log_snr = schedule.log_snr_at(t)
+    assert torch.equal(log_snr[[0, 2, 3]], schedule.log_snr[[10, 11, 999]])
+    assert log_snr[1] == pytest.approx((log_snr[0] + log_snr[2]).item() / 2)

@@ -18,4 +18,4 @@ def denoiser(config) -> Denoiser:
     small = config.ldm.model_copy(
         update={"channels": [8, 16], "residual_blocks": 1, "head_channels": 8, "norm_groups": 4}
     )
-    return build_denoiser(small, 3)
+    return build_denoiser(small, config.diffusion, 3)

@@ -1,0 +1,1 @@
+"""Evaluation: reconstruction, linear probes, their uncertainty, and the phantom's truth."""

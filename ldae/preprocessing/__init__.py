@@ -1,0 +1,1 @@
+"""From a raw T1w image to the brain on the model grid: extraction, bias field, registration, intensity, quality."""

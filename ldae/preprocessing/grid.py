@@ -1,0 +1,69 @@
+"""The voxels everything is sampled on, and the MNI152 template there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from nilearn import datasets
+
+from ldae.preprocessing.resampling import resample
+from ldae.preprocessing.volume import Volume
+
+COVERING_SHAPE_MM = (192, 240, 192)
+COVERING_CENTER_MM = (0.0, -17.0, 5.0)
+TISSUE_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cubic voxels along RAS axes in MNI152 millimetres."""
+
+    shape: tuple[int, int, int]
+    spacing_mm: float
+    center_mm: tuple[float, float, float]
+
+    @property
+    def affine(self) -> np.ndarray:
+        """(4, 4) voxel indices to RAS millimetres; `center_mm` is the middle of the grid."""
+        affine = np.diag([self.spacing_mm, self.spacing_mm, self.spacing_mm, 1.0])
+        affine[:3, 3] = np.array(self.center_mm) - self.spacing_mm * (np.array(self.shape) - 1) / 2
+        return affine
+
+    def volume(self, data: np.ndarray | None = None) -> Volume:
+        """`data`, or zeros, on the voxels of this grid."""
+        return Volume(np.zeros(self.shape, np.float32) if data is None else data, self.affine)
+
+
+def covering_grid(spacing_mm: float) -> Grid:
+    """A grid of any voxel size over the MNI152 brain and at least 18 mm around it."""
+    shape = tuple(int(np.ceil(extent / spacing_mm)) for extent in COVERING_SHAPE_MM)
+    return Grid(shape, spacing_mm, COVERING_CENTER_MM)
+
+
+@dataclass(frozen=True)
+class Template:
+    """nilearn's MNI152 2009a on a grid: T1 (0..1), and masks of the brain, grey and white matter."""
+
+    t1: np.ndarray
+    brain: np.ndarray
+    grey: np.ndarray
+    white: np.ndarray
+
+
+@lru_cache(maxsize=4)
+def mni_template(grid: Grid) -> Template:
+    """Sample the template and its maps on a grid; once a process."""
+    brain = datasets.load_mni152_brain_mask(resolution=1)
+    sources = {
+        "t1": datasets.load_mni152_template(resolution=1),
+        "brain": brain,
+        "grey": datasets.load_mni152_gm_template(resolution=1),
+        "white": datasets.load_mni152_wm_template(resolution=1),
+    }
+    sampled = {
+        name: resample(Volume(np.asarray(image.dataobj, np.float32), image.affine), grid.volume())
+        for name, image in sources.items()
+    }
+    return Template(sampled.pop("t1"), **{name: share >= TISSUE_THRESHOLD for name, share in sampled.items()})

@@ -1,0 +1,65 @@
+"""Alignment of a brain to the MNI152 template with ANTs.
+
+Affine keeps brain size and atrophy up to twelve parameters; SyN follows the paper and removes most of both. They are
+different products: which one was used stands in every sidecar.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import ants
+import numpy as np
+import torch
+
+from ldae.preprocessing.grid import covering_grid, mni_template
+from ldae.preprocessing.volume import Volume, coarsen
+
+SEED = 1  # ANTs takes 0 as "by the clock"
+ANTS_NAMES = {"affine": "Affine", "syn": "SyN"}
+
+
+def use_one_thread() -> None:
+    """Make ANTs reproducible, and this process a good neighbour: one thread, a fixed seed (the `random_seed` argument of
+    `ants.registration` has no effect)."""
+    ants.config.set_ants_deterministic(True, seed_value=SEED)
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def register(brain: Volume, transform: Literal["affine", "syn"], spacing_mm: float) -> Iterator[list[str]]:
+    """Align a brain to the MNI152 template; the transform files live as long as the context.
+
+    Parameters
+    ----------
+    brain : bias-corrected image, 0 outside the brain
+    transform : affine, or affine followed by SyN
+    spacing_mm : voxel size of the template, and upper limit for the brain's blocks, while aligning
+
+    Yields
+    ------
+    list of str
+        Files for `ants.apply_transforms` from the native to the MNI152 space. The same input gives the same transform
+        after `use_one_thread`.
+    """
+    grid = covering_grid(spacing_mm)
+    moving, _ = coarsen(brain, spacing_mm)
+    with tempfile.TemporaryDirectory(prefix="ldae-registration-") as folder:
+        found = ants.registration(
+            fixed=grid.volume(mni_template(grid).t1).to_ants(),
+            moving=moving.to_ants(),
+            type_of_transform=ANTS_NAMES[transform],
+            outprefix=str(Path(folder, "to-mni-")),
+        )
+        yield found["fwdtransforms"]
+
+
+def volume_scale(transforms: list[str]) -> float:
+    """Factor by which the affine part enlarges the brain's volume on its way to MNI152."""
+    affine = next(path for path in transforms if path.endswith(".mat"))
+    matrix = np.reshape(ants.read_transform(affine).parameters[:9], (3, 3))
+    return float(1 / abs(np.linalg.det(matrix)))

@@ -1,0 +1,128 @@
+"""Stage 1: AutoencoderKL with L1, KL, perceptual and adversarial losses (LDAE, section 3.1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from monai.losses import PatchAdversarialLoss
+from monai.losses.perceptual import PerceptualLoss
+from torch.nn import functional as F
+
+from ldae.config import Autoencoder
+from ldae.models.autoencoder import build_autoencoder, build_discriminator
+from ldae.models.weights import save_weights
+from ldae.training.data import Volumes, fitting_rows, read_dataset, read_image
+from ldae.training.fit import Frozen, Stage, fit
+from ldae.training.perceptual import load_perceptual_loss
+from ldae.training.state import describe_run, is_main_process, origin, training_state
+
+
+def train_autoencoder(
+    dataset_csv: str | Path,
+    config: Autoencoder,
+    *,
+    seed: int,
+    output: str | Path,
+    history: str | Path,
+    checkpoint_dir: str | Path,
+    code: str = "",
+) -> None:
+    """Train on the training subjects' scans, select by the validation subjects', and write the weights and the history.
+
+    Raises
+    ------
+    UserError
+        The dataset is unusable, a test subject is among the scans, or another process is training this stage.
+    """
+    table = read_dataset(dataset_csv)
+    scans = [Volumes(fitting_rows(table, split, dataset_csv)["path"], read_image) for split in ("train", "validation")]
+    perceptual, perceptual_note = load_perceptual_loss(config)
+    run = describe_run({"autoencoder": config.model_dump(mode="json")}, seed, dataset_csv, {}, code)
+    run["perceptual_loss"] = perceptual_note
+    with training_state(checkpoint_dir, run) as state_dir:
+        torch.manual_seed(seed)
+        stage = AutoencoderStage(config, perceptual)
+        result = fit(stage, *scans, config.training, seed=seed, state_dir=state_dir, history_path=history)
+        stage.load_state_dict(result.state)
+        if is_main_process():
+            save_weights(stage.autoencoder, output, {**run, **origin(), "steps": result.steps, "best": result.best})
+
+
+class AutoencoderStage(Stage):
+    """Two optimizers in turn, so accumulation and clipping are done here.
+
+    A batch is a tensor of scans (B, 1, D, H, W). The validation loss is that of the posterior mean's reconstruction
+    without the adversarial part.
+    """
+
+    def __init__(self, config: Autoencoder, perceptual: PerceptualLoss | None) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.config = config
+        self.autoencoder = build_autoencoder(config)
+        self.discriminator = build_discriminator(config)
+        self.perceptual = Frozen(perceptual) if perceptual else None
+        self.adversarial = PatchAdversarialLoss(criterion="least_squares", no_activation_leastsq=True)
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Adam for each network, as published."""
+        return [
+            torch.optim.Adam(self.autoencoder.parameters(), self.config.learning_rate),
+            torch.optim.Adam(self.discriminator.parameters(), self.config.discriminator_learning_rate),
+        ]
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+        """Accumulate both networks' gradients; after the last part of a batch, take one step of each."""
+        parts = self.config.training.accumulate
+        with_adversary = self.config.adversarial_weight > 0 and self.step >= self.config.adversarial_start_step
+        z_mu, z_sigma = self.autoencoder.encode(batch)
+        reconstruction = self.autoencoder.decode(self.autoencoder.sampling(z_mu, z_sigma))
+        losses = self.reconstruction_losses(reconstruction, batch, z_mu, z_sigma)
+        if with_adversary:
+            self.discriminator.requires_grad_(False)
+            losses["adversarial"] = self.adversarial(self.discriminator(reconstruction)[-1].float(), True, False)
+            losses["loss"] = losses["loss"] + self.config.adversarial_weight * losses["adversarial"]
+            self.discriminator.requires_grad_(True)
+        self.manual_backward(losses["loss"] / parts)
+        if with_adversary:
+            losses["discriminator"] = self.discriminator_loss(batch, reconstruction.detach())
+            self.manual_backward(losses["discriminator"] / parts)
+        self.track("train", losses, len(batch))
+        if (batch_idx + 1) % parts == 0:
+            generator, discriminator = self.optimizers()
+            self.take_step(generator)
+            if with_adversary:
+                self.take_step(discriminator)
+
+    def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+        """Losses and the squared error of the posterior mean's reconstruction."""
+        z_mu, z_sigma = self.autoencoder.encode(batch)
+        reconstruction = self.autoencoder.decode(z_mu)
+        losses = self.reconstruction_losses(reconstruction, batch, z_mu, z_sigma)
+        self.track("val", {**losses, "mse": F.mse_loss(reconstruction.float(), batch)}, len(batch))
+
+    def reconstruction_losses(
+        self, reconstruction: torch.Tensor, scan: torch.Tensor, z_mu: torch.Tensor, z_sigma: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """L1 (mean over voxels), KL to N(0, I) (sum over the latent, mean over scans), perceptual, and their sum."""
+        variance = z_sigma.float().square()
+        kl = 0.5 * (z_mu.float().square() + variance - variance.log() - 1).flatten(1).sum(1).mean()
+        losses = {"l1": F.l1_loss(reconstruction.float(), scan), "kl": kl}
+        total = losses["l1"] + self.config.kl_weight * kl
+        if self.perceptual:
+            losses["perceptual"] = self.perceptual.to(self.device)(reconstruction.float(), scan)
+            total = total + self.config.perceptual_weight * losses["perceptual"]
+        return {"loss": total, **losses}
+
+    def discriminator_loss(self, scan: torch.Tensor, reconstruction: torch.Tensor) -> torch.Tensor:
+        """Least-squares loss (Mao et al. 2017): scans to 1, reconstructions to 0."""
+        judged = [self.discriminator(image.contiguous())[-1].float() for image in (scan, reconstruction)]
+        return 0.5 * sum(self.adversarial(j, real, True) for j, real in zip(judged, (True, False), strict=True))
+
+    def take_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip, step and reset the gradients of one optimizer."""
+        if self.config.training.gradient_clip:
+            self.clip_gradients(optimizer, self.config.training.gradient_clip, "norm")
+        optimizer.step()
+        optimizer.zero_grad()

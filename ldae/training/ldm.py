@@ -1,0 +1,80 @@
+"""Stage 2: the unconditional denoiser on normalised latents (LDAE, section 3.2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ldae.config import LDM, Diffusion
+from ldae.diffusion.losses import draw_noise, noise_loss
+from ldae.diffusion.schedule import Schedule
+from ldae.models.denoiser import build_denoiser
+from ldae.models.weights import save_weights
+from ldae.training.data import Volumes, fitting_rows, read_dataset
+from ldae.training.fit import Stage, fit
+from ldae.training.latents import load_normalizer, normalized_reader
+from ldae.training.state import describe_run, is_main_process, origin, training_state
+
+VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
+
+
+def train_ldm(
+    dataset_csv: str | Path,
+    latent_statistics: str | Path,
+    config: LDM,
+    diffusion: Diffusion,
+    *,
+    seed: int,
+    output: str | Path,
+    history: str | Path,
+    checkpoint_dir: str | Path,
+    code: str = "",
+) -> None:
+    """Train on the training subjects' latents, select by the validation subjects', write the weights and the history.
+
+    Raises
+    ------
+    UserError
+        The dataset or a latent is unusable, a test subject is among them, or another process is training this stage.
+    """
+    table = read_dataset(dataset_csv)
+    read = normalized_reader(load_normalizer(latent_statistics))
+    latents = [
+        Volumes(fitting_rows(table, split, dataset_csv)["latent_path"], read) for split in ("train", "validation")
+    ]
+    sections = {"ldm": config.model_dump(mode="json"), "diffusion": diffusion.model_dump(mode="json")}
+    run = describe_run(sections, seed, dataset_csv, {"latent_statistics": latent_statistics}, code)
+    with training_state(checkpoint_dir, run) as state_dir:
+        torch.manual_seed(seed)
+        stage = LDMStage(config, diffusion, latents[0].shape[0])
+        result = fit(stage, *latents, config.training, seed=seed, state_dir=state_dir, history_path=history)
+        stage.load_state_dict(result.state)
+        if is_main_process():
+            save_weights(stage.denoiser, output, {**run, **origin(), "steps": result.steps, "best": result.best})
+
+
+class LDMStage(Stage):
+    """A batch is a tensor of normalised latents z_0 (B, C, D, H, W)."""
+
+    def __init__(self, config: LDM, diffusion: Diffusion, latent_channels: int) -> None:
+        super().__init__()
+        self.learning_rate = config.learning_rate
+        self.schedule = Schedule(diffusion)
+        self.denoiser = build_denoiser(config, diffusion, latent_channels)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam, as published."""
+        return torch.optim.Adam(self.denoiser.parameters(), self.learning_rate)
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        """Noise prediction at random levels."""
+        loss = noise_loss(self.denoiser, self.schedule, batch, *draw_noise(self.schedule, batch, self.noise)).mean()
+        self.track("train", {"loss": loss}, len(batch))
+        return loss
+
+    def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
+        """The same at levels and noises that never change."""
+        draws = [draw_noise(self.schedule, batch, self.noise) for _ in range(VALIDATION_DRAWS)]
+        losses = torch.stack([noise_loss(self.denoiser, self.schedule, batch, *draw) for draw in draws])
+        self.track("val", {"loss": losses.mean()}, len(batch))

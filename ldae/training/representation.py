@@ -1,0 +1,139 @@
+"""Stage 3: the semantic encoder and the gradient estimator beside the frozen denoiser (LDAE, section 3.3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from ldae.config import LDM, Diffusion
+from ldae.config import Representation as RepresentationConfig
+from ldae.diffusion.losses import draw_noise, posterior_gap_loss
+from ldae.diffusion.schedule import Schedule
+from ldae.models.denoiser import Denoiser, build_denoiser
+from ldae.models.representation import Representation
+from ldae.models.weights import load_weights, save_weights
+from ldae.training.data import Aligned, Reordered, Volumes, fitting_rows, other_subjects_scan, read_dataset, read_image
+from ldae.training.fit import Frozen, Stage, fit
+from ldae.training.latents import load_normalizer, normalized_reader
+from ldae.training.state import describe_run, is_main_process, origin, training_state
+
+VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
+
+
+def train_representation(
+    dataset_csv: str | Path,
+    latent_statistics: str | Path,
+    ldm_weights: str | Path,
+    config: RepresentationConfig,
+    ldm: LDM,
+    diffusion: Diffusion,
+    *,
+    seed: int,
+    output: str | Path,
+    history: str | Path,
+    checkpoint_dir: str | Path,
+    code: str = "",
+) -> None:
+    """Train on the training subjects' scans and latents, select by the validation subjects', write weights and history.
+
+    Raises
+    ------
+    UserError
+        An input is unusable, a test subject is among them, or another process is training this stage.
+    """
+    table = read_dataset(dataset_csv)
+    normalizer = load_normalizer(latent_statistics)
+    train, validation = (fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
+    images, latents = (read_pairs(rows, normalizer) for rows in (train, validation))
+    partners = Reordered(latents[0], other_subjects_scan(validation["subject"]))
+    sections = {"representation": config, "ldm": ldm, "diffusion": diffusion}
+    sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
+    parents = {"latent_statistics": latent_statistics, "ldm": ldm_weights}
+    run = describe_run(sections, seed, dataset_csv, parents, code)
+    denoiser = build_denoiser(ldm, diffusion, normalizer.mean.shape[0])
+    load_weights(denoiser, ldm_weights, {name: sections[name] for name in ("ldm", "diffusion")})
+    with training_state(checkpoint_dir, run) as state_dir:
+        torch.manual_seed(seed)
+        stage = RepresentationStage(config, diffusion, denoiser, tuple(images[0].shape[1:]))
+        if config.center_input:
+            stage.representation.semantic_encoder.set_mean_image(images[0].mean())
+        result = fit(
+            stage,
+            Aligned(*images),
+            Aligned(*latents, partners),
+            config.training,
+            seed=seed,
+            state_dir=state_dir,
+            history_path=history,
+        )
+        stage.load_state_dict(result.state)
+        if is_main_process():
+            save_weights(stage.representation, output, {**run, **origin(), "steps": result.steps, "best": result.best})
+
+
+def read_pairs(rows: pd.DataFrame, normalizer: torch.nn.Module) -> tuple[Volumes, Volumes]:
+    """Scans (1, D, H, W) and their normalised latents z_0."""
+    return Volumes(rows["path"], read_image), Volumes(rows["latent_path"], normalized_reader(normalizer))
+
+
+class RepresentationStage(Stage):
+    """A batch is scans x (B, 1, D, H, W) and their z_0; for validation also the scans of other subjects.
+
+    The held-out loss is logged with a scan's own y_sem (`val_own`, which selects the weights), with another subject's
+    (`val_shuffled`) and without the gradient estimator (`val_none`), all three at the same noise: y_sem carries
+    something of the scan exactly where the first lies below the second.
+    """
+
+    monitor = "val_own"
+
+    def __init__(
+        self,
+        config: RepresentationConfig,
+        diffusion: Diffusion,
+        denoiser: Denoiser,
+        grid_shape: tuple[int, int, int],
+    ) -> None:
+        super().__init__()
+        self.learning_rate, self.snr_exponent = config.learning_rate, config.snr_exponent
+        self.schedule = Schedule(diffusion)
+        self.representation = Representation(config, denoiser, grid_shape)
+        self.denoiser = Frozen(denoiser)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam over the two trained networks."""
+        return torch.optim.Adam(self.representation.parameters(), self.learning_rate)
+
+    def gap(
+        self, estimator: torch.nn.Module, z_0: torch.Tensor, y_sem: torch.Tensor, *draw: torch.Tensor
+    ) -> torch.Tensor:
+        """Posterior-mean gap of each scan (B,) at the levels and noises of `draw`."""
+        denoiser = self.denoiser.to(self.device)
+        return posterior_gap_loss(denoiser, estimator, self.schedule, z_0, y_sem, *draw, self.snr_exponent)
+
+    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        """The gap at random levels."""
+        x, z_0 = batch
+        y_sem = self.representation.semantic_encoder(x)
+        draw = draw_noise(self.schedule, z_0, self.noise)
+        loss = self.gap(self.representation.gradient_estimator, z_0, y_sem, *draw).mean()
+        self.track("train", {"loss": loss}, len(x))
+        return loss
+
+    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor], batch_idx: int) -> None:
+        """The gap at levels and noises that never change."""
+        x, z_0, other = batch
+        encoder, estimator = self.representation.semantic_encoder, self.representation.gradient_estimator
+        own, shuffled = encoder(x), encoder(other)
+        draws = [draw_noise(self.schedule, z_0, self.noise) for _ in range(VALIDATION_DRAWS)]
+        cases = {"own": (estimator, own), "shuffled": (estimator, shuffled), "none": (_no_shift, own)}
+        losses = {
+            name: torch.stack([self.gap(shift, z_0, y_sem, *draw) for draw in draws]).mean()
+            for name, (shift, y_sem) in cases.items()
+        }
+        self.track("val", losses, len(x))
+
+
+def _no_shift(features: tuple, y_sem: torch.Tensor) -> torch.Tensor:
+    return torch.zeros((), device=y_sem.device)

@@ -1,0 +1,49 @@
+"""The checked configuration, shards and names that every stage uses."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, workflow.basedir)
+
+from ldae.config import parse_config
+from ldae.errors import UserError
+from ldae.files import hash_modules
+
+CONFIG = parse_config(config, "the configuration (config.yaml, --configfile, --config)")
+SHARDS = list(range(CONFIG.cohort.shards))
+ENV = f"{workflow.basedir}/envs/ldae.yaml"
+IS_PHANTOM = CONFIG.cohort.dicom_dir == "results/phantom/images"
+
+
+wildcard_constraints:
+    shard=r"\d+",
+
+
+def section(*names):
+    """Plain dicts of config sections, so that a job's environment needs no `ldae` to unpickle its params."""
+    parts = {name: getattr(CONFIG, name) for name in names}
+    return {name: p.model_dump() if hasattr(p, "model_dump") else p for name, p in parts.items()}
+
+
+def evaluation(*names):
+    """Single keys of the section `evaluation`: changing a probe's setting leaves reconstructions alone."""
+    return {name: getattr(CONFIG.evaluation, name) for name in names}
+
+
+def check_paths():
+    """Fail before hours are spent where the configuration points to nothing."""
+    paths = {
+        "cohort.dicom_dir": CONFIG.cohort.dicom_dir,
+        "cohort.clinical_dir": CONFIG.cohort.clinical_dir,
+        "autoencoder.perceptual_weights": CONFIG.autoencoder.perceptual_weights,
+        "autoencoder.perceptual_weights": CONFIG.autoencoder.perceptual_weights,
+        "representation.backbone_weights": CONFIG.representation.backbone_weights,
+        "evaluation.lpips_weights": CONFIG.evaluation.lpips_weights,
+    }
+    for key, path in paths.items():
+        if path and not path.startswith("results/phantom/") and not Path(path).exists():
+            found = f"nothing there (seen from {Path.cwd()})"
+            raise UserError(f"{key}: {path}", "an existing path", found, "correct the path")
+
+
+check_paths()

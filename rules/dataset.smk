@@ -1,0 +1,33 @@
+rule dataset:
+    """One table of the scans that passed, split by subject, and one of the scans that did not."""
+    input:
+        conversion="results/cohort/conversion.csv",
+        quarantine="results/cohort/quarantine.csv",
+        manifests=expand("results/preproc_shards/{shard}.csv", shard=SHARDS),
+    output:
+        dataset="results/dataset.csv",
+        qc="results/qc.csv",
+        description="results/derivatives/preproc/dataset_description.json",
+        exclusions=report(
+            "results/tables/exclusions.csv",
+            caption="captions/exclusions.rst",
+            category="Tables",
+        ),
+    log:
+        "results/logs/dataset.log",
+    benchmark:
+        "results/benchmarks/dataset.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        config=section("split"),
+        latents_dir="results/latents",
+        code=hash_modules("cohort/dataset", "cohort/split", "cohort/bids", "cohort/columns", "files"),
+    message:
+        "write the table of scans and split it by subject"
+    script:
+        "../workflow_scripts/dataset.py"

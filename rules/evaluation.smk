@@ -1,0 +1,173 @@
+LDAE_SECTIONS = ["preprocessing", "autoencoder", "latents", "diffusion", "ldm", "representation"]
+LDAE_MODULES = ["inference", "models", "diffusion/samplers", "diffusion/schedule"]
+LDAE_MODELS = [
+    f"results/models/{name}.safetensors" for name in ("autoencoder", "latent_statistics", "ldm", "representation")
+]
+
+
+rule embeddings:
+    """y_sem of every scan."""
+    input:
+        dataset="results/dataset.csv",
+        models=LDAE_MODELS,
+    output:
+        "results/embeddings/ldae.npz",
+    log:
+        "results/logs/embeddings.log",
+    benchmark:
+        "results/benchmarks/embeddings.tsv"
+    conda:
+        ENV
+    threads: 8
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        gpu=1,
+    params:
+        ldae=section(*LDAE_SECTIONS),
+        batch_size=CONFIG.evaluation.batch_size,
+        code=hash_modules("evaluation/embeddings", "evaluation/scans", "files", *LDAE_MODULES),
+    message:
+        "encode y_sem of every scan"
+    script:
+        "../workflow_scripts/embeddings.py"
+
+
+rule downstream:
+    """Linear probes: AD against CN, and age."""
+    input:
+        embeddings="results/embeddings/ldae.npz",
+    output:
+        table=report("results/tables/downstream.csv", caption="captions/downstream.rst", category="Tables"),
+        probe="results/models/probe_ad_cn.json",
+    log:
+        "results/logs/downstream.log",
+    benchmark:
+        "results/benchmarks/downstream.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        config=evaluation("probe_c_grid", "probe_alpha_grid", "bootstrap_draws", "confidence"),
+        seed=CONFIG.seed,
+        code=hash_modules(
+            "evaluation/probes",
+            "evaluation/embeddings",
+            "evaluation/scans",
+            "evaluation/bootstrap",
+            "evaluation/scores",
+            "evaluation/scans",
+            "cohort/split",
+            "files",
+        ),
+    message:
+        "fit the linear probes"
+    script:
+        "../workflow_scripts/downstream.py"
+
+
+rule reconstruct:
+    """Rebuild every test scan in every way."""
+    input:
+        dataset="results/dataset.csv",
+        embeddings="results/embeddings/ldae.npz",
+        models=LDAE_MODELS,
+    output:
+        scans="results/evaluation/reconstruction_scans.csv",
+        examples="results/evaluation/examples.npz",
+    log:
+        "results/logs/reconstruct.log",
+    benchmark:
+        "results/benchmarks/reconstruct.tsv"
+    conda:
+        ENV
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime=1440,
+        gpu=1,
+    params:
+        ldae=section(*LDAE_SECTIONS),
+        config=evaluation("reconstruction_steps", "batch_size", "figure_scans", "lpips_net", "lpips_weights"),
+        sampling=section("sampling")["sampling"],
+        seed=CONFIG.seed,
+        code=hash_modules(
+            "evaluation/reconstruction",
+            "evaluation/embeddings",
+            "evaluation/metrics",
+            "evaluation/scans",
+            "files",
+            *LDAE_MODULES,
+        ),
+    message:
+        "rebuild the test scans"
+    script:
+        "../workflow_scripts/reconstruct.py"
+
+
+rule reconstruction:
+    """Means and intervals of the reconstructions."""
+    input:
+        "results/evaluation/reconstruction_scans.csv",
+    output:
+        report("results/tables/reconstruction.csv", caption="captions/reconstruction.rst", category="Tables"),
+    log:
+        "results/logs/reconstruction.log",
+    benchmark:
+        "results/benchmarks/reconstruction.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        config=evaluation("bootstrap_draws", "confidence"),
+        seed=CONFIG.seed,
+        code=hash_modules(
+            "evaluation/reconstruction_table",
+            "evaluation/reconstruction",
+            "evaluation/embeddings",
+            "evaluation/metrics",
+            "evaluation/scans",
+            "evaluation/bootstrap",
+            "files",
+        ),
+    message:
+        "tabulate the reconstructions"
+    script:
+        "../workflow_scripts/reconstruction.py"
+
+
+rule phantom_truth:
+    """Hold the results on the phantom against its truth file."""
+    input:
+        truth="results/phantom/truth.csv",
+        dataset="results/dataset.csv",
+        embeddings="results/embeddings/ldae.npz",
+        reconstructions="results/evaluation/reconstruction_scans.csv",
+        downstream="results/tables/downstream.csv",
+    output:
+        report("results/tables/phantom_truth.csv", caption="captions/phantom_truth.rst", category="Tables"),
+    log:
+        "results/logs/phantom_truth.log",
+    benchmark:
+        "results/benchmarks/phantom_truth.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        config=evaluation("probe_alpha_grid", "batch_size", "bootstrap_draws", "confidence"),
+        steps=CONFIG.sampling.steps,
+        seed=CONFIG.seed,
+        code=hash_modules("evaluation", "cohort/split", "files"),
+    message:
+        "hold the results against the phantom's truth"
+    script:
+        "../workflow_scripts/phantom_truth.py"

@@ -1,0 +1,73 @@
+rule figure_reconstructions:
+    """Scans, their reconstructions and the differences."""
+    input:
+        "results/evaluation/examples.npz",
+    output:
+        report("results/figures/reconstructions.png", caption="captions/figure_reconstructions.rst", category="Figures"),
+    log:
+        "results/logs/figure_reconstructions.log",
+    benchmark:
+        "results/benchmarks/figure_reconstructions.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=hash_modules("report/figures", "files"),
+    message:
+        "draw the reconstructions"
+    script:
+        "../workflow_scripts/figure_reconstructions.py"
+
+
+rule figure_training_curves:
+    """Training and validation curves of the three stages."""
+    input:
+        autoencoder="results/training/autoencoder.csv",
+        ldm="results/training/ldm.csv",
+        representation="results/training/representation.csv",
+    output:
+        report("results/figures/training_curves.png", caption="captions/figure_training_curves.rst", category="Figures"),
+    log:
+        "results/logs/figure_training_curves.log",
+    benchmark:
+        "results/benchmarks/figure_training_curves.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=hash_modules("report/figures", "files"),
+    message:
+        "draw the training curves"
+    script:
+        "../workflow_scripts/figure_training_curves.py"
+
+
+rule figure_qc_montage:
+    """The riskiest scans after preprocessing."""
+    input:
+        "results/qc.csv",
+    output:
+        report("results/figures/qc_montage.png", caption="captions/figure_qc_montage.rst", category="Figures"),
+    log:
+        "results/logs/figure_qc_montage.log",
+    benchmark:
+        "results/benchmarks/figure_qc_montage.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        scans=CONFIG.report.montage_scans,
+        code=hash_modules("report/figures", "files"),
+    message:
+        "draw the QC montage"
+    script:
+        "../workflow_scripts/figure_qc_montage.py"

@@ -1,0 +1,45 @@
+"""The workflow's rules as Snakemake parses them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+from unittest import mock
+
+from snakemake.api import SnakemakeApi
+from snakemake.rules import Rule
+from snakemake.settings.types import (
+    ConfigSettings,
+    DeploymentSettings,
+    OutputSettings,
+    ResourceSettings,
+    StorageSettings,
+    WorkflowSettings,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@cache
+def script_rules() -> dict[str, Rule]:
+    """The rules that run a script, by name; ``params.code`` holds the names given to `hash_modules`, not their hash."""
+    here = Path.cwd()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch("ldae.files.hash_modules", lambda *names: names),
+        SnakemakeApi(OutputSettings()) as api,
+    ):
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(),
+            storage_settings=StorageSettings(),
+            workflow_settings=WorkflowSettings(),
+            deployment_settings=DeploymentSettings(),
+            snakefile=ROOT / "Snakefile",
+            workdir=Path(folder),
+        )
+        rules = {rule.name: rule for rule in workflow._workflow.rules if rule.script}
+        os.chdir(here)
+    return rules

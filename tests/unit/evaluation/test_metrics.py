@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import structural_similarity
+
+from ldae import torchvision_ops  # noqa: F401  (before torchvision)
+from ldae.errors import UserError
+from ldae.evaluation.metrics import LPIPS25D, load_lpips, mse, ssim
+
+
+@pytest.fixture
+def scans():
+    """Three smooth volumes at the demo's shape."""
+    coarse = torch.rand(3, 1, 8, 10, 8, generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.interpolate(coarse, (32, 40, 32), mode="trilinear")
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    """A file in the layout of torchvision's SqueezeNet weights; only the layout matters here, not the values."""
+    from torchvision.models import squeezenet1_1
+
+    torch.manual_seed(0)
+    model = squeezenet1_1(weights=None)
+    path = tmp_path_factory.mktemp("weights") / "squeeze.pth"
+    torch.save(model.state_dict(), path)
+    return path, model
+
+
+def test_identical_scans_are_perfect(scans):
+    np.testing.assert_allclose(ssim(scans, scans), 1, atol=1e-5)
+    np.testing.assert_array_equal(mse(scans, scans), 0)
+
+
+def test_one_value_a_scan_whatever_the_batch(scans):
+    noisy = scans + 0.1 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))
+    for metric in (ssim, mse):
+        together = metric(noisy, scans)
+        assert together.shape == (3,)
+        alone = torch.cat([metric(noisy[i : i + 1], scans[i : i + 1]) for i in range(3)])
+        torch.testing.assert_close(together, alone)
+
+
+def test_mse_of_a_known_offset(scans):
+    torch.testing.assert_close(mse(scans + 0.1, scans), torch.full((3,), 0.01))
+
+
+def test_ssim_agrees_with_scikit_image(scans):
+    noisy = (scans + 0.05 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
+    options = dict(data_range=1.0, gaussian_weights=True, sigma=1.5, truncate=3.4, use_sample_covariance=False)
+    _, image = structural_similarity(noisy[0, 0].numpy(), scans[0, 0].numpy(), full=True, **options)
+    assert float(ssim(noisy, scans)[0]) == pytest.approx(image[5:-5, 5:-5, 5:-5].mean(), abs=1e-4)
+
+
+def test_ssim_falls_with_noise(scans):
+    noise = torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))
+    values = [float(ssim(scans + level * noise, scans).mean()) for level in (0.02, 0.05, 0.2)]
+    assert values == sorted(values, reverse=True) and values[-1] < 0.6
+
+
+def test_a_grid_smaller_than_the_window_is_refused():
+    with pytest.raises(UserError, match="8x12x12"):
+        ssim(torch.zeros(1, 1, 8, 12, 12), torch.zeros(1, 1, 8, 12, 12))
+
+
+def test_lpips_uses_the_given_backbone_on_every_slice_and_is_deterministic(backbone, scans):
+    path, model = backbone
+    lpips, reason = load_lpips("squeeze", str(path))
+    assert reason == ""
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(lpips.distance.net(image)[-1], model.eval().features(image))
+    with_one_slice_changed = scans.clone()
+    for axial in range(0, 40, 13):
+        with_one_slice_changed[0, :, :, axial] = 0
+    values = lpips(with_one_slice_changed, scans)
+    assert values[0] > 0 and values[1] == values[2] == 0
+    assert torch.equal(values, lpips(with_one_slice_changed, scans))
+
+
+def test_lpips_without_weights_is_not_available_and_says_where_they_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    lpips, reason = load_lpips("squeeze", None)
+    assert lpips is None
+    assert "squeezenet1_1-b8a52dc0.pth" in reason and "evaluation.lpips_weights" in reason
+
+
+def test_lpips_weights_of_a_wrong_path_or_network_are_refused(backbone, tmp_path):
+    with pytest.raises(UserError, match="no file"):
+        load_lpips("squeeze", str(tmp_path / "nowhere.pth"))
+    with pytest.raises(UserError, match="no fitting"):
+        LPIPS25D("alex", backbone[0])

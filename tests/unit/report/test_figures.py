@@ -1,0 +1,75 @@
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from ldae.errors import UserError
+from ldae.report import figures
+from ldae.report.figures import central_slices, draw_qc_montage, draw_reconstructions, draw_training_curves
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures as they are saved, kept open for inspection."""
+    kept = []
+    monkeypatch.setattr(figures.plt, "close", kept.append)
+    yield kept
+    plt.close("all")
+
+
+def test_slices_show_the_centre_with_superior_up():
+    volume = np.zeros((4, 6, 8))
+    volume[:, :, 7] = 1  # the topmost plane
+    picture = central_slices(volume)
+    assert picture.shape == (8, 6 + 4 + 4)
+    assert (picture[0, :10] == 1).all() and (picture[1:] == 0).all()
+
+
+def test_reconstructions_are_drawn_with_differences(tmp_path, drawn):
+    scan = np.random.default_rng(0).random((2, 8, 10, 8)).astype(np.float32)
+    names = {name: np.array(["a", "b"]) for name in ("subject", "session", "diagnosis")}
+    volumes = {"scan": scan, "autoencoder": scan, "ldae": scan, "y_sem_only": scan + 0.1}
+    np.savez(tmp_path / "examples.npz", **volumes, **names)
+    draw_reconstructions(tmp_path / "examples.npz", tmp_path / "out.png")
+    assert plt.imread(tmp_path / "out.png").std() > 0.1
+    axes = np.array(drawn[0].axes).reshape(4, 4)
+    assert [panel.get_title() for panel in axes[0]][0] == "scan"
+    inside = axes[1, 3].images[0].get_array()[1:9, :10]
+    np.testing.assert_allclose(inside, 0.1, atol=1e-6)
+    np.testing.assert_allclose(axes[1, 1].images[0].get_array(), 0)
+
+
+def test_curves_show_every_quantity_of_every_stage(tmp_path, drawn):
+    pd.DataFrame({"step": [1, 2], "train_loss": [2.0, 1.0], "val_loss": [2.0, 1.5], "val_ssim": [0.1, 0.2]}).to_csv(
+        tmp_path / "a.csv", index=False
+    )
+    pd.DataFrame({"step": [1, 2], "train_loss": [2.0, None], "note": ["x", "y"]}).to_csv(
+        tmp_path / "b.csv", index=False
+    )
+    draw_training_curves({"autoencoder": tmp_path / "a.csv", "ldm": tmp_path / "b.csv"}, tmp_path / "out.png")
+    titles = {panel.get_title(): len(panel.lines) for panel in drawn[0].axes if panel.get_title()}
+    assert titles == {"autoencoder: loss": 2, "autoencoder: ssim": 1, "ldm: loss": 1}
+
+
+def test_a_history_without_curves_is_refused(tmp_path):
+    pd.DataFrame({"step": [1], "loss": [1.0]}).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(UserError, match="train_"):
+        draw_training_curves({"ldm": tmp_path / "a.csv"}, tmp_path / "out.png")
+
+
+def test_the_montage_begins_with_the_riskiest_and_says_what_has_no_image(tmp_path, drawn):
+    nib.save(nib.Nifti1Image(np.ones((5, 5, 5), np.float32), np.eye(4)), tmp_path / "scan.nii.gz")
+    rows = [
+        ("A", "M000", str(tmp_path / "scan.nii.gz"), "pass", None, 0.97),
+        ("B", "M000", str(tmp_path / "scan.nii.gz"), "pass", None, 0.95),
+        ("C", "M000", None, "error", "no brain found", None),
+        ("D", "M000", str(tmp_path / "scan.nii.gz"), "warn", "min_dice", 0.94),
+    ]
+    table = pd.DataFrame(rows, columns=["subject", "session", "path", "status", "reason", "dice"])
+    table.to_csv(tmp_path / "qc.csv", index=False)
+    draw_qc_montage(tmp_path / "qc.csv", tmp_path / "out.png", 3)
+    panels = [panel for panel in drawn[0].axes if panel.get_title()]
+    assert [panel.get_title()[0] for panel in panels] == ["C", "D", "B"]
+    assert "no brain found" in panels[0].get_title() and panels[0].texts[0].get_text() == "no image"
+    assert [len(panel.images) for panel in panels] == [0, 1, 1]

@@ -1,0 +1,81 @@
+import hashlib
+
+import pandas as pd
+import pytest
+
+from ldae import files
+from ldae.errors import UserError
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "table.csv"
+    files.write_text(path, "old")
+    with pytest.raises(RuntimeError), files.atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_atomic_path_keeps_suffixes_and_makes_folders(tmp_path):
+    path = tmp_path / "a" / "b" / "image.nii.gz"
+    with files.atomic_path(path) as temporary:
+        assert temporary.name == "image.nii.gz"
+        temporary.write_bytes(b"x")
+        assert not path.exists()
+    assert path.read_bytes() == b"x"
+
+
+def test_writing_nothing_is_an_error_and_leaves_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError), files.atomic_path(tmp_path / "never.txt"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name, missing", [("t.csv", "a,\n"), ("t.tsv", "a\tn/a\n")])
+def test_tables_keep_their_content(tmp_path, name, missing):
+    table = pd.DataFrame({"subject": ["a", "b"], "age": [None, 70.5]})
+    files.write_table(tmp_path / name, table)
+    assert missing in (tmp_path / name).read_text()
+    pd.testing.assert_frame_equal(files.read_table(tmp_path / name, ("subject", "age")), table)
+
+
+@pytest.mark.parametrize(
+    "content, found", [(None, "no such file"), ("", "an empty file"), ("a,b\n1,2\n", "no column c")]
+)
+def test_a_bad_table_is_explained(tmp_path, content, found):
+    path = tmp_path / "clinical.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError) as raised:
+        files.read_table(path, ("a", "c"))
+    assert found in str(raised.value)
+    assert str(path) in str(raised.value)
+
+
+def test_json_round_trip_is_the_same_text_whatever_the_order(tmp_path):
+    files.write_json(tmp_path / "a.json", {"b": 1, "a": [1.5, None]})
+    files.write_json(tmp_path / "b.json", {"a": [1.5, None], "b": 1})
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert files.read_json(tmp_path / "a.json") == {"a": [1.5, None], "b": 1}
+
+
+def test_hashes_follow_the_content(tmp_path):
+    (tmp_path / "x").write_bytes(b"content")
+    assert files.hash_file(tmp_path / "x") == hashlib.sha256(b"content").hexdigest()
+    assert files.hash_content({"a": 1, "b": 2}) == files.hash_content({"b": 2, "a": 1})
+    assert files.hash_content({"a": 1}) != files.hash_content({"a": 2})
+
+
+def test_module_hashes_follow_the_sources(tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "net.py").write_text("a = 1")
+    (tmp_path / "pool.py").write_text("b = 1")
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "files.py"))
+    package, module, other = files.hash_modules("models"), files.hash_modules("models/net"), files.hash_modules("pool")
+    (tmp_path / "models" / "net.py").write_text("a = 2")
+    assert files.hash_modules("models") != package
+    assert files.hash_modules("models/net") != module
+    assert files.hash_modules("pool") == other
+    with pytest.raises(ValueError, match="no module ldae/nets"):
+        files.hash_modules("nets")

@@ -1,0 +1,43 @@
+"""Editing a module reruns the stages that use it: every rule hashes the modules its script imports."""
+
+import pytest
+
+from tests.rules import ROOT, script_rules
+from tests.unit.sources import PACKAGE, all_imported_modules
+
+# A change of these changes no result: the values of the config are params of the rules already.
+EXEMPT = {PACKAGE / f"{name}.py" for name in ("errors", "config", "torchvision_ops")} | set(
+    PACKAGE.rglob("__init__.py")
+)
+RULES = sorted(script_rules())
+
+
+def imported(rule):
+    """The modules behind a rule's script."""
+    return all_imported_modules(ROOT / "rules" / script_rules()[rule].script)
+
+
+def files_of(name):
+    """The files behind a name given to `hash_modules`."""
+    single = PACKAGE / f"{name}.py"
+    return {single} if single.is_file() else set((PACKAGE / name).rglob("*.py"))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_imported_module_is_hashed(rule):
+    hashed = set().union(*map(files_of, script_rules()[rule].params["code"]))
+    missing = imported(rule) - EXEMPT - hashed
+    assert not missing, f"rule {rule}: add to hash_modules: {sorted(str(m.relative_to(PACKAGE)) for m in missing)}"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_nothing_else_is_hashed(rule):
+    """A name none of whose files the stage imports would rerun it for nothing."""
+    names = script_rules()[rule].params["code"]
+    needless = [name for name in names if not files_of(name) & (imported(rule) | EXEMPT)]
+    assert not needless, f"rule {rule}: remove from hash_modules: {needless}"
+
+
+def test_every_stage_was_seen():
+    stages = {"phantom", "inventory", "convert", "preprocess", "dataset", "autoencoder", "ldm", "representation"}
+    assert stages | {"embeddings", "reconstruct", "downstream"} <= set(RULES)

@@ -1,0 +1,117 @@
+"""Tiny nets and a tiny dataset of ten subjects."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ldae.config import LDM, Autoencoder, Diffusion, Representation, Training
+
+GRID = (16, 16, 8)
+SPLITS = ["train"] * 5 + ["validation"] * 3 + ["test"] * 2
+
+
+@pytest.fixture(autouse=True)
+def one_quiet_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def make_training():
+    def make(**changes) -> Training:
+        values = {
+            "steps": 6,
+            "batch_size": 2,
+            "accumulate": 1,
+            "validate_every_steps": 2,
+            "patience": 9,
+            "warmup_steps": 2,
+            "cooldown_fraction": 0.0,
+        }
+        values |= {"precision": "32-true", "gradient_clip": 1.0, "ema_decay": 0.9}
+        return Training(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def autoencoder_config(make_training) -> Autoencoder:
+    return Autoencoder(
+        channels=[4, 8],
+        latent_channels=2,
+        residual_blocks=1,
+        norm_groups=2,
+        initial_log_variance=0.0,
+        kl_weight=1e-7,
+        perceptual_weight=0.0,
+        perceptual_slice_fraction=0.5,
+        perceptual_weights=None,
+        adversarial_weight=0.1,
+        adversarial_start_step=2,
+        discriminator_channels=4,
+        discriminator_layers=1,
+        learning_rate=1e-3,
+        discriminator_learning_rate=1e-3,
+        training=make_training(ema_decay=0.0),
+    )
+
+
+@pytest.fixture
+def ldm_config(make_training) -> LDM:
+    return LDM(
+        prediction="epsilon",
+        channels=[4, 8],
+        residual_blocks=1,
+        attention_levels=[False, True],
+        head_channels=4,
+        norm_groups=2,
+        learning_rate=1e-3,
+        training=make_training(),
+    )
+
+
+@pytest.fixture
+def representation_config(make_training) -> Representation:
+    return Representation(
+        semantic_dim=8,
+        backbone="convnext_pico",
+        backbone_weights=None,
+        attention_heads=2,
+        center_input=True,
+        snr_exponent=0.1,
+        learning_rate=1e-3,
+        training=make_training(),
+    )
+
+
+@pytest.fixture
+def diffusion() -> Diffusion:
+    return Diffusion(timesteps=50, beta_start=1e-3, beta_end=0.2)
+
+
+@pytest.fixture
+def dataset(tmp_path) -> Path:
+    """`dataset.csv` of ten subjects, two with a second visit; scans and latents are noise."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for number, split in enumerate(SPLITS):
+        for session in ["M000", "M006"] if number in (0, 5) else ["M000"]:
+            name = f"S{number}_{session}"
+            image, latent = tmp_path / f"{name}.nii.gz", tmp_path / "latents" / f"{name}.npz"
+            nib.save(nib.Nifti1Image(rng.random(GRID, dtype=np.float32), np.eye(4)), image)
+            latent.parent.mkdir(exist_ok=True)
+            np.savez(latent, data=rng.standard_normal((2, 4, 4, 4), dtype=np.float32))
+            rows.append((f"S{number}", session, str(image), str(latent), split))
+    path = tmp_path / "dataset.csv"
+    pd.DataFrame(rows, columns=["subject", "session", "path", "latent_path", "split"]).to_csv(path, index=False)
+    return path

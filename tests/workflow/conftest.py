@@ -1,0 +1,99 @@
+"""A copy of the checkout, a working directory elsewhere, and the tiny DAG run once in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("Snakefile", "config.yaml", "presets", "profiles", "rules", "workflow_scripts", "ldae", "envs")
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """Snakemake on one checkout, in one working directory."""
+
+    checkout: Path
+    directory: Path
+    overlays: tuple[Path, ...] = ()
+
+    def run(self, *arguments: str, check: bool = True) -> str:
+        """Run Snakemake and return all it printed; with `check`, fail on a nonzero exit, else on exit 0."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", self.checkout / "Snakefile"]
+        command += ["--directory", self.directory]
+        if self.overlays:
+            command += ["--configfile", *self.overlays]
+        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        done = subprocess.run(
+            [*map(str, command), *arguments],
+            env=environment,
+            cwd=self.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert (done.returncode == 0) == check, f"exit {done.returncode}\n{done.stdout[-8000:]}"
+        return done.stdout
+
+    def plan(self, *arguments: str) -> dict[str, int]:
+        """The rules that would run, with their numbers of jobs."""
+        output = self.run("--cores", "2", "--dry-run", *arguments)
+        table = re.search(r"Job stats:\n.*\n-.*\n((?:\w+ +\d+\n)+)", output)
+        jobs = dict(line.split() for line in table[1].splitlines()) if table else {}
+        return {rule: int(count) for rule, count in jobs.items() if rule not in ("total", "all", "tables", "figures")}
+
+    def with_overlay(self, path: Path, text: str) -> Workflow:
+        """The same workflow with one more config file laid over."""
+        path.write_text(text, encoding="utf-8")
+        return Workflow(self.checkout, self.directory, (*self.overlays, path))
+
+    def read(self, path: str) -> str:
+        """Text of a file below the working directory."""
+        return (self.directory / path).read_text(encoding="utf-8")
+
+
+def copy_sources(folder: Path) -> Path:
+    """Copy what the workflow runs on, without anything installed or derived."""
+    for name in SOURCES:
+        source, target = ROOT / name, folder / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    return folder
+
+
+def listing(folder: Path) -> dict[str, int]:
+    """Files of a folder with their sizes, without Python's own."""
+    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {str(path.relative_to(folder)): path.stat().st_size for path in files}
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """The default workflow of this checkout in an empty working directory."""
+    directory = tmp_path / "run"
+    directory.mkdir()
+    return Workflow(ROOT, directory)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """The tiny DAG, run from DICOM to the last table by a copy of the checkout."""
+    folder = tmp_path_factory.mktemp("tiny")
+    directory = folder / "run"
+    directory.mkdir()
+    overlay = shutil.copy2(Path(__file__).parent / "tiny.yaml", folder / "tiny.yaml")
+    workflow = Workflow(copy_sources(folder / "checkout"), directory, (Path(overlay),))
+    before = listing(workflow.checkout)
+    workflow.run("--cores", "2")
+    assert listing(workflow.checkout) == before, "something was written into the checkout"
+    return workflow

@@ -1,0 +1,184 @@
+"""The tiny DAG from DICOM to tables: what it leaves, and what reruns when something changes."""
+
+import io
+import json
+
+import pandas as pd
+import pytest
+
+PROBE_RULES = {"downstream", "phantom_truth"}
+TRAININGS = {"autoencoder", "latents", "ldm", "representation"}
+
+
+@pytest.fixture
+def edited(tiny):
+    """Append a comment to a file of the checkout's copy; undone afterwards."""
+    originals = {}
+
+    def edit(path):
+        file = tiny.checkout / path
+        originals[file] = file.read_bytes()
+        file.write_bytes(originals[file] + b"\n# edited\n")
+
+    yield edit
+    for file, content in originals.items():
+        file.write_bytes(content)
+
+
+def table(tiny, path):
+    """A table of the finished run."""
+    return pd.read_csv(io.StringIO(tiny.read(path)))
+
+
+def test_every_subject_is_in_the_dataset_or_explained(tiny):
+    truth, dataset = table(tiny, "results/phantom/truth.csv"), table(tiny, "results/dataset.csv")
+    excluded = table(tiny, "results/tables/exclusions.csv")
+    assert set(truth.subject) == set(dataset.subject) | set(excluded.subject)
+    assert len(dataset) >= 10
+    assert excluded.reason.notna().all()
+
+
+def test_the_dataset_keeps_the_published_contract(tiny):
+    dataset = table(tiny, "results/dataset.csv")
+    assert {"subject", "path", "diagnosis", "session", "latent_path", "age"} <= set(dataset.columns)
+    assert dataset.age.between(50, 100).all()
+    assert dataset.groupby("subject").split.nunique().max() == 1
+    assert set(dataset.split) == {"train", "validation", "test"}
+    for path in [*dataset.path, *dataset.latent_path]:
+        assert (tiny.directory / path).is_file(), path
+
+
+def test_diagnosis_and_age_are_those_at_the_visit(tiny):
+    both = table(tiny, "results/dataset.csv").merge(
+        table(tiny, "results/phantom/truth.csv"), on=["subject", "session"], suffixes=("", "_true"), validate="1:1"
+    )
+    assert (both.diagnosis == both.diagnosis_true).all()
+    assert (both.age - both.age_true).abs().max() < 0.2
+
+
+def test_the_reconstruction_table_has_every_row(tiny):
+    rows = table(tiny, "results/tables/reconstruction.csv")
+    assert {
+        "model",
+        "start",
+        "solver",
+        "steps",
+        "n_subjects",
+        "n_scans",
+        "paper_ssim",
+        "paper_lpips",
+        "paper_mse",
+    } <= set(rows.columns)
+    for metric in ("ssim", "mse"):
+        assert (rows[f"{metric}_low"] <= rows[metric]).all()
+        assert (rows[metric] <= rows[f"{metric}_high"]).all()
+    assert sorted(rows.steps.dropna().unique()) == [2, 4]
+    assert (rows.n_scans == (table(tiny, "results/dataset.csv").split == "test").sum()).all()
+
+
+def test_the_downstream_table_has_every_metric(tiny):
+    rows = table(tiny, "results/tables/downstream.csv")
+    assert list(rows.columns) == ["encoder", "task", "metric", "value", "low", "high", "n_subjects", "n_scans", "paper"]
+    assert rows.task.nunique() == 2
+    assert len(rows) >= 9
+
+
+def test_every_rule_left_a_log_and_a_benchmark(tiny):
+    logs = {path.stem for path in (tiny.directory / "results" / "logs").iterdir()}
+    benchmarks = {path.stem for path in (tiny.directory / "results" / "benchmarks").iterdir()}
+    assert logs == benchmarks
+    assert TRAININGS | PROBE_RULES | {"phantom", "inventory", "bids", "preprocess"} <= logs
+
+
+def test_the_weights_say_where_they_come_from(tiny):
+    for name in ("autoencoder", "ldm", "representation"):
+        sidecar = json.loads(tiny.read(f"results/models/{name}.json"))
+        assert sidecar["steps"] == 12
+
+
+def test_a_second_run_has_nothing_to_do(tiny):
+    assert "Nothing to be done" in tiny.run("--cores", "2")
+
+
+def test_a_changed_probe_setting_reruns_probes_and_tables_only(tiny, tmp_path):
+    plan = tiny.with_overlay(tmp_path / "c.yaml", "evaluation:\n  probe_c_grid: [0.5]\n").plan()
+    assert "downstream" in plan
+    assert set(plan) <= PROBE_RULES
+
+
+def test_a_changed_training_setting_reruns_what_follows_it(tiny, tmp_path):
+    plan = set(tiny.with_overlay(tmp_path / "r.yaml", "representation:\n  learning_rate: 1.0e-3\n").plan())
+    assert {"representation", "embeddings", "downstream", "reconstruct"} <= plan
+    assert not plan & {"autoencoder", "latents", "ldm", "preprocess", "bids", "dataset"}
+
+
+@pytest.mark.parametrize(
+    "module, reruns, keeps",
+    [
+        ("ldae/evaluation/probes.py", {"downstream"}, TRAININGS | {"embeddings", "reconstruct", "dataset"}),
+        ("ldae/report/figures.py", {"figure_qc_montage"}, TRAININGS | {"embeddings", "downstream"}),
+        ("ldae/models/autoencoder.py", TRAININGS | {"embeddings", "downstream"}, {"preprocess", "dataset", "bids"}),
+        ("ldae/preprocessing/registration.py", TRAININGS | {"preprocess", "dataset"}, {"phantom", "inventory", "bids"}),
+        ("ldae/cohort/conversion.py", TRAININGS | {"bids", "preprocess"}, {"phantom"}),
+    ],
+)
+def test_an_edited_module_reruns_the_stages_that_use_it(tiny, edited, module, reruns, keeps):
+    edited(module)
+    plan = set(tiny.plan())
+    assert reruns <= plan
+    assert not keeps & plan
+
+
+def test_an_edited_script_reruns_its_rule(tiny, edited):
+    edited("workflow_scripts/downstream.py")
+    assert set(tiny.plan()) <= PROBE_RULES
+    assert "downstream" in tiny.plan()
+
+
+def test_a_deleted_table_is_made_again_from_what_is_there(tiny):
+    before = tiny.read("results/tables/downstream.csv")
+    (tiny.directory / "results/tables/downstream.csv").unlink()
+    output = tiny.run("--cores", "2", "results/tables/downstream.csv")
+    assert "fit the linear probes" in output
+    assert "representation" not in output
+    assert tiny.read("results/tables/downstream.csv") == before
+
+
+def test_the_report_holds_tables_and_figures(tiny):
+    tiny.run("--report", "results/report.html")
+    page = tiny.read("results/report.html")
+    for name in (
+        "downstream.csv",
+        "reconstruction.csv",
+        "reconstructions.png",
+        "training_curves.png",
+        "qc_montage.png",
+    ):
+        assert name in page
+
+
+def test_a_missing_clinical_table_stops_the_inventory_with_one_message(tiny, tmp_path):
+    clinical = tmp_path / "clinical"
+    clinical.mkdir()
+    for path in (tiny.directory / "results/phantom/clinical").glob("*.csv"):
+        if not path.name.startswith("ADNIMERGE"):
+            (clinical / path.name).write_bytes(path.read_bytes())
+    directory = tmp_path / "run"
+    directory.mkdir()
+    own = f"cohort:\n  dicom_dir: {tiny.directory}/results/phantom/images\n  clinical_dir: {clinical}\n"
+    workflow = type(tiny)(tiny.checkout, directory, tiny.overlays).with_overlay(tmp_path / "own.yaml", own)
+    output = workflow.run("--cores", "2", "inventory", check=False)
+    assert "ADNIMERGE" in output
+    assert "cure:" in output
+    assert not list((directory / "results").glob("bids*"))
+
+
+def test_a_wrong_folder_level_stops_the_inventory_with_one_message(tiny, tmp_path):
+    directory = tmp_path / "run"
+    directory.mkdir()
+    phantom = tiny.directory / "results/phantom"
+    own = f"cohort:\n  dicom_dir: {phantom}\n  clinical_dir: {phantom}/clinical\n"
+    workflow = type(tiny)(tiny.checkout, directory, tiny.overlays).with_overlay(tmp_path / "own.yaml", own)
+    output = workflow.run("--cores", "2", "inventory", check=False)
+    assert str(phantom) in output
+    assert "cure:" in output

@@ -1,0 +1,120 @@
+"""The workflow's shell: style, declarations, profiles, named targets and messages; nothing is trained here."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.rules import script_rules
+from tests.workflow.conftest import ROOT, Workflow
+
+RULES = script_rules()
+
+
+def test_snakemake_lint_finds_nothing(fresh):
+    assert "Congratulations" in fresh.run("--lint")
+
+
+def test_snakefmt_finds_nothing():
+    subprocess.run([Path(sys.executable).parent / "snakefmt", "--check", "Snakefile", "rules"], cwd=ROOT, check=True)
+
+
+def test_the_snakefile_stays_short():
+    assert len((ROOT / "Snakefile").read_text(encoding="utf-8").splitlines()) < 60
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_declares_what_a_cluster_needs(rule):
+    declared = RULES[rule]
+    assert declared.log and declared.benchmark and declared.message and declared.docstring
+    assert declared.conda_env == str(ROOT / "envs" / "ldae.yaml")
+    assert {"_cores", "mem_mb", "runtime"} <= set(declared.resources)
+
+
+def test_the_default_run_is_the_phantom_from_dicom_to_tables(fresh):
+    plan = fresh.plan()
+    assert {"phantom", "inventory", "bids", "dataset", "autoencoder", "latents", "ldm", "representation"} <= set(plan)
+    assert plan["preprocess"] == yaml.safe_load((ROOT / "config.yaml").read_text())["cohort"]["shards"]
+    assert {"embeddings", "downstream", "reconstruction", "phantom_truth"} <= set(plan)
+
+
+@pytest.mark.parametrize(
+    "target, last, not_yet",
+    [("bids", "bids", "preprocess"), ("preprocess_all", "dataset", "autoencoder"), ("ldm", "ldm", "representation")],
+)
+def test_a_stage_is_a_target_by_name(fresh, target, last, not_yet):
+    plan = fresh.plan(target)
+    assert last in plan
+    assert not_yet not in plan
+
+
+def test_the_paper_preset_plans_the_same_stages(fresh):
+    paper = Workflow(ROOT, fresh.directory, (ROOT / "presets" / "paper.yaml",)).plan()
+    assert set(paper) == set(fresh.plan())
+
+
+def test_own_data_is_two_paths_and_no_phantom(fresh, tmp_path):
+    for folder in ("images", "clinical"):
+        (tmp_path / folder).mkdir()
+    own = f"cohort:\n  dicom_dir: {tmp_path}/images\n  clinical_dir: {tmp_path}/clinical\n"
+    plan = fresh.with_overlay(tmp_path / "own.yaml", own).plan()
+    assert "downstream" in plan
+    assert not {"phantom", "phantom_truth"} & set(plan)
+
+
+def test_the_slurm_profile_plans_and_sends_gpu_rules_to_a_gpu(fresh):
+    profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8"))
+    assert set(profile["set-resources"]) == {name for name, rule in RULES.items() if "gpu" in rule.resources}
+    for resources in profile["set-resources"].values():
+        assert resources == {"slurm_partition": "gpu", "gpu": 1}
+    assert "downstream" in fresh.run("--dry-run", "--profile", str(ROOT / "profiles" / "slurm"))
+
+
+@pytest.mark.parametrize(
+    "overlay, said",
+    [
+        ("split:\n  sead: 1\n", "split.sead: Extra inputs are not permitted"),
+        ("autoencoder:\n  learning_rate: fast\n", "autoencoder.learning_rate: Input should be a valid number"),
+        ("cohort:\n  dicom_dir: /no/such/folder\n", "cohort.dicom_dir: /no/such/folder"),
+        ("representation:\n  backbone_weights: none.pth\n", "representation.backbone_weights: none.pth"),
+    ],
+    ids=["unknown key", "wrong type", "wrong folder", "no weights"],
+)
+def test_a_bad_configuration_stops_at_once_with_one_message(fresh, tmp_path, overlay, said):
+    output = fresh.with_overlay(tmp_path / "bad.yaml", overlay).run("--cores", "1", check=False)
+    assert output.count(said) == 1
+    assert "expected:" in output
+    assert "cure:" in output
+    assert not (fresh.directory / "results").exists()
+
+
+def test_a_job_unpickles_its_params_and_finds_its_checkout_without_ldae_installed(tmp_path):
+    """As in an environment made by --use-conda: nothing but the script's own folder is added to the path."""
+    shutil.copytree(ROOT / "ldae", tmp_path / "ldae", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "workflow_scripts", tmp_path / "workflow_scripts")
+    (tmp_path / "config.yaml").write_text((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    (tmp_path / "workflow_scripts" / "where.py").write_text(
+        "import sys\n"
+        "params = snakemake.params.config\n"
+        "assert not any(name.startswith('ldae') for name in sys.modules), 'unpickling params imported ldae'\n"
+        "import _rule\n"
+        "import ldae\n"
+        "from pathlib import Path\n"
+        "Path(snakemake.output[0]).write_text(str(Path(ldae.__file__).resolve()) + str(params['split']['seed']))\n"
+    )
+    (tmp_path / "Snakefile").write_text(
+        'configfile: f"{workflow.basedir}/config.yaml"\n'
+        'include: "rules/common.smk"\n'
+        "rule where:\n"
+        '    output: "where.txt"\n'
+        '    params: config=section("split", "ldm", "preprocessing"),\n'
+        '    script: "workflow_scripts/where.py"\n'
+    )
+    directory = tmp_path / "elsewhere"
+    directory.mkdir()
+    Workflow(tmp_path, directory).run("--cores", "1")
+    assert (directory / "where.txt").read_text() == f"{(tmp_path / 'ldae' / '__init__.py').resolve()}0"

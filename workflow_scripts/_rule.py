@@ -1,0 +1,39 @@
+"""What every script shares: the package of this checkout, and the rule's log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from ldae.errors import UserError  # noqa: E402
+
+
+@contextmanager
+def rule_log(path: str) -> Iterator[None]:
+    """Send everything printed to the rule's log; progress, warnings and errors go to the terminal as well."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    sys.stdout.flush(), sys.stderr.flush()
+    os.dup2(log, 1), os.dup2(log, 2)
+    shown = logging.StreamHandler(terminal)
+    kept = logging.StreamHandler(sys.stderr)
+    kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    package = logging.getLogger("ldae")
+    package.setLevel(logging.INFO)
+    package.handlers = [shown, kept]
+    package.propagate = False
+    try:
+        yield
+    except UserError as error:
+        package.error("%s", error)
+        sys.exit(1)
+    except Exception:
+        package.exception("unexpected error; the full log is %s", path)
+        raise

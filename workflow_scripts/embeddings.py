@@ -1,0 +1,17 @@
+"""Encode y_sem of every scan."""
+
+import _rule  # first: puts this checkout on the path
+
+import torch
+from _model import load_ldae
+
+from ldae.evaluation.embeddings import extract_embeddings, write_embeddings
+from ldae.evaluation.scans import read_dataset
+
+if __name__ == "__main__":
+    with _rule.rule_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        ldae = load_ldae(snakemake.input.models, snakemake.params.ldae)
+        dataset = read_dataset(snakemake.input.dataset)
+        embeddings = extract_embeddings(ldae, dataset, snakemake.params.batch_size)
+        write_embeddings(snakemake.output[0], embeddings)

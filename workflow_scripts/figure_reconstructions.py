@@ -1,0 +1,9 @@
+"""Draw the reconstructions."""
+
+import _rule  # first: puts this checkout on the path
+
+from ldae.report.figures import draw_reconstructions
+
+if __name__ == "__main__":
+    with _rule.rule_log(snakemake.log[0]):
+        draw_reconstructions(snakemake.input[0], snakemake.output[0])

@@ -1,0 +1,15 @@
+"""Check the download and list the images to convert."""
+
+import _rule  # first: puts this checkout on the path
+
+from ldae.cohort.inventory import build_inventory
+
+if __name__ == "__main__":
+    with _rule.rule_log(snakemake.log[0]):  # noqa: F821
+        build_inventory(
+            snakemake.input.dicom_dir,  # noqa: F821
+            snakemake.input.clinical_dir,  # noqa: F821
+            inventory=snakemake.output.inventory,  # noqa: F821
+            quarantine=snakemake.output.quarantine,  # noqa: F821
+            shard_tables=list(snakemake.output.shards),  # noqa: F821
+        )

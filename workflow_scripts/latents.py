@@ -1,0 +1,20 @@
+"""Encode every scan with the autoencoder."""
+
+import _rule  # first: puts this checkout on the path
+
+import torch
+
+from ldae.config import Autoencoder, Latents
+from ldae.training.latents import encode_latents
+
+if __name__ == "__main__":
+    with _rule.rule_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        encode_latents(
+            snakemake.input.dataset,
+            snakemake.input.autoencoder,
+            Autoencoder(**snakemake.params.config["autoencoder"]),
+            Latents(**snakemake.params.config["latents"]),
+            manifest=snakemake.output.manifest,
+            statistics=snakemake.output.statistics,
+        )
