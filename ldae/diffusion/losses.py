@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
+from torch import nn
 
 from ldae.diffusion.schedule import Schedule
-
-if TYPE_CHECKING:  # the losses take any net of these signatures; the LDM's does not depend on the estimator
-    pass
 
 
 def draw_noise(schedule: Schedule, z_0: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

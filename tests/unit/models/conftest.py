@@ -13,9 +13,8 @@ def config() -> Config:
     return load_config("config.yaml")
 
 
-@pytest.fixture
-def denoiser(config) -> Denoiser:
-    small = config.ldm.model_copy(
-        update={"channels": [8, 16], "residual_blocks": 1, "head_channels": 8, "norm_groups": 4}
-    )
+@pytest.fixture(params=["epsilon", "v"])
+def denoiser(config, request) -> Denoiser:
+    changes = {"channels": [8, 16], "residual_blocks": 1, "head_channels": 8, "norm_groups": 4}
+    small = config.ldm.model_copy(update={**changes, "prediction": request.param})
     return build_denoiser(small, config.diffusion, 3)

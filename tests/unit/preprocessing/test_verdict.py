@@ -1,0 +1,41 @@
+"""The measured cases: real good scans and damaged copies of them."""
+
+import pytest
+
+from ldae.preprocessing.verdict import judge
+
+NAMES = ("brain_volume_ml", "dice", "mutual_information", "outside", "missing", "white_grey_ratio")
+CASES = {
+    "good, smallest": ((1301, 0.947, 0.486, 0.0055, 0.022, 1.29), "pass"),
+    "good, largest": ((1949, 0.967, 0.546, 0.0, 0.01, 1.81), "pass"),
+    "elderly": ((1262, 0.948, 0.479, 0.005, 0.017, 1.13), "pass"),
+    "flipped front-back": ((1645, 0.861, 0.328, 0.064, 0.12, 1.31), "fail"),
+    "flipped up-down": ((1776, 0.894, 0.366, 0.075, 0.039, 1.12), "fail"),
+    "axes permuted, wrong header": ((1734, 0.872, 0.340, 0.088, 0.054, 1.08), "fail"),
+    "top of head missing": ((957, 0.765, 0.27, 0.001, 0.361, 1.01), "fail"),
+    "bottom zeroed": ((1242, 0.908, 0.384, 0.002, 0.134, 1.35), "fail"),
+    "pure noise": ((2447, 0.852, 0.306, 0.053, 0.17, 1.04), "fail"),
+    "inverted contrast": ((1707, 0.922, 0.463, 0.049, 0.014, 0.82), "fail"),
+    "half voxel size": ((193, 0.19, 0.04, 0.0, 0.895, 0.0), "fail"),
+    "large": ((1980, 0.95, 0.50, 0.0, 0.02, 1.3), "warn"),
+}
+
+
+def numbers(values, border=0.0):
+    return dict(zip(NAMES, values, strict=True)) | {"border": border}
+
+
+@pytest.mark.parametrize(("values", "expected"), CASES.values(), ids=CASES)
+def test_measured_cases(qc, values, expected):
+    status, reason = judge(numbers(values), qc)
+    assert status == expected
+    assert bool(reason) == (expected != "pass")
+
+
+def test_the_reason_names_number_and_limit(qc):
+    assert judge(numbers((1500, 0.93, 0.5, 0.0, 0.0, 1.3)), qc) == ("warn", "dice 0.93 is below 0.945")
+    assert judge(numbers((1500, 0.95, 0.5, 0.0, 0.0, 1.3), border=0.01), qc)[1] == "border 0.01 is above 0.001"
+
+
+def test_a_number_that_is_not_finite_fails(qc):
+    assert judge(numbers((1500, float("nan"), 0.5, 0.0, 0.0, 1.3)), qc)[0] == "fail"
