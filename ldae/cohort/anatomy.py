@@ -33,11 +33,12 @@ CORTICAL_LOSS = 0.6
 @dataclass(frozen=True)
 class Anatomy:
     """One head. `shape`: standard-normal weights of the shape modes; `ventricle_mm`: outward shift of the ventricular
-    wall, from -3 to 10 mm; `grey_loss`: share of grey matter lost, 0 to about 0.6."""
+    wall, from -3 to 10 mm; `grey_loss`: share of grey matter lost, 0 to about 0.6; `size`: length relative to MNI152."""
 
     shape: tuple[float, ...]
     ventricle_mm: float
     grey_loss: float
+    size: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ def draw_shape(rng: np.random.Generator) -> tuple[float, ...]:
     return tuple(float(v) for v in np.clip(rng.standard_normal(N_SHAPE_MODES), -2, 2))
 
 
+def draw_size(rng: np.random.Generator) -> float:
+    """Length of one subject's head relative to the MNI152 template, whose brain is a third larger than people's."""
+    return float(np.clip(rng.normal(0.9, 0.02), 0.86, 0.94))
+
+
 def render_head(anatomy: Anatomy, grid_shape: tuple[int, int, int], affine: np.ndarray) -> Head:
     """Sample a head on a grid.
 
@@ -75,7 +81,7 @@ def render_head(anatomy: Anatomy, grid_shape: tuple[int, int, int], affine: np.n
     ----------
     anatomy : Anatomy
     grid_shape : voxels along each axis
-    affine : (4, 4), voxel indices to MNI152 millimetres; may be oblique
+    affine : (4, 4), voxel indices to millimetres from the template's origin; may be oblique
 
     Returns
     -------
@@ -84,9 +90,9 @@ def render_head(anatomy: Anatomy, grid_shape: tuple[int, int, int], affine: np.n
     atlas = _atlas()
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     indices = np.indices(grid_shape, dtype=np.float32).reshape(3, -1)
-    world = affine[:3, :3] @ indices + affine[:3, 3:]
+    world = (affine[:3, :3] @ indices + affine[:3, 3:]) / anatomy.size
     source = world - _sample_vectors(_displacement(anatomy), world, atlas.field_origin, FIELD_MM)
-    smoothed, cortex = _smoothed(round(0.35 * float(spacing.mean()), 1))
+    smoothed, cortex = _smoothed(round(0.35 * float(spacing.mean()) / anatomy.size, 1))
     head = _sample(smoothed, source, atlas.origin, 1.0)
     lost = CORTICAL_LOSS * anatomy.grey_loss * _sample(cortex, source, atlas.origin, 1.0)
     volume = (head * (1 - lost) + CSF * lost).reshape(grid_shape).astype(np.float32)
@@ -119,7 +125,7 @@ def _warped_ml(anatomy: Anatomy, mask: np.ndarray) -> float:
     atlas = _atlas()
     points = _grid_points(mask.shape, atlas.field_origin, FIELD_MM).reshape(3, -1)
     source = points - _displacement(anatomy).reshape(3, -1)
-    return float(_sample(mask, source, atlas.field_origin, FIELD_MM).sum() * FIELD_MM**3 / 1000)
+    return float(_sample(mask, source, atlas.field_origin, FIELD_MM).sum() * (FIELD_MM * anatomy.size) ** 3 / 1000)
 
 
 def _sample(volume: np.ndarray, world: np.ndarray, origin: np.ndarray, spacing: float) -> np.ndarray:

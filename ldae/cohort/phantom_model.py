@@ -16,7 +16,7 @@ from datetime import date, timedelta
 import numpy as np
 from scipy import stats
 
-from ldae.cohort.anatomy import Anatomy, draw_shape
+from ldae.cohort.anatomy import Anatomy, draw_shape, draw_size
 from ldae.config import Phantom
 
 DIAGNOSES = ("CN", "MCI", "AD")
@@ -184,7 +184,7 @@ def _draw_visits(
     deviations: tuple[float, float],
     rng: np.random.Generator,
 ) -> tuple[Visit, ...]:
-    shape = draw_shape(rng)
+    shape, size = draw_shape(rng), draw_size(rng.spawn(1)[0])
     first_day = phase.first_day + timedelta(days=int(rng.integers(0, 700)))
     visits = []
     for order, code in enumerate(codes):
@@ -195,6 +195,7 @@ def _draw_visits(
             shape,
             VENTRICLE_MM.value(config.atrophy_effect, age + years, now, deviations[0]),
             GREY_LOSS.value(config.atrophy_effect, age + years, now, deviations[1]),
+            size,
         )
         diagnosis = DIAGNOSES[min(int(now), len(DIAGNOSES) - 1)]
         scanned = bool(rng.random() >= config.missing_scan_fraction)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ldae.cohort import anatomy
-from ldae.cohort.anatomy import Anatomy, draw_shape, render_head, true_volumes_ml
+from ldae.cohort.anatomy import Anatomy, draw_shape, draw_size, render_head, true_volumes_ml
 
 NEUTRAL = (0.0,) * anatomy.N_SHAPE_MODES
 AFFINE = np.array([[5.0, 0, 0, -95], [0, 5, 0, -140], [0, 0, 5, -90], [0, 0, 0, 1]])
@@ -49,3 +49,13 @@ def test_shapes_are_drawn_by_the_generator():
     assert draw_shape(np.random.default_rng(1)) == draw_shape(np.random.default_rng(1))
     drawn = np.array([draw_shape(np.random.default_rng(seed)) for seed in range(200)])
     assert abs(drawn.mean()) < 0.1 and 0.8 < drawn.std() < 1.05 and abs(drawn).max() <= 2
+
+
+def test_a_smaller_head_is_the_same_head_in_smaller_voxels():
+    small = AFFINE.copy()
+    small[:3] *= 0.9
+    whole, less = (Anatomy(NEUTRAL, 2, 0.1, size) for size in (1.0, 0.9))
+    assert np.allclose(render_head(whole, GRID, AFFINE).volume, render_head(less, GRID, small).volume, atol=0.02)
+    assert true_volumes_ml(less)[0] == pytest.approx(0.9**3 * true_volumes_ml(whole)[0])
+    drawn = [draw_size(np.random.default_rng(seed)) for seed in range(50)]
+    assert 0.85 < min(drawn) < max(drawn) < 0.95
