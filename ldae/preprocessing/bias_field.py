@@ -17,10 +17,10 @@ DARKEST = 1e-3  # of the brain's median; N4 works on logarithms
 def correct_bias_field(volume: Volume, mask: np.ndarray, spacing_mm: float, iterations: Sequence[int]) -> Volume:
     """Divide an image by its bias field.
 
-    The field is smooth, so N4 sees means of blocks about `spacing_mm` wide; the field is interpolated linearly to the full
-    size and only there applied. Every level halves the distance between the field's knots, from the size of the brain:
-    with four levels N4 also flattens the brain's own contrast (on synthetic heads with known fields, the remaining error
-    is two to three times that of three levels).
+    The field is smooth, so N4 sees means of blocks about `spacing_mm` wide; the field is interpolated linearly to the
+    full size and only there applied. Every level halves the distance between the field's knots, from the size of the
+    brain: with four levels N4 also flattens the brain's own contrast (on synthetic heads with known fields, the error
+    left is two to three times that of three levels).
 
     Parameters
     ----------

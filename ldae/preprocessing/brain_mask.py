@@ -6,6 +6,7 @@ Biology and Medicine 179 (2024).
 
 from __future__ import annotations
 
+import ctypes
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,8 @@ from deepbet.utils import DATA_PATH
 from ldae.errors import UserError
 from ldae.files import hash_file
 from ldae.preprocessing.volume import Volume
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from glibc's malloc.h
 
 
 def extract_brain(volume: Volume) -> np.ndarray:
@@ -55,9 +58,16 @@ def engine() -> dict[str, str]:
     return {"name": "deepbet", "version": metadata.version("deepbet"), **weights}
 
 
+def _keep_memory() -> None:
+    """Let glibc keep freed memory: handing tensors of 256^3 voxels back to the kernel takes a third of the time."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, -1)
+
+
 @lru_cache(maxsize=1)
 def _network() -> BrainExtraction:
-    """Load the networks, once a process; freezing folds their parameters into the graph (about a fifth faster)."""
-    network = BrainExtraction(no_gpu=True)
-    network.model.forward = torch.jit.freeze(network.model).forward
-    return network
+    """The two networks, loaded once a process."""
+    _keep_memory()
+    return BrainExtraction(no_gpu=True)

@@ -55,15 +55,16 @@ class Template:
 @lru_cache(maxsize=4)
 def mni_template(grid: Grid) -> Template:
     """Sample the template and its maps on a grid; once a process."""
-    brain = datasets.load_mni152_brain_mask(resolution=1)
-    sources = {
+    sampled = {name: resample(source, grid.volume()) for name, source in _sources().items()}
+    return Template(sampled.pop("t1"), **{name: share >= TISSUE_THRESHOLD for name, share in sampled.items()})
+
+
+@lru_cache(maxsize=1)
+def _sources() -> dict[str, Volume]:
+    images = {
         "t1": datasets.load_mni152_template(resolution=1),
-        "brain": brain,
+        "brain": datasets.load_mni152_brain_mask(resolution=1),
         "grey": datasets.load_mni152_gm_template(resolution=1),
         "white": datasets.load_mni152_wm_template(resolution=1),
     }
-    sampled = {
-        name: resample(Volume(np.asarray(image.dataobj, np.float32), image.affine), grid.volume())
-        for name, image in sources.items()
-    }
-    return Template(sampled.pop("t1"), **{name: share >= TISSUE_THRESHOLD for name, share in sampled.items()})
+    return {name: Volume(np.asarray(image.dataobj, np.float32), image.affine) for name, image in images.items()}

@@ -32,8 +32,8 @@ def load_scan(path: str | Path) -> Volume:
     Raises
     ------
     UserError
-        The file cannot be read, is not one volume, is constant, is mostly not finite, is sheared, or its voxels or field
-        of view are not those of a head.
+        The file cannot be read, is not one volume, is constant, has many voxels that are not finite, is sheared, or
+        its voxels or field of view are not those of a head.
     """
     try:
         image = nib.load(path)
@@ -76,7 +76,11 @@ def _canonical(data: np.ndarray, affine: np.ndarray) -> Volume:
 
 
 def _expect(
-    holds: bool, path: str | Path, expected: str, found: str, cure: str = "look at the scan, convert it again or drop it"
+    holds: bool,
+    path: str | Path,
+    expected: str,
+    found: str,
+    cure: str = "look at the scan, convert it again or drop it",
 ) -> None:
     if not holds:
         raise UserError(path, expected, found, cure)

@@ -15,6 +15,7 @@ from ldae.preprocessing.volume import Volume
 QC_SPACING_MM = 2.0
 MARGIN_VOXELS = 3
 
+
 def measure_native(volume: Volume, mask: np.ndarray) -> dict[str, float]:
     """Volume of the brain mask in millilitres, and the share of the mask on the image's border (a cut brain)."""
     inner = mask[1:-1, 1:-1, 1:-1].sum()
@@ -37,28 +38,31 @@ def measure_alignment(brain: Volume, mask: np.ndarray, template: Template) -> di
     Returns
     -------
     dict
-        ``dice`` of the masks; ``outside``: share of the brain beyond the template's mask dilated by 3 voxels; ``missing``:
-        share of the template's mask that is not covered; ``mutual_information`` in nats (Mattes, 32 bins, all voxels);
-        ``ncc``: correlation of the intensities inside both masks; ``white_grey_ratio`` of the medians under the template's
-        tissue maps.
+        ``dice`` of the masks; ``outside``: share of the brain beyond the template's mask dilated by 3 voxels;
+        ``missing``: share of the template's mask that is not covered; ``mutual_information`` in nats (Mattes, all
+        voxels); ``ncc``: correlation of the intensities inside both masks; ``white_grey_ratio`` of the medians under
+        the template's tissue maps.
     """
     both = mask & template.brain
     near = ndimage.binary_dilation(template.brain, iterations=MARGIN_VOXELS)
     size = max(int(mask.sum()), 1)
-    mattes = ants.image_similarity(
-        brain.with_data(template.t1).to_ants(),
-        brain.to_ants(),
-        metric_type="MattesMutualInformation",
-        sampling_strategy="none",
-    )
     return {
         "dice": float(2 * both.sum() / (size + template.brain.sum())),
         "outside": float((mask & ~near).sum() / size),
         "missing": float((template.brain & ~mask).sum() / template.brain.sum()),
-        "mutual_information": float(-mattes),
+        "mutual_information": _mutual_information(brain, template.t1),
         "ncc": _correlation(brain.data[both], template.t1[both]),
-        "white_grey_ratio": _ratio(brain.data[both & template.white], brain.data[both & template.grey & ~template.white]),
+        "white_grey_ratio": _ratio(
+            brain.data[both & template.white], brain.data[both & template.grey & ~template.white]
+        ),
     }
+
+
+def _mutual_information(brain: Volume, t1: np.ndarray) -> float:
+    if np.ptp(brain.data) == 0:
+        return 0.0
+    fixed, moving = brain.with_data(t1).to_ants(), brain.to_ants()
+    return -float(ants.image_similarity(fixed, moving, "MattesMutualInformation", sampling_strategy="none"))
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -19,13 +19,15 @@ import torch
 from ldae.preprocessing.grid import covering_grid, mni_template
 from ldae.preprocessing.volume import Volume, coarsen
 
-SEED = 1  # ANTs takes 0 as "by the clock"
+SEED = 1
 ANTS_NAMES = {"affine": "Affine", "syn": "SyN"}
 
 
 def use_one_thread() -> None:
-    """Make ANTs reproducible, and this process a good neighbour: one thread, a fixed seed (the `random_seed` argument of
-    `ants.registration` has no effect)."""
+    """Make ANTs reproducible and this process a good neighbour: one thread and a fixed seed.
+
+    The `random_seed` argument of `ants.registration` has no effect, and the seed 0 means the clock.
+    """
     ants.config.set_ants_deterministic(True, seed_value=SEED)
     torch.set_num_threads(1)
 

@@ -43,8 +43,10 @@ def resample(volume: Volume, target: Volume, transforms: Sequence[str] = ()) -> 
 def resample_brain(
     brain: Volume, mask: np.ndarray, target: Volume, transforms: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bring a brain to a grid: image and mask are blurred and interpolated alike and the image divided by the mask, so that
-    neither skull nor background leaks into the edge.
+    """Bring a brain to a grid.
+
+    Image and mask are blurred and interpolated alike and the image is divided by the mask, so that neither skull nor
+    background leaks into the edge.
 
     Parameters
     ----------
@@ -66,9 +68,9 @@ def resample_brain(
 def antialiasing_sigma(native_mm: np.ndarray, target_mm: np.ndarray) -> np.ndarray:
     """Standard deviation, in native voxels, of the Gaussian before linear interpolation.
 
-    Voxels are taken as Gaussian with their width as full width at half maximum (Cardoso et al., MICCAI 2015, LNCS 9350:81);
-    the blur of the linear interpolation itself (a triangle, variance native^2 / 6) is taken off. Nothing is left for targets
-    up to 1.39 times the native voxel; 0.24 voxels for 1 mm to 1.5 mm; 3 voxels for 0.7 mm to 5 mm.
+    Voxels are taken as Gaussian with their width as full width at half maximum (Cardoso et al., MICCAI 2015, LNCS
+    9350:81); the blur of the linear interpolation itself (a triangle, variance native^2 / 6) is taken off. Nothing is
+    left for targets up to 1.39 times the native voxel; 0.24 voxels for 1 mm to 1.5 mm; 3 voxels for 0.7 mm to 5 mm.
     """
     ratio = np.asarray(target_mm) / np.asarray(native_mm)
     return np.sqrt(np.maximum(0.0, (ratio**2 - 1) / FWHM_PER_SIGMA**2 - 1 / 6))

@@ -56,8 +56,8 @@ class ScanFiles:
 def preprocess_scan(source: str | Path, files: ScanFiles, config: Preprocessing, key: str = "") -> dict:
     """Extract, correct, align and scale one brain, and write image, mask, montage and, last, the sidecar.
 
-    The bias-corrected native intensities are interpolated once, onto the model grid (see `resampling`). Outside the brain
-    mask the result is 0: face and skull are gone.
+    The bias-corrected native intensities are interpolated once, onto the model grid (see `resampling`). Outside the
+    brain mask the result is 0: face and skull are gone.
 
     Parameters
     ----------
@@ -88,10 +88,10 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: Preprocessing,
         numbers["volume_scale"] = volume_scale(transforms)
         image, image_mask = resample_brain(brain, mask, grid.volume(), transforms)
         aligned, aligned_mask = resample_brain(brain, mask, qc_grid.volume(), transforms)
+    image = scale_intensities(image, image_mask, config.clip_percentiles)
     template = mni_template(qc_grid)
     shown = qc_grid.volume(aligned)
     numbers |= measure_alignment(shown, aligned_mask, template)
-    image = scale_intensities(image, image_mask, config.clip_percentiles)
     write_volume(files.image, image, grid.affine)
     write_volume(files.mask, image_mask.astype(np.uint8), grid.affine)
     draw_montage(files.montage, shown, template.brain, files.image.name)
@@ -109,7 +109,7 @@ def _sidecar(source: str | Path, files: ScanFiles, config: Preprocessing, key: s
         "MaskSHA256": hash_file(files.mask),
         "SkullStripped": True,
         "SpatialReference": "MNI152 2009a symmetric, as shipped by nilearn",
-        "Parameters": config.model_dump(),
+        "Parameters": config.model_dump(mode="json"),
         "BrainExtraction": engine(),
         "Versions": {name: metadata.version(name) for name in PACKAGES},
         "Key": key,

@@ -16,7 +16,7 @@ LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 
 @dataclass(frozen=True)
 class Volume:
-    """`data`: (D, H, W), axes nearest to right, anterior, superior; `affine`: (4, 4), voxel indices to RAS millimetres."""
+    """`data`: (D, H, W), axes nearest to right, anterior, superior; `affine`: (4, 4), voxel indices to RAS mm."""
 
     data: np.ndarray
     affine: np.ndarray
@@ -31,7 +31,7 @@ class Volume:
         return replace(self, data=data)
 
     def to_ants(self) -> ants.ANTsImage:
-        """The same image for ANTs, which counts in LPS millimetres; a sheared affine is replaced by the nearest rotation."""
+        """The same image for ANTs, which counts in LPS millimetres; slightly sheared axes are made perpendicular."""
         left, _, right = np.linalg.svd(self.affine[:3, :3] / self.spacing_mm)
         return ants.from_numpy(
             np.ascontiguousarray(self.data, np.float32),

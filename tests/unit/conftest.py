@@ -1,6 +1,7 @@
 """Every test may import MONAI, lpips and Lightning in any order, and uses one thread: tiny nets gain nothing from more."""
 
 import ldae.torchvision_ops  # noqa: F401  (first)
+
 import torch
 
 torch.set_num_threads(1)

@@ -24,7 +24,9 @@ def config() -> Config:
     parts = {
         "preprocessing": config.preprocessing.model_copy(update={"grid_shape": GRID}),
         "autoencoder": config.autoencoder.model_copy(update={"channels": [8, 8, 8], "norm_groups": 4}),
-        "ldm": config.ldm.model_copy(update={"residual_blocks": 1, "channels": [8, 16], "head_channels": 8, "norm_groups": 4}),
+        "ldm": config.ldm.model_copy(
+            update={"residual_blocks": 1, "channels": [8, 16], "head_channels": 8, "norm_groups": 4}
+        ),
         "representation": config.representation.model_copy(update={"semantic_dim": 8}),
     }
     return config.model_copy(update=parts)
