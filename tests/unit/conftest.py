@@ -1,4 +1,4 @@
-"""Every test may import MONAI, lpips and Lightning in any order, and uses one thread: tiny nets gain nothing from more."""
+"""Every test may import MONAI, lpips and Lightning in any order, and uses one thread: tiny nets need no more."""
 
 import ldae.torchvision_ops  # noqa: F401  (first)
 
