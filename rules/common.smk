@@ -5,9 +5,17 @@ from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
-from ldae.config import parse_config
-from ldae.errors import UserError
-from ldae.files import hash_modules
+from snakemake.exceptions import WorkflowError
+
+try:
+    from ldae.config import parse_config
+    from ldae.errors import UserError
+    from ldae.files import hash_modules
+except ModuleNotFoundError as error:
+    raise WorkflowError(
+        f"The environment Snakemake runs in lacks {error.name}. Take the one that `make demo` creates "
+        "(source .venv/bin/activate), or add what the Snakefile needs beside Snakemake: pip install pydantic pandas"
+    )
 
 CONFIG = parse_config(config, "the configuration (config.yaml, --configfile, --config)")
 SHARDS = list(range(CONFIG.cohort.shards))

@@ -34,8 +34,8 @@ CORTICAL_LOSS = 0.6
 class Anatomy:
     """One head.
 
-    `shape`: standard-normal weights of the shape modes; `ventricle_mm`: outward shift of the ventricular wall, from -3 to
-    10 mm; `grey_loss`: share of grey matter lost, 0 to about 0.6; `size`: length relative to MNI152.
+    `shape`: standard-normal weights of the shape modes; `ventricle_mm`: outward shift of the ventricular wall, from -3
+    to 10 mm; `grey_loss`: share of grey matter lost, 0 to about 0.6; `size`: length relative to MNI152.
     """
 
     shape: tuple[float, ...]
