@@ -8,6 +8,7 @@ import ants
 import numpy as np
 from scipy import ndimage
 
+from ldae.errors import UserError
 from ldae.preprocessing.volume import Volume, coarsen
 
 TOLERANCE = 1e-3
@@ -33,8 +34,15 @@ def correct_bias_field(volume: Volume, mask: np.ndarray, spacing_mm: float, iter
     -------
     Volume
         Intensities in the units of the input; 0 outside the mask.
+
+    Raises
+    ------
+    UserError
+        Half of the brain is not positive.
     """
     scale = np.median(volume.data[mask])
+    if not scale > 0:
+        raise UserError("bias field", "positive intensities in the brain", f"a median of {scale:g}", "look at the scan")
     coarse, factors = coarsen(volume.with_data(np.maximum(volume.data / scale, DARKEST)), spacing_mm)
     weight, _ = coarsen(volume.with_data(mask.astype(np.float32)), spacing_mm)
     field = ants.n4_bias_field_correction(

@@ -25,6 +25,11 @@ CROP_MARGIN_MM = 10.0
 PACKAGES = ("antspyx", "deepbet", "nibabel", "nilearn", "numpy", "scipy", "torch")
 
 
+def versions() -> dict[str, str]:
+    """Versions of the packages that make the image."""
+    return {name: metadata.version(name) for name in PACKAGES}
+
+
 @dataclass(frozen=True)
 class ScanFiles:
     """Where the derivative of one scan lies."""
@@ -111,6 +116,6 @@ def _sidecar(source: str | Path, files: ScanFiles, config: Preprocessing, key: s
         "SpatialReference": "MNI152 2009a symmetric, as shipped by nilearn",
         "Parameters": config.model_dump(mode="json"),
         "BrainExtraction": engine(),
-        "Versions": {name: metadata.version(name) for name in PACKAGES},
+        "Versions": versions(),
         "Key": key,
     }

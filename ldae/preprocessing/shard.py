@@ -84,10 +84,15 @@ def preprocess_shard(
 
 def preprocess_item(job: Job) -> dict:
     """Preprocess one scan in a worker, or return the sidecar of an earlier run of the very same input."""
-    from ldae.preprocessing.scan import ScanFiles, preprocess_scan  # seconds of imports that only workers need
+    from ldae.preprocessing.scan import (
+        ScanFiles,
+        preprocess_scan,
+        versions,
+    )  # seconds of imports that only workers need
 
     files = ScanFiles.of(job.output_dir, job.subject, job.session)
-    key = hash_content([hash_file(job.source), job.source, job.config.model_dump(exclude={"timeout_s"}), job.code])
+    parameters = job.config.model_dump(exclude={"timeout_s"})
+    key = hash_content([hash_file(job.source), job.source, parameters, job.code, versions()])
     kept = _kept(files.sidecar, files.image, files.mask, key)
     sidecar = kept if kept is not None else preprocess_scan(job.source, files, job.config, key)
     return {"path": files.image.as_posix(), "image_sha256": sidecar["ImageSHA256"], **sidecar["QC"]}

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from ldae.errors import UserError
 from ldae.preprocessing.bias_field import correct_bias_field
 from ldae.preprocessing.volume import Volume
 
@@ -31,3 +32,9 @@ def test_the_result_does_not_hang_on_the_unit(sphere):
     one = correct_bias_field(scan, mask, 9.0, [10]).data
     million = correct_bias_field(scan.with_data(scan.data * np.float32(1e6)), mask, 9.0, [10]).data
     np.testing.assert_allclose(million[mask] / 1e6, one[mask], rtol=1e-3)
+
+
+def test_a_brain_that_is_not_positive_is_an_error(sphere):
+    _, field, mask, affine = sphere
+    with pytest.raises(UserError, match="positive"):
+        correct_bias_field(Volume(-field.astype(np.float32), affine), mask, 9.0, [10])
