@@ -1,0 +1,92 @@
+"""The paper preset: the published sizes, and a training step of each stage that runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ldae.config import Training, load_config
+from ldae.models.autoencoder import build_autoencoder
+from ldae.models.denoiser import build_denoiser
+from ldae.models.semantic_encoder import SemanticEncoder
+from ldae.training.autoencoder import AutoencoderStage
+from ldae.training.data import Aligned, Volumes
+from ldae.training.fit import fit
+from ldae.training.ldm import LDMStage
+from ldae.training.representation import RepresentationStage
+
+ROOT = Path(__file__).resolve().parents[3]
+CONFIG = load_config(ROOT / "config.yaml", ROOT / "presets" / "paper.yaml")
+LATENT = (3, 16, 20, 16)
+DEVICES = [
+    pytest.param("cpu", marks=pytest.mark.slow),
+    pytest.param(
+        "cuda",
+        marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")],
+    ),
+]
+
+
+def parameters(build) -> int:
+    """Number of parameters of the net that `build` makes, without making room for them."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in build().parameters())
+
+
+def test_the_nets_have_the_published_sizes():
+    grid = CONFIG.preprocessing.grid_shape
+    assert parameters(lambda: build_autoencoder(CONFIG.autoencoder)) == pytest.approx(13.8e6, rel=0.01)
+    assert parameters(lambda: build_denoiser(CONFIG.ldm, CONFIG.diffusion, 3)) == pytest.approx(475e6, rel=0.01)
+    assert parameters(lambda: SemanticEncoder(CONFIG.representation, grid)) == pytest.approx(53.6e6, rel=0.03)
+
+
+def one_step(training: Training, device: str) -> Training:
+    """The preset's training cut to one step of one scan, in bf16 on a CPU."""
+    changes = {"steps": 1, "validate_every_steps": 1, "batch_size": 1, "accumulate": 1}
+    if device == "cpu":
+        changes["precision"] = "bf16-mixed"
+    return training.model_copy(update=changes)
+
+
+def random_volumes(shape: tuple[int, ...]) -> Volumes:
+    """Two random volumes."""
+    generator = torch.Generator().manual_seed(0)
+    volumes = [torch.rand(shape, generator=generator) for _ in range(2)]
+    return Volumes(range(2), lambda i: volumes[i])
+
+
+def take_one_step(stage, train, validation, training, folder) -> dict[str, float]:
+    """Run `fit` for one step and give its history row."""
+    places = {"state_dir": folder / "state", "history_path": folder / "history.csv"}
+    return fit(stage, train, validation, training, seed=0, **places).best
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here; 24 GiB of activations on a CPU")
+def test_the_autoencoder_takes_a_step(tmp_path):
+    scans = random_volumes((1, *CONFIG.preprocessing.grid_shape))
+    training = one_step(CONFIG.autoencoder.training, "cuda")
+    stage = AutoencoderStage(CONFIG.autoencoder.model_copy(update={"training": training}), None)
+    row = take_one_step(stage, scans, scans, training, tmp_path)
+    assert 0 < row["val_l1"] < 10 and row["train_adversarial"] > 0
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_denoiser_takes_a_step(device, tmp_path):
+    latents, training = random_volumes(LATENT), one_step(CONFIG.ldm.training, device)
+    row = take_one_step(LDMStage(CONFIG.ldm, CONFIG.diffusion, 3), latents, latents, training, tmp_path)
+    assert 0 < row["val_loss"] < 2
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_representation_takes_a_step(device, tmp_path):
+    latents, scans = random_volumes(LATENT), random_volumes((1, *CONFIG.preprocessing.grid_shape))
+    training, denoiser = (
+        one_step(CONFIG.representation.training, device),
+        build_denoiser(CONFIG.ldm, CONFIG.diffusion, 3),
+    )
+    stage = RepresentationStage(CONFIG.representation, CONFIG.diffusion, denoiser, CONFIG.preprocessing.grid_shape)
+    row = take_one_step(stage, Aligned(scans, latents), Aligned(scans, latents, scans), training, tmp_path)
+    assert row["val_none"] == pytest.approx(row["val_own"], rel=0.2)
