@@ -78,6 +78,8 @@ def draw_reconstructions(examples: str | Path, output: str | Path) -> None:
 def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path) -> None:
     """Draw every numeric column named train_* or val_* against the step: a row a stage, a panel a quantity.
 
+    The quantity is the word after train_ or val_; val_loss and val_loss_shuffled share a panel.
+
     Parameters
     ----------
     histories : mapping
@@ -99,10 +101,10 @@ def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path
         for panel in row[len(panels[stage]) :]:
             panel.axis("off")
         for panel, quantity in zip(row, panels[stage], strict=False):
-            for side, style in (("train", "--"), ("val", "-")):
-                drawn = table[["step", name]].dropna() if (name := f"{side}_{quantity}") in table else None
-                if drawn is not None:
-                    panel.plot(drawn["step"], drawn[name], style, marker=".", markersize=3, label=side)
+            for name in panels[stage][quantity]:
+                style, label = "--" if name.startswith("train_") else "-", name.replace(f"_{quantity}", "", 1)
+                drawn = table[["step", name]].dropna()
+                panel.plot(drawn["step"], drawn[name], style, marker=".", markersize=3, label=label.replace("_", ", "))
             panel.set_title(f"{stage}: {quantity}", fontsize=8)
             panel.tick_params(labelsize=7)
             panel.legend(fontsize=7)
@@ -111,13 +113,17 @@ def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path
     _save(figure, output)
 
 
-def _quantities(table: pd.DataFrame, path: str | Path) -> list[str]:
+def _quantities(table: pd.DataFrame, path: str | Path) -> dict[str, list[str]]:
+    """The columns of each quantity."""
     numeric = table.select_dtypes("number").dropna(axis=1, how="all").columns
-    names = [name.split("_", 1)[1] for name in numeric if name.startswith(("train_", "val_"))]
-    if not names:
+    columns: dict[str, list[str]] = {}
+    for name in numeric:
+        if name.startswith(("train_", "val_")):
+            columns.setdefault(name.split("_")[1], []).append(name)
+    if not columns:
         found = ", ".join(map(str, table.columns))
         raise UserError(path, "numeric columns train_* or val_*", found, "train this stage again")
-    return list(dict.fromkeys(names))
+    return columns
 
 
 def draw_qc_montage(qc: str | Path, output: str | Path, count: int) -> None:

@@ -81,12 +81,10 @@ def read_pairs(rows: pd.DataFrame, normalizer: torch.nn.Module) -> tuple[Volumes
 class RepresentationStage(Stage):
     """A batch is scans x (B, 1, D, H, W) and their z_0; for validation also the scans of other subjects.
 
-    The held-out loss is logged with a scan's own y_sem (`val_own`, which selects the weights), with another subject's
-    (`val_shuffled`) and without the gradient estimator (`val_none`), all three at the same noise: y_sem carries
+    The held-out loss is logged with a scan's own y_sem (`val_loss`, which selects the weights), with another subject's
+    (`val_loss_shuffled`) and without the gradient estimator (`val_loss_none`), all three at the same noise: y_sem carries
     something of the scan exactly where the first lies below the second.
     """
-
-    monitor = "val_own"
 
     def __init__(
         self,
@@ -127,7 +125,7 @@ class RepresentationStage(Stage):
         encoder, estimator = self.representation.semantic_encoder, self.representation.gradient_estimator
         own, shuffled = encoder(x), encoder(other)
         draws = [draw_noise(self.schedule, z_0, self.noise) for _ in range(VALIDATION_DRAWS)]
-        cases = {"own": (estimator, own), "shuffled": (estimator, shuffled), "none": (_no_shift, own)}
+        cases = {"loss": (estimator, own), "loss_shuffled": (estimator, shuffled), "loss_none": (_no_shift, own)}
         losses = {
             name: torch.stack([self.gap(shift, z_0, y_sem, *draw) for draw in draws]).mean()
             for name, (shift, y_sem) in cases.items()

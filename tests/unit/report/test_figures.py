@@ -41,15 +41,21 @@ def test_reconstructions_are_drawn_with_differences(tmp_path, drawn):
 
 
 def test_curves_show_every_quantity_of_every_stage(tmp_path, drawn):
-    pd.DataFrame({"step": [1, 2], "train_loss": [2.0, 1.0], "val_loss": [2.0, 1.5], "val_ssim": [0.1, 0.2]}).to_csv(
-        tmp_path / "a.csv", index=False
-    )
+    pd.DataFrame(
+        {
+            "step": [1, 2],
+            "train_loss": [2.0, 1.0],
+            "val_loss": [2.0, 1.5],
+            "val_ssim": [0.1, 0.2],
+            "val_loss_none": [2.0, 2.0],
+        }
+    ).to_csv(tmp_path / "a.csv", index=False)
     pd.DataFrame({"step": [1, 2], "train_loss": [2.0, None], "note": ["x", "y"]}).to_csv(
         tmp_path / "b.csv", index=False
     )
     draw_training_curves({"autoencoder": tmp_path / "a.csv", "ldm": tmp_path / "b.csv"}, tmp_path / "out.png")
     titles = {panel.get_title(): len(panel.lines) for panel in drawn[0].axes if panel.get_title()}
-    assert titles == {"autoencoder: loss": 2, "autoencoder: ssim": 1, "ldm: loss": 1}
+    assert titles == {"autoencoder: loss": 3, "autoencoder: ssim": 1, "ldm: loss": 1}
 
 
 def test_a_history_without_curves_is_refused(tmp_path):

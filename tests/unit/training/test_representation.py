@@ -72,14 +72,14 @@ def starting_output(stage):
 def test_at_step_0_the_conditional_model_equals_the_unconditional_one(train, make_training):
     *_, history = train("still", make_training(steps=2), learning_rate=1e-40)
     row = history.iloc[0]
-    assert row["val_own"] == row["val_none"] == row["val_shuffled"]
+    assert row["val_loss"] == row["val_loss_none"] == row["val_loss_shuffled"]
 
 
 def test_own_and_shuffled_differ_once_trained(train, make_training):
     *_, history = train("trained", make_training(ema_decay=0.0), learning_rate=1e-2)
     last = history.iloc[-1]
-    assert last["val_own"] != last["val_shuffled"] and last["val_own"] != last["val_none"]
-    assert history["val_none"].nunique() == 1
+    assert last["val_loss"] != last["val_loss_shuffled"] and last["val_loss"] != last["val_loss_none"]
+    assert history["val_loss_none"].nunique() == 1
 
 
 def test_killed_and_resumed_equals_uninterrupted(train, make_training):
