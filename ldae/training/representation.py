@@ -82,8 +82,8 @@ class RepresentationStage(Stage):
     """A batch is scans x (B, 1, D, H, W) and their z_0; for validation also the scans of other subjects.
 
     The held-out loss is logged with a scan's own y_sem (`val_loss`, which selects the weights), with another subject's
-    (`val_loss_shuffled`) and without the gradient estimator (`val_loss_none`), all three at the same noise: y_sem carries
-    something of the scan exactly where the first lies below the second.
+    (`val_loss_shuffled`) and without the gradient estimator (`val_loss_none`), all three at the same noise: y_sem
+    carries something of the scan exactly where the first lies below the second.
     """
 
     def __init__(
