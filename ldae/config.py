@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +21,7 @@ Shape = tuple[Count, Count, Count]
 class Section(BaseModel):
     """A frozen section without unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Cohort(Section):
@@ -258,13 +259,16 @@ def parse_config(content: dict, source: str = "config.yaml") -> Config:
         Unknown keys, missing keys, wrong types or impossible values; all of them in one message.
     """
     try:
-        return Config.model_validate(content)
+        return Config.model_validate_json(json.dumps(content, default=str), strict=True)
     except ValidationError as error:
         found = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'config'}: {e['msg']} (got {e['input']!r:.80})" for e in error.errors()
         )
         raise UserError(
-            source, "the keys and types of the config.yaml in the checkout", found, "correct these keys"
+            source,
+            "the keys and types of the config.yaml in the checkout",
+            found,
+            "correct these keys; a small number needs its point (1.0e-4, not 1e-4), or YAML reads text",
         ) from None
 
 

@@ -37,10 +37,16 @@ def test_sections_are_frozen():
         ("preprocessing", "grid_shape", [33, 40, 32], "divisible by 8"),
         ("phantom", "visits_per_subject", [0.5, 0.4], "must add up to 1"),
         ("evaluation", "reconstruction_steps", ["ten"], "evaluation.reconstruction_steps.0"),
+        ("ldm", "learning_rate", "1e-4", "ldm.learning_rate: Input should be a valid number"),
+        ("autoencoder", "kl_weight", False, "autoencoder.kl_weight: Input should be a valid number"),
+        ("seed", "", "0", "seed: Input should be a valid integer"),
     ],
 )
 def test_a_wrong_key_type_or_value_is_named(content, section, key, value, found):
-    content[section][key] = value
+    if key:
+        content[section][key] = value
+    else:
+        content[section] = value
     with pytest.raises(UserError) as raised:
         parse_config(content)
     assert found in str(raised.value)
