@@ -2,22 +2,17 @@
 
 import _rule  # first: puts this checkout on the path
 
-import torch
+from _training import training_job
 
 from ldae.config import LDM, Diffusion
 from ldae.training.ldm import train_ldm
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
         train_ldm(
             snakemake.input.dataset,
             snakemake.input.statistics,
             LDM(**snakemake.params.config["ldm"]),
             Diffusion(**snakemake.params.config["diffusion"]),
-            seed=snakemake.params.config["seed"],
-            output=snakemake.output.weights,
-            history=snakemake.output.history,
-            checkpoint_dir=snakemake.params.checkpoints,
-            code=snakemake.params.code,
+            training_job(snakemake),
         )

@@ -2,14 +2,13 @@
 
 import _rule  # first: puts this checkout on the path
 
-import torch
+from _training import training_job
 
 from ldae.config import LDM, Diffusion, Representation
 from ldae.training.representation import train_representation
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
         train_representation(
             snakemake.input.dataset,
             snakemake.input.statistics,
@@ -17,9 +16,5 @@ if __name__ == "__main__":
             Representation(**snakemake.params.config["representation"]),
             LDM(**snakemake.params.config["ldm"]),
             Diffusion(**snakemake.params.config["diffusion"]),
-            seed=snakemake.params.config["seed"],
-            output=snakemake.output.weights,
-            history=snakemake.output.history,
-            checkpoint_dir=snakemake.params.checkpoints,
-            code=snakemake.params.code,
+            training_job(snakemake),
         )

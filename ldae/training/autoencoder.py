@@ -11,22 +11,16 @@ from torch.nn import functional as F
 
 from ldae.config import Autoencoder
 from ldae.models.autoencoder import build_autoencoder, build_discriminator
-from ldae.models.weights import save_weights
 from ldae.training.data import Volumes, fitting_rows, read_dataset, read_image
-from ldae.training.fit import Frozen, Stage, fit
+from ldae.training.fit import Frozen, Stage, fit_and_save
 from ldae.training.perceptual import load_perceptual_loss
-from ldae.training.state import describe_run, is_main_process, origin, training_state
+from ldae.training.state import Job, describe_run
 
 
 def train_autoencoder(
     dataset_csv: str | Path,
     config: Autoencoder,
-    *,
-    seed: int,
-    output: str | Path,
-    history: str | Path,
-    checkpoint_dir: str | Path,
-    code: str = "",
+    job: Job,
 ) -> None:
     """Train on the training subjects' scans, select by the validation subjects', and write the weights and the history.
 
@@ -38,15 +32,9 @@ def train_autoencoder(
     table = read_dataset(dataset_csv)
     scans = [Volumes(fitting_rows(table, split, dataset_csv)["path"], read_image) for split in ("train", "validation")]
     perceptual, perceptual_note = load_perceptual_loss(config)
-    run = describe_run({"autoencoder": config.model_dump(mode="json")}, seed, dataset_csv, {}, code)
+    run = describe_run(job, {"autoencoder": config.model_dump(mode="json")}, dataset_csv, {})
     run["perceptual_loss"] = perceptual_note
-    with training_state(checkpoint_dir, run) as state_dir:
-        torch.manual_seed(seed)
-        stage = AutoencoderStage(config, perceptual)
-        result = fit(stage, *scans, config.training, seed=seed, state_dir=state_dir, history_path=history)
-        stage.load_state_dict(result.state)
-        if is_main_process():
-            save_weights(stage.autoencoder, output, {**run, **origin(), "steps": result.steps, "best": result.best})
+    fit_and_save(job, run, lambda: AutoencoderStage(config, perceptual), "autoencoder", *scans, config.training)
 
 
 class AutoencoderStage(Stage):

@@ -27,8 +27,9 @@ from torch.utils.data import DataLoader
 from ldae.config import Training
 from ldae.errors import UserError
 from ldae.files import write_table
+from ldae.models.weights import save_weights
 from ldae.training.data import Aligned, InOrder, StepBatchSampler, Volumes, make_loader
-from ldae.training.state import is_main_process
+from ldae.training.state import Job, is_main_process, origin, training_state
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +143,33 @@ def fit(
     course.write()
     best = torch.load(state_dir / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     return Fitted(best, int(course.rows[-1]["step"]), course.best())
+
+
+def fit_and_save(
+    job: Job,
+    run: dict,
+    build: Callable[[], Stage],
+    network: str,
+    train: Volumes | Aligned,
+    validation: Volumes | Aligned,
+    training: Training,
+) -> None:
+    """`fit` the stage that `build` makes and save its part `network` with `run`, the stage's description, beside it.
+
+    Raises
+    ------
+    UserError
+        As `fit`, and where another process is training this stage.
+    """
+    with training_state(job.checkpoint_dir, run) as state_dir:
+        torch.manual_seed(job.seed)
+        stage = build()
+        places = {"state_dir": state_dir, "history_path": job.history}
+        result = fit(stage, train, validation, training, seed=job.seed, **places)
+        stage.load_state_dict(result.state)
+        if is_main_process():
+            sidecar = {**run, **origin(), "steps": result.steps, "best": result.best}
+            save_weights(getattr(stage, network), job.output, sidecar)
 
 
 class Loaders(L.LightningDataModule):

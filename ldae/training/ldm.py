@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,11 +11,10 @@ from ldae.config import LDM, Diffusion
 from ldae.diffusion.losses import draw_noise, noise_loss
 from ldae.diffusion.schedule import Schedule
 from ldae.models.denoiser import build_denoiser
-from ldae.models.weights import save_weights
 from ldae.training.data import Volumes, fitting_rows, read_dataset
-from ldae.training.fit import Stage, fit
+from ldae.training.fit import Stage, fit_and_save
 from ldae.training.latents import load_normalizer, normalized_reader
-from ldae.training.state import describe_run, is_main_process, origin, training_state
+from ldae.training.state import Job, describe_run
 
 VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
 
@@ -24,12 +24,7 @@ def train_ldm(
     latent_statistics: str | Path,
     config: LDM,
     diffusion: Diffusion,
-    *,
-    seed: int,
-    output: str | Path,
-    history: str | Path,
-    checkpoint_dir: str | Path,
-    code: str = "",
+    job: Job,
 ) -> None:
     """Train on the training subjects' latents, select by the validation subjects', write the weights and the history.
 
@@ -44,14 +39,9 @@ def train_ldm(
         Volumes(fitting_rows(table, split, dataset_csv)["latent_path"], read) for split in ("train", "validation")
     ]
     sections = {"ldm": config.model_dump(mode="json"), "diffusion": diffusion.model_dump(mode="json")}
-    run = describe_run(sections, seed, dataset_csv, {"latent_statistics": latent_statistics}, code)
-    with training_state(checkpoint_dir, run) as state_dir:
-        torch.manual_seed(seed)
-        stage = LDMStage(config, diffusion, latents[0].shape[0])
-        result = fit(stage, *latents, config.training, seed=seed, state_dir=state_dir, history_path=history)
-        stage.load_state_dict(result.state)
-        if is_main_process():
-            save_weights(stage.denoiser, output, {**run, **origin(), "steps": result.steps, "best": result.best})
+    run = describe_run(job, sections, dataset_csv, {"latent_statistics": latent_statistics})
+    build = partial(LDMStage, config, diffusion, latents[0].shape[0])
+    fit_and_save(job, run, build, "denoiser", *latents, config.training)
 
 
 class LDMStage(Stage):

@@ -13,11 +13,11 @@ from ldae.diffusion.losses import draw_noise, posterior_gap_loss
 from ldae.diffusion.schedule import Schedule
 from ldae.models.denoiser import Denoiser, build_denoiser
 from ldae.models.representation import Representation
-from ldae.models.weights import load_weights, save_weights
+from ldae.models.weights import load_weights
 from ldae.training.data import Aligned, Reordered, Volumes, fitting_rows, other_subjects_scan, read_dataset, read_image
-from ldae.training.fit import Frozen, Stage, fit
+from ldae.training.fit import Frozen, Stage, fit_and_save
 from ldae.training.latents import load_normalizer, normalized_reader
-from ldae.training.state import describe_run, is_main_process, origin, training_state
+from ldae.training.state import Job, describe_run
 
 VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
 
@@ -29,12 +29,7 @@ def train_representation(
     config: RepresentationConfig,
     ldm: LDM,
     diffusion: Diffusion,
-    *,
-    seed: int,
-    output: str | Path,
-    history: str | Path,
-    checkpoint_dir: str | Path,
-    code: str = "",
+    job: Job,
 ) -> None:
     """Train on the training subjects' scans and latents, select by the validation subjects', write weights and history.
 
@@ -51,26 +46,17 @@ def train_representation(
     sections = {"representation": config, "ldm": ldm, "diffusion": diffusion}
     sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
     parents = {"latent_statistics": latent_statistics, "ldm": ldm_weights}
-    run = describe_run(sections, seed, dataset_csv, parents, code)
+    run = describe_run(job, sections, dataset_csv, parents)
     denoiser = build_denoiser(ldm, diffusion, normalizer.mean.shape[0])
     load_weights(denoiser, ldm_weights, {name: sections[name] for name in ("ldm", "diffusion")})
-    with training_state(checkpoint_dir, run) as state_dir:
-        torch.manual_seed(seed)
+
+    def build() -> RepresentationStage:
         stage = RepresentationStage(config, diffusion, denoiser, tuple(images[0].shape[1:]))
         if config.center_input:
             stage.representation.semantic_encoder.set_mean_image(images[0].mean())
-        result = fit(
-            stage,
-            Aligned(*images),
-            Aligned(*latents, partners),
-            config.training,
-            seed=seed,
-            state_dir=state_dir,
-            history_path=history,
-        )
-        stage.load_state_dict(result.state)
-        if is_main_process():
-            save_weights(stage.representation, output, {**run, **origin(), "steps": result.steps, "best": result.best})
+        return stage
+
+    fit_and_save(job, run, build, "representation", Aligned(*images), Aligned(*latents, partners), config.training)
 
 
 def read_pairs(rows: pd.DataFrame, normalizer: torch.nn.Module) -> tuple[Volumes, Volumes]:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -21,7 +22,18 @@ logger = logging.getLogger(__name__)
 PACKAGES = ("torch", "monai", "lightning", "safetensors", "numpy")
 
 
-def describe_run(config: dict, seed: int, dataset_csv: str | Path, parents: dict[str, str | Path], code: str) -> dict:
+@dataclass(frozen=True)
+class Job:
+    """One training: its seed, the weights and the history it writes, where its state waits, the hash of its code."""
+
+    seed: int
+    output: str | Path
+    history: str | Path
+    checkpoint_dir: str | Path
+    code: str = ""
+
+
+def describe_run(job: Job, config: dict, dataset_csv: str | Path, parents: dict[str, str | Path]) -> dict:
     """All that determines a training's result; its hash names the state folder, its content opens the sidecar.
 
     Parameters
@@ -30,15 +42,13 @@ def describe_run(config: dict, seed: int, dataset_csv: str | Path, parents: dict
         The sections of the configuration that the stage uses.
     parents : dict
         The weight files it builds on, by name.
-    code : str
-        Hash of the modules it uses.
     """
     return {
         "config": config,
-        "seed": seed,
+        "seed": job.seed,
         "dataset_sha256": hash_file(dataset_csv),
         "parents": {name: hash_file(path) for name, path in parents.items()},
-        "code": code,
+        "code": job.code,
     }
 
 

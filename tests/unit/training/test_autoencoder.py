@@ -13,6 +13,7 @@ from ldae.training.autoencoder import AutoencoderStage, train_autoencoder
 from ldae.training.data import Volumes
 from ldae.training.fit import fit
 from ldae.training.perceptual import load_perceptual_loss
+from ldae.training.state import Job
 
 
 @pytest.fixture
@@ -105,8 +106,7 @@ def test_bf16_and_averaging_train_with_batch_norms_counters(train, make_training
 
 def test_weights_history_and_sidecar_are_written(dataset, autoencoder_config, tmp_path):
     output, history = tmp_path / "models" / "autoencoder.safetensors", tmp_path / "training" / "autoencoder.csv"
-    places = {"output": output, "history": history, "checkpoint_dir": tmp_path / "checkpoints"}
-    train_autoencoder(dataset, autoencoder_config, seed=0, code="abc", **places)
+    train_autoencoder(dataset, autoencoder_config, Job(0, output, history, tmp_path / "checkpoints", "abc"))
     sections = {"autoencoder": autoencoder_config.model_dump()}
     sidecar = load_weights(build_autoencoder(autoencoder_config), output, sections)
     assert sidecar["dataset_sha256"] == hash_file(dataset) and sidecar["seed"] == 0 and sidecar["code"] == "abc"

@@ -12,6 +12,7 @@ from ldae.models.denoiser import build_denoiser
 from ldae.models.latent_normalizer import LatentNormalizer
 from ldae.models.weights import load_weights, save_weights
 from ldae.training.ldm import train_ldm
+from ldae.training.state import Job
 
 
 @pytest.fixture
@@ -21,8 +22,7 @@ def run(dataset, ldm_config, diffusion, tmp_path):
 
     def train():
         output, history = tmp_path / "ldm.safetensors", tmp_path / "ldm.csv"
-        places = {"output": output, "history": history, "checkpoint_dir": tmp_path / "checkpoints"}
-        train_ldm(dataset, statistics, ldm_config, diffusion, seed=0, **places)
+        train_ldm(dataset, statistics, ldm_config, diffusion, Job(0, output, history, tmp_path / "checkpoints"))
         return output, history, statistics
 
     return train

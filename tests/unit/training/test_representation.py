@@ -13,6 +13,7 @@ from ldae.models.weights import load_weights, save_weights
 from ldae.training.data import Aligned, Volumes, fitting_rows, read_dataset, read_image
 from ldae.training.fit import fit
 from ldae.training.representation import RepresentationStage, train_representation
+from ldae.training.state import Job
 
 
 @pytest.fixture
@@ -100,8 +101,8 @@ def test_weights_are_written_with_the_training_mean_image(
     denoiser = build_denoiser(ldm_config, diffusion, 2)
     save_weights(denoiser, ldm, {"config": {"ldm": ldm_config.model_dump(), "diffusion": diffusion.model_dump()}})
     output = tmp_path / "representation.safetensors"
-    places = {"output": output, "history": tmp_path / "h.csv", "checkpoint_dir": tmp_path / "checkpoints"}
-    train_representation(dataset, statistics, ldm, representation_config, ldm_config, diffusion, seed=0, **places)
+    job = Job(0, output, tmp_path / "h.csv", tmp_path / "checkpoints")
+    train_representation(dataset, statistics, ldm, representation_config, ldm_config, diffusion, job)
     representation = Representation(representation_config, denoiser, (16, 16, 8))
     sidecar = load_weights(representation, output, {"representation": representation_config.model_dump()})
     assert sidecar["parents"] == {"latent_statistics": hash_file(statistics), "ldm": hash_file(ldm)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ldae.errors import UserError
-from ldae.training.state import describe_run, origin, training_state
+from ldae.training.state import Job, describe_run, origin, training_state
 
 
 def test_the_folder_survives_failure_and_goes_on_success(tmp_path):
@@ -39,7 +39,8 @@ def test_a_run_changes_with_everything_that_determines_it(tmp_path):
     dataset.write_text("a"), parent.write_text("a")
 
     def describe(config=1, seed=0, code="x"):
-        return describe_run({"ldm": config}, seed, dataset, {"ldm": parent}, code)
+        job = Job(seed, "weights", "history", "checkpoints", code)
+        return describe_run(job, {"ldm": config}, dataset, {"ldm": parent})
 
     before = describe()
     assert describe(config=2) != before and describe(seed=1) != before and describe(code="y") != before
