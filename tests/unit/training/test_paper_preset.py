@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,15 @@ DEVICES = [
         marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")],
     ),
 ]
+
+
+@pytest.fixture
+def all_threads():
+    """These nets are not tiny: lift the one-thread rule of the unit tests."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count())
+    yield
+    torch.set_num_threads(before)
 
 
 def parameters(build) -> int:
@@ -60,7 +71,10 @@ def random_volumes(shape: tuple[int, ...]) -> Volumes:
 def take_one_step(stage, train, validation, training, folder) -> dict[str, float]:
     """Run `fit` for one step and give its history row."""
     places = {"state_dir": folder / "state", "history_path": folder / "history.csv"}
-    return fit(stage, train, validation, training, seed=0, **places).best
+    try:
+        return fit(stage, train, validation, training, seed=0, **places).best
+    finally:
+        shutil.rmtree(folder / "state")  # gigabytes
 
 
 @pytest.mark.gpu
@@ -73,6 +87,7 @@ def test_the_autoencoder_takes_a_step(tmp_path):
     assert 0 < row["val_l1"] < 10 and row["train_adversarial"] > 0
 
 
+@pytest.mark.usefixtures("all_threads")
 @pytest.mark.parametrize("device", DEVICES)
 def test_the_denoiser_takes_a_step(device, tmp_path):
     latents, training = random_volumes(LATENT), one_step(CONFIG.ldm.training, device)
@@ -80,6 +95,7 @@ def test_the_denoiser_takes_a_step(device, tmp_path):
     assert 0 < row["val_loss"] < 2
 
 
+@pytest.mark.usefixtures("all_threads")
 @pytest.mark.parametrize("device", DEVICES)
 def test_the_representation_takes_a_step(device, tmp_path):
     latents, scans = random_volumes(LATENT), random_volumes((1, *CONFIG.preprocessing.grid_shape))
