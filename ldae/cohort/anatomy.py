@@ -99,7 +99,7 @@ def render_head(anatomy: Anatomy, grid_shape: tuple[int, int, int], affine: np.n
     head = _sample(smoothed, source, atlas.origin, 1.0)
     lost = CORTICAL_LOSS * anatomy.grey_loss * _sample(cortex, source, atlas.origin, 1.0)
     volume = (head * (1 - lost) + CSF * lost).reshape(grid_shape).astype(np.float32)
-    return Head(volume, _warped_ml(anatomy, atlas.ventricle), _warped_ml(anatomy, atlas.hippocampus))
+    return Head(volume, *true_volumes_ml(anatomy))
 
 
 def true_volumes_ml(anatomy: Anatomy) -> tuple[float, float]:
