@@ -1,4 +1,4 @@
-"""The one exception a user is meant to read."""
+"""The exceptions a user is meant to read."""
 
 from __future__ import annotations
 
@@ -25,3 +25,25 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}\n  expected: {self.expected}\n  found:    {self.found}\n  cure:     {self.cure}"
+
+
+class UserErrors(UserError):
+    """Several problems at once, so that a user mends all of them before the next run.
+
+    Parameters
+    ----------
+    errors : at least one
+    """
+
+    def __init__(self, errors: list[UserError]) -> None:
+        self.errors = [part for error in errors for part in getattr(error, "errors", [error])]
+        first = self.errors[0]
+        super().__init__(first.where, first.expected, first.found, first.cure)
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.errors,)
+
+    def __str__(self) -> str:
+        if len(self.errors) == 1:
+            return str(self.errors[0])
+        return f"{len(self.errors)} problems\n" + "\n".join(map(str, self.errors))

@@ -1,3 +1,5 @@
+from ldae.cohort.disk import fingerprint
+
 # The user's own tables, so that a corrected one counts as changed; the phantom's are covered by their folder.
 CLINICAL_FILES = [] if IS_PHANTOM else sorted(map(str, Path(CONFIG.cohort.clinical_dir).rglob("*.csv")))
 
@@ -23,6 +25,7 @@ rule inventory:
         mem_mb=4000,
         runtime=240,
     params:
+        download=lambda wildcards: "" if IS_PHANTOM else fingerprint(CONFIG.cohort.dicom_dir),
         code=hash_modules("cohort/inventory", "cohort/disk", "cohort/adni_tables", "cohort/columns", "files"),
     message:
         "check the download and list its images"

@@ -64,6 +64,22 @@ def list_files(dicom_dir: str | Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=DISK_COLUMNS).sort_values(["ptid", "folder", "image_id"], ignore_index=True)
 
 
+def fingerprint(dicom_dir: str | Path) -> str:
+    """Hash of the folders of a download, their names and times of change, down to each image's own folder.
+
+    Files added to or removed from any folder change it; a file overwritten in place does not. Only folders are looked
+    at, so the whole of ADNI takes seconds on a local disk.
+    """
+    stats = []
+    for folder, inside, _ in os.walk(dicom_dir):
+        stats.append((folder, os.stat(folder).st_mtime_ns))
+        inside.sort()
+        images = [name for name in inside if re.fullmatch(r"I\d+", name)]
+        stats += [(name, os.stat(Path(folder, name)).st_mtime_ns) for name in images]
+        inside[:] = [name for name in inside if name not in images]
+    return hash_content(stats)[:16]
+
+
 def group_files(folder: str | Path) -> dict[tuple[str, str], list[os.DirEntry]]:
     """Image files of one folder by (image ID, dcm or nii); the ID stands in the file names or in the folder's."""
     parent = re.fullmatch(r"I(\d+)", Path(folder).name)

@@ -1,6 +1,6 @@
 import pytest
 
-from ldae.cohort.disk import check_level, group_files, list_files
+from ldae.cohort.disk import check_level, fingerprint, group_files, list_files
 from ldae.errors import UserError
 from tests.adni_download import SLICES, write_series
 
@@ -62,3 +62,19 @@ def test_image_ids_stand_in_file_or_folder_names(tmp_path):
         (folder / name).write_bytes(b"")
     found = {key: len(entries) for key, entries in group_files(folder).items()}
     assert found == {("42", "dcm"): 2, ("7", "dcm"): 1, ("8", "nii"): 1, ("6", "nii"): 1}
+
+
+def test_the_fingerprint_notices_files_and_folders_anywhere(tmp_path):
+    paths = write_series(tmp_path, PTID, 10)
+    seen = [fingerprint(tmp_path)]
+    assert fingerprint(tmp_path) == seen[0]
+    for change in (
+        lambda: paths[0].unlink(),
+        lambda: (paths[1].parent / "new.dcm").touch(),
+        lambda: write_series(tmp_path, PTID, 11),
+        lambda: write_series(tmp_path, "012_S_0345", 12),
+        lambda: (tmp_path / "012_S_0345").rename(tmp_path / "012_S_0346"),
+    ):
+        change()
+        seen.append(fingerprint(tmp_path))
+    assert len(set(seen)) == len(seen)
