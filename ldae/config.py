@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -16,6 +17,7 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Limits = tuple[float, float]
 Shape = tuple[Count, Count, Count]
+PHANTOM_IMAGES = "results/phantom/images"
 
 
 class Section(BaseModel):
@@ -24,18 +26,79 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Cohort(Section):
-    """Where the download lies and how it is cut into jobs."""
+class Columns(Section):
+    """Columns of participants.tsv and sessions.tsv: a name must be there, of a list any may, null is not looked for."""
 
+    age: str | list[str] | None
+    sex: str | list[str] | None
+    diagnosis: str | list[str] | None
+    months: str | list[str] | None
+    field_strength_t: str | list[str] | None
+    site: str | list[str] | None
+
+
+class Cohort(Section):
+    """Where the cohort comes from, where it lies and how it is cut into jobs."""
+
+    source: Literal["adni", "bids", "aibl", "genfi", "habs", "ixi", "nifd", "oasis", "oasis2", "oasis3", "ukb"]
     dicom_dir: str
     clinical_dir: str
+    bids_dir: str | None
     shards: Count
     conversion_timeout_s: Positive
+    columns: Columns
+    diagnoses: dict[str, Literal["CN", "MCI", "AD"]]
+    converter_arguments: dict[str, list[str]]
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether one of Clinica's converters other than ADNI's makes the BIDS dataset."""
+        return self.source not in ("adni", "bids")
+
+    @property
+    def folders(self) -> list[str]:
+        """Keys of the user's folders that the source reads."""
+        if self.source == "bids":
+            return ["bids_dir"]
+        reads_tables = self.source == "adni" or "{clinical}" in " ".join(self.arguments)
+        return ["dicom_dir", "clinical_dir"] if reads_tables else ["dicom_dir"]
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether the download is the fabricated one."""
+        return self.source == "adni" and self.dicom_dir == PHANTOM_IMAGES
+
+    @property
+    def arguments(self) -> list[str]:
+        """Argument template of the source's converter."""
+        return self.converter_arguments.get(self.source, self.converter_arguments["default"])
+
+    @model_validator(mode="after")
+    def _source_has_its_folders(self) -> Cohort:
+        if (self.source == "bids") != (self.bids_dir is not None):
+            raise ValueError("source: bids and bids_dir, the path of the dataset, belong together")
+        if self.is_converted and self.dicom_dir == PHANTOM_IMAGES:
+            raise ValueError(f"source {self.source} needs dicom_dir, the folder of the download")
+        return self
+
+    @model_validator(mode="after")
+    def _converters_get_their_arguments(self) -> Cohort:
+        known = {*get_args(type(self).model_fields["source"].annotation), "default"} - {"adni", "bids"}
+        if "default" not in self.converter_arguments or set(self.converter_arguments) - known:
+            raise ValueError(f"converter_arguments must have default, and may have {', '.join(sorted(known))}")
+        for name, arguments in self.converter_arguments.items():
+            placeholders = re.findall(r"\{.*?\}", " ".join(arguments))
+            if not {"{dataset}", "{bids}"} <= set(placeholders) <= {"{dataset}", "{bids}", "{clinical}"}:
+                raise ValueError(
+                    f"converter_arguments.{name} must have {{dataset}} and {{bids}}, and may have {{clinical}}"
+                )
+        return self
 
 
 class Phantom(Section):
     """The fabricated ADNI download."""
 
+    naming: Literal["legacy", "loni2024"]
     subjects: Annotated[int, Field(ge=6, le=1800)]
     visit_codes: Annotated[list[Annotated[str, Field(pattern=r"^(bl|m(0[1-9]|[1-9]\d))$")]], Field(max_length=10)]
     visits_per_subject: list[Fraction]
@@ -74,6 +137,10 @@ class Split(Section):
 class Preprocessing(Section):
     """From a raw T1w image to the model grid."""
 
+    brain_extraction: Literal["deepbet", "template", "antspynet", "command"]
+    brain_extraction_command: str | None
+    brain_extraction_version: str | None
+    antspynet_dir: str | None
     transform: Literal["affine", "syn"]
     bias_field_spacing_mm: Positive
     bias_field_iterations: Annotated[list[Count], Field(min_length=1)]
@@ -83,6 +150,18 @@ class Preprocessing(Section):
     grid_center_mm: tuple[float, float, float]
     clip_percentiles: tuple[Annotated[float, Field(ge=0, le=100)], Annotated[float, Field(ge=0, le=100)]]
     timeout_s: Positive
+
+    @model_validator(mode="after")
+    def _engine_has_its_settings(self) -> Preprocessing:
+        command = self.brain_extraction_command
+        if self.brain_extraction == "command" and not (command and self.brain_extraction_version):
+            raise ValueError(
+                "brain_extraction command needs brain_extraction_command, e.g. mri_synthstrip -i {input} -m {output}, "
+                "and brain_extraction_version, a command that prints its version"
+            )
+        if command and not ("{input}" in command and "{output}" in command):
+            raise ValueError(f"brain_extraction_command {command!r} must hold {{input}} and {{output}}")
+        return self
 
 
 class QC(Section):
@@ -212,6 +291,7 @@ class Evaluation(Section):
     confidence: Annotated[float, Field(gt=0, lt=1)]
     probe_c_grid: list[Positive]
     probe_alpha_grid: list[Positive]
+    probe_redraws: Annotated[int, Field(ge=0)]
     figure_scans: Count
 
 
@@ -230,6 +310,7 @@ class Config(Section):
     split: Split
     preprocessing: Preprocessing
     qc: QC
+    qc_overrides: str | None
     autoencoder: Autoencoder
     latents: Latents
     diffusion: Diffusion

@@ -33,10 +33,61 @@ rule embeddings:
         "../workflow_scripts/embeddings.py"
 
 
-rule downstream:
-    """Linear probes: AD against CN, and age."""
+# Key of an encoder's file in results/embeddings, and its name in the tables.
+ENCODERS = {
+    "ldae": "LDAE",
+    "mean": "training mean",
+    "age_sex": "age + sex",
+    "age_sex_volume": "age + sex + brain volume",
+    "volumes": "tissue and ventricle volumes",
+    "pca": "PCA of the voxels",
+    "untrained": "untrained encoder",
+}
+
+
+rule baselines:
+    """The features that a learnt representation has to beat."""
     input:
-        embeddings="results/embeddings/ldae.npz",
+        dataset="results/dataset.csv",
+        qc="results/qc.csv",
+        models=LDAE_MODELS,
+    output:
+        **{name: f"results/embeddings/{name}.npz" for name in ENCODERS if name != "ldae"},
+    log:
+        "results/logs/baselines.log",
+    benchmark:
+        "results/benchmarks/baselines.tsv"
+    conda:
+        ENV
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=480,
+    params:
+        ldae=section(*LDAE_SECTIONS),
+        batch_size=CONFIG.evaluation.batch_size,
+        seed=CONFIG.seed,
+        code=hash_modules(
+            "evaluation/baselines",
+            "evaluation/morphometry",
+            "evaluation/embeddings",
+            "evaluation/scans",
+            "preprocessing/grid",
+            "preprocessing/resampling",
+            "preprocessing/volume",
+            "files",
+            *LDAE_MODULES,
+        ),
+    message:
+        "features of the baselines"
+    script:
+        "../workflow_scripts/baselines.py"
+
+
+rule downstream:
+    """Linear probes of every encoder: diagnoses and age."""
+    input:
+        **{name: f"results/embeddings/{name}.npz" for name in ENCODERS},
     output:
         table=report("results/tables/downstream.csv", caption="captions/downstream.rst", category="Tables"),
         probe="results/models/probe_ad_cn.json",
@@ -49,17 +100,18 @@ rule downstream:
     threads: 1
     resources:
         mem_mb=4000,
-        runtime=30,
+        runtime=480,
     params:
-        config=evaluation("probe_c_grid", "probe_alpha_grid", "bootstrap_draws", "confidence"),
+        encoders=ENCODERS,
+        config=evaluation("probe_c_grid", "probe_alpha_grid", "probe_redraws", "bootstrap_draws", "confidence"),
         seed=CONFIG.seed,
         code=hash_modules(
+            "evaluation/downstream",
             "evaluation/probes",
             "evaluation/embeddings",
             "evaluation/scans",
             "evaluation/bootstrap",
             "evaluation/scores",
-            "evaluation/scans",
             "cohort/split",
             "files",
         ),
@@ -140,34 +192,3 @@ rule reconstruction:
         "tabulate the reconstructions"
     script:
         "../workflow_scripts/reconstruction.py"
-
-
-rule phantom_truth:
-    """Hold the results on the phantom against its truth file."""
-    input:
-        truth="results/phantom/truth.csv",
-        dataset="results/dataset.csv",
-        embeddings="results/embeddings/ldae.npz",
-        reconstructions="results/evaluation/reconstruction_scans.csv",
-        downstream="results/tables/downstream.csv",
-    output:
-        report("results/tables/phantom_truth.csv", caption="captions/phantom_truth.rst", category="Tables"),
-    log:
-        "results/logs/phantom_truth.log",
-    benchmark:
-        "results/benchmarks/phantom_truth.tsv"
-    conda:
-        ENV
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    params:
-        config=evaluation("probe_alpha_grid", "batch_size", "bootstrap_draws", "confidence"),
-        steps=CONFIG.sampling.steps,
-        seed=CONFIG.seed,
-        code=hash_modules("evaluation", "cohort/split", "files"),
-    message:
-        "hold the results against the phantom's truth"
-    script:
-        "../workflow_scripts/phantom_truth.py"

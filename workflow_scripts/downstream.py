@@ -1,19 +1,27 @@
-"""Fit and score the linear probes."""
+"""Fit and score the linear probes of every encoder on every task."""
 
 import _rule  # first: puts this checkout on the path
 
-import pandas as pd
-
+from ldae.evaluation.downstream import LDAE, TASKS, Settings, evaluate_encoders, fit_task, of_task
 from ldae.evaluation.embeddings import read_embeddings
-from ldae.evaluation.probes import evaluate_ad_cn, evaluate_age, probe_summary
+from ldae.evaluation.probes import summarise_probe
 from ldae.files import write_json, write_table
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         config = snakemake.params.config
-        embeddings = read_embeddings(snakemake.input.embeddings)
-        uncertainty = config["bootstrap_draws"], config["confidence"], snakemake.params.seed
-        rows, probe = evaluate_ad_cn(embeddings, config["probe_c_grid"], *uncertainty)
-        rows += evaluate_age(embeddings, config["probe_alpha_grid"], *uncertainty)
-        write_table(snakemake.output.table, pd.DataFrame(rows))
-        write_json(snakemake.output.probe, probe_summary(probe, embeddings))
+        settings = Settings(
+            c_grid=config["probe_c_grid"],
+            alpha_grid=config["probe_alpha_grid"],
+            redraws=config["probe_redraws"],
+            draws=config["bootstrap_draws"],
+            confidence=config["confidence"],
+            seed=snakemake.params.seed,
+        )
+        names = snakemake.params.encoders
+        encoders = {names[key]: read_embeddings(path) for key, path in snakemake.input.items()}
+        write_table(snakemake.output.table, evaluate_encoders(encoders, settings))
+        ad_vs_cn = TASKS[0]
+        embeddings = of_task(encoders[LDAE], ad_vs_cn)
+        probe = fit_task(ad_vs_cn, embeddings, settings)
+        write_json(snakemake.output.probe, summarise_probe(probe, embeddings, *ad_vs_cn.diagnoses))

@@ -13,5 +13,5 @@ if __name__ == "__main__":
         torch.set_num_threads(snakemake.threads)
         ldae = load_ldae(snakemake.input.models, snakemake.params.ldae)
         dataset = read_dataset(snakemake.input.dataset)
-        embeddings = extract_embeddings(ldae, dataset, snakemake.params.batch_size)
+        embeddings = extract_embeddings(ldae.encode_semantic, dataset, snakemake.params.batch_size, "LDAE")
         write_embeddings(snakemake.output[0], embeddings)

@@ -16,7 +16,7 @@ if __name__ == "__main__":
             read_dataset(snakemake.input.dataset),
             read_embeddings(snakemake.input.embeddings),
             read_reconstructions(snakemake.input.reconstructions),
-            read_table(snakemake.input.downstream, ("task", "metric", "value", "low", "high")),
+            read_table(snakemake.input.downstream, ("encoder", "task", "scans", "metric", "value", "low", "high")),
             steps=snakemake.params.steps,
             alpha_grid=config["probe_alpha_grid"],
             batch_size=config["batch_size"],

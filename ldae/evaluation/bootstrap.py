@@ -80,3 +80,8 @@ def ratio_of_means(numerator: np.ndarray, denominator: np.ndarray) -> Statistic:
     """Ratio of two means over the same scans."""
     top, bottom = weighted_mean(numerator), weighted_mean(denominator)
     return lambda weights: top(weights) / bottom(weights)
+
+
+def difference(first: Statistic, second: Statistic) -> Statistic:
+    """`first` minus `second`, draw by draw: the paired comparison of two systems on the same subjects."""
+    return lambda weights: first(weights) - second(weights)

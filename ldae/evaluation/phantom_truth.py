@@ -9,9 +9,10 @@ import pandas as pd
 
 from ldae.errors import UserError
 from ldae.evaluation.bootstrap import Estimate, Statistic, draw_weights, estimate, ratio_of_means, weighted_mean
+from ldae.evaluation.downstream import AD_VS_CN, LDAE
 from ldae.evaluation.embeddings import Embeddings
 from ldae.evaluation.metrics import mse
-from ldae.evaluation.probes import AD_VS_CN, fit_ridge
+from ldae.evaluation.probes import fit_ridge
 from ldae.evaluation.reconstruction import AUTOENCODER, ENCODED, OTHER, SCAN, SEMANTIC
 from ldae.evaluation.scans import scan_batches
 from ldae.evaluation.scores import pearson, regression_scores, roc_auc
@@ -113,7 +114,7 @@ def _add_reconstruction(table: TruthTable, scans: pd.DataFrame, mean_mse: pd.Dat
 
 def _add_atrophy(table: TruthTable, embeddings: Embeddings, known: pd.DataFrame, alpha_grid: list[float]) -> None:
     volume, test = known["ventricle_ml"].to_numpy(), (known["split"] == "test").to_numpy()
-    predicted = fit_ridge(embeddings, volume, alpha_grid).model.predict(embeddings.y_sem)
+    predicted = fit_ridge(embeddings, volume, alpha_grid).predict(embeddings)
     result = table.estimate(pearson(predicted[test], volume[test]), known["subject"][test])
     table.add(
         "correlation of ventricle volume with its prediction from y_sem, test", result, "> 0.8", result.value > 0.8
@@ -121,7 +122,8 @@ def _add_atrophy(table: TruthTable, embeddings: Embeddings, known: pd.DataFrame,
 
 
 def _add_probe(table: TruthTable, downstream: pd.DataFrame) -> None:
-    auc = downstream[(downstream["task"] == AD_VS_CN) & (downstream["metric"] == "roc_auc")].iloc[0]
+    columns = {"encoder": LDAE, "task": AD_VS_CN, "scans": "all", "metric": "roc_auc"}
+    auc = downstream[(downstream[list(columns)] == pd.Series(columns)).all(axis=1)].iloc[0]
     result = Estimate(*(float(auc[name]) for name in ("value", "low", "high")))
     table.add("AUC of AD vs CN from y_sem, test", result, "interval > 0.5", result.low > 0.5)
 
@@ -138,7 +140,7 @@ def _add_reference(table: TruthTable, known: pd.DataFrame, alpha_grid: list[floa
     aged = known[known["age"].notna()].reset_index(drop=True)
     volume = Embeddings(aged[["ventricle_ml"]].to_numpy(np.float64), aged)
     age, test = aged["age"].to_numpy(), (aged["split"] == "test").to_numpy()
-    predicted = fit_ridge(volume, age, alpha_grid).model.predict(volume.y_sem)
+    predicted = fit_ridge(volume, age, alpha_grid).predict(volume)
     mean = np.full(len(age), age[(aged["split"] == "train").to_numpy()].mean())
     errors = {
         name: table.estimate(regression_scores(values[test], age[test])["mae"], aged["subject"][test])

@@ -131,7 +131,7 @@ def semantic_codes(test: pd.DataFrame, embeddings: Embeddings) -> tuple[torch.Te
         raise UserError(
             "results/embeddings/ldae.npz", "the scans of dataset.csv", found, "run the rule embeddings again"
         )
-    own = torch.from_numpy(embeddings.y_sem[row.to_numpy(dtype=int)])
+    own = torch.from_numpy(embeddings.features[row.to_numpy(dtype=int)])
     first = test.reset_index(names="row").groupby("subject")["row"].first()
     if len(first) < 2:
         return own, None

@@ -17,21 +17,21 @@ from ldae.files import read_table
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = ("subject", "session", "path", "diagnosis", "age", "split")
+COLUMNS = ("subject", "session", "path", "diagnosis", "age", "sex", "split", "months")
 
 
 def read_dataset(path: str | Path) -> pd.DataFrame:
-    """Read `dataset.csv`; an unknown diagnosis is an empty string, an unknown age NaN (years).
+    """Read `dataset.csv`; an unknown diagnosis or sex is an empty string, an unknown age NaN (years).
 
     Raises
     ------
     UserError
         The table is absent, empty, or lacks a column.
     """
-    table = read_table(path, COLUMNS, dtype={"subject": str, "session": str, "diagnosis": str})
+    table = read_table(path, COLUMNS, dtype=dict.fromkeys(("subject", "session", "diagnosis", "sex"), str))
     if table.empty:
         raise UserError(path, "one row a scan", "no row", "see results/tables/exclusions.csv for the reasons")
-    return table.assign(diagnosis=table["diagnosis"].fillna(""))
+    return table.fillna({"diagnosis": "", "sex": ""})
 
 
 def read_scans(paths: Sequence[str | Path]) -> torch.Tensor:

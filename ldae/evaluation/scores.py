@@ -5,6 +5,8 @@ Each agrees with scikit-learn's function of the same name with `sample_weight`; 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ldae.evaluation.bootstrap import Statistic, weighted_mean
@@ -23,8 +25,10 @@ def roc_auc(scores: np.ndarray, positive: np.ndarray) -> Statistic:
     return statistic
 
 
-def classification_scores(probability: np.ndarray, positive: np.ndarray) -> dict[str, Statistic]:
-    """Scores of a binary classifier at a threshold of 0.5.
+def classification_scores(
+    probability: np.ndarray, positive: np.ndarray, threshold: float = 0.5
+) -> dict[str, Statistic]:
+    """Scores of a binary classifier that calls positive what reaches a threshold.
 
     Parameters
     ----------
@@ -32,65 +36,67 @@ def classification_scores(probability: np.ndarray, positive: np.ndarray) -> dict
         Predicted probability of the positive class.
     positive : bool array (scans,)
         True class.
+    threshold : float
+        Chosen elsewhere, on other subjects.
 
     Returns
     -------
     dict
-        accuracy, balanced_accuracy, precision, recall, f1 and roc_auc, 0..1; NaN where undefined.
+        accuracy, balanced_accuracy, precision, recall, sensitivity (the same as recall), specificity, f1, roc_auc and
+        brier, 0..1, and mcc, -1..1 (Matthews' correlation); NaN where undefined. roc_auc and brier need no threshold.
     """
-    positive, called = np.asarray(positive, dtype=bool), np.asarray(probability) >= 0.5
+    positive, called = np.asarray(positive, dtype=bool), np.asarray(probability) >= threshold
 
-    def counts(weights: np.ndarray) -> tuple[np.ndarray, ...]:
-        cells = (positive & called, ~positive & called, positive & ~called, ~positive & ~called)
-        return tuple(weights @ cell.astype(np.float64) for cell in cells)
+    def of_counts(formula: Callable[..., np.ndarray]) -> Statistic:
+        cells = [positive & called, ~positive & called, positive & ~called, ~positive & ~called]
+        return lambda weights: formula(*(weights @ cell.astype(np.float64) for cell in cells))
 
-    def balanced_accuracy(weights: np.ndarray) -> np.ndarray:
-        tp, fp, fn, tn = counts(weights)
-        return (tp / (tp + fn) + tn / (tn + fp)) / 2
-
-    def precision(weights: np.ndarray) -> np.ndarray:
-        tp, fp, _, _ = counts(weights)
-        return tp / (tp + fp)
-
-    def recall(weights: np.ndarray) -> np.ndarray:
-        tp, _, fn, _ = counts(weights)
-        return tp / (tp + fn)
-
-    def f1(weights: np.ndarray) -> np.ndarray:
-        tp, fp, fn, _ = counts(weights)
-        return 2 * tp / (2 * tp + fp + fn)
-
+    recall = of_counts(lambda tp, fp, fn, tn: tp / (tp + fn))
     return {
         "accuracy": weighted_mean(positive == called),
-        "balanced_accuracy": balanced_accuracy,
-        "precision": precision,
+        "balanced_accuracy": of_counts(lambda tp, fp, fn, tn: (tp / (tp + fn) + tn / (tn + fp)) / 2),
+        "precision": of_counts(lambda tp, fp, fn, tn: tp / (tp + fp)),
         "recall": recall,
-        "f1": f1,
+        "sensitivity": recall,
+        "specificity": of_counts(lambda tp, fp, fn, tn: tn / (tn + fp)),
+        "f1": of_counts(lambda tp, fp, fn, tn: 2 * tp / (2 * tp + fp + fn)),
+        "mcc": of_counts(_matthews),
         "roc_auc": roc_auc(probability, positive),
+        "brier": weighted_mean((np.asarray(probability, dtype=np.float64) - positive) ** 2),
     }
 
 
+def _matthews(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray) -> np.ndarray:
+    return (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+
+
 def regression_scores(predicted: np.ndarray, true: np.ndarray) -> dict[str, Statistic]:
-    """Scores of a regression: mae and rmse in the unit of `true`, and r2 against the mean of the scored scans."""
-    true = np.asarray(true, dtype=np.float64)
-    residual = np.asarray(predicted, dtype=np.float64) - true
-    squared, second, first = weighted_mean(residual**2), weighted_mean(true**2), weighted_mean(true)
+    """Scores of a regression.
+
+    Returns
+    -------
+    dict
+        mae and rmse in the unit of `true`, r2 against the mean of the scored scans, and the slope of the predicted on
+        the true values (1 is right; less is regression to the mean).
+    """
+    true, predicted = np.asarray(true, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    squared = weighted_mean((predicted - true) ** 2)
     return {
-        "mae": weighted_mean(np.abs(residual)),
+        "mae": weighted_mean(np.abs(predicted - true)),
         "rmse": lambda weights: np.sqrt(squared(weights)),
-        "r2": lambda weights: 1 - squared(weights) / (second(weights) - first(weights) ** 2),
+        "r2": lambda weights: 1 - squared(weights) / _covariance(true, true)(weights),
+        "slope": lambda weights: _covariance(true, predicted)(weights) / _covariance(true, true)(weights),
     }
 
 
 def pearson(first: np.ndarray, second: np.ndarray) -> Statistic:
     """Correlation of two quantities over scans."""
+    xy, xx, yy = _covariance(first, second), _covariance(first, first), _covariance(second, second)
+    return lambda weights: xy(weights) / np.sqrt(xx(weights) * yy(weights))
+
+
+def _covariance(first: np.ndarray, second: np.ndarray) -> Statistic:
     x = np.asarray(first, dtype=np.float64) - np.mean(first)
     y = np.asarray(second, dtype=np.float64) - np.mean(second)
-    mean_x, mean_y, xx, yy, xy = (weighted_mean(values) for values in (x, y, x * x, y * y, x * y))
-
-    def statistic(weights: np.ndarray) -> np.ndarray:
-        covariance = xy(weights) - mean_x(weights) * mean_y(weights)
-        variances = (xx(weights) - mean_x(weights) ** 2) * (yy(weights) - mean_y(weights) ** 2)
-        return covariance / np.sqrt(variances)
-
-    return statistic
+    mean_x, mean_y, mean_xy = weighted_mean(x), weighted_mean(y), weighted_mean(x * y)
+    return lambda weights: mean_xy(weights) - mean_x(weights) * mean_y(weights)

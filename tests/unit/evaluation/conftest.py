@@ -53,5 +53,6 @@ def dataset(tmp_path):
                 volume = (rng.random(SHAPE) * 0.2 + 0.1 * i).astype(np.float32)
                 nib.save(nib.Nifti1Image(volume, np.eye(4)), path)
                 diagnosis = ("CN", "AD", "MCI")[i % 3]
-                rows.append((f"ADNI{split}{i}", session, str(path), diagnosis, 60.0 + i, split))
-    return pd.DataFrame(rows, columns=["subject", "session", "path", "diagnosis", "age", "split"])
+                row = (f"ADNI{split}{i}", session, str(path), diagnosis, 60.0 + i, "MF"[i % 2], split, int(session[1:]))
+                rows.append(row)
+    return pd.DataFrame(rows, columns="subject session path diagnosis age sex split months".split())

@@ -14,8 +14,8 @@ OPTIONS = dict(steps=20, alpha_grid=[0.01], batch_size=4, draws=300, confidence=
 @pytest.fixture
 def results(fake_ldae, dataset):
     """Results of a model that works: y_sem is the mean intensity, and so is the true ventricle volume."""
-    embeddings = extract_embeddings(fake_ldae, dataset, 4)
-    truth = dataset[["subject", "session", "diagnosis", "age"]].assign(ventricle_ml=100 * embeddings.y_sem[:, 0])
+    embeddings = extract_embeddings(fake_ldae.encode_semantic, dataset, 4, "ldae")
+    truth = dataset[["subject", "session", "diagnosis", "age"]].assign(ventricle_ml=100 * embeddings.features[:, 0])
     test = dataset.loc[dataset["split"] == "test", ["subject", "session"]].reset_index(drop=True)
     settings = [
         (AUTOENCODER, "", pd.NA, 0.95, 0.0002, np.nan),
@@ -25,8 +25,14 @@ def results(fake_ldae, dataset):
     ]
     names = ["model", "start", "steps", "ssim", "mse", "z_T_std"]
     scans = pd.concat([test.assign(**dict(zip(names, setting, strict=True))) for setting in settings])
+    columns = ["encoder", "task", "scans", "metric", "value", "low", "high"]
     downstream = pd.DataFrame(
-        [("AD vs CN", "roc_auc", 0.8, 0.6, 0.9)], columns=["task", "metric", "value", "low", "high"]
+        [
+            ("training mean", "AD vs CN", "all", "roc_auc", 0.5, 0.5, 0.5),
+            ("LDAE", "AD vs CN", "baseline", "roc_auc", 0.5, 0.4, 0.6),
+            ("LDAE", "AD vs CN", "all", "roc_auc", 0.8, 0.6, 0.9),
+        ],
+        columns=columns,
     )
     return truth, dataset, embeddings, scans.reset_index(drop=True).astype({"steps": "Int64"}), downstream
 

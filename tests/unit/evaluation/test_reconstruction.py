@@ -17,7 +17,7 @@ PLAN = Plan(steps=[10, 20], compared_steps=20, solver="2m", seed=0)
 
 
 def run(ldae, dataset, plan=PLAN, batch_size=3, lpips=None):
-    embeddings = extract_embeddings(ldae, dataset, 4)
+    embeddings = extract_embeddings(ldae.encode_semantic, dataset, 4, "ldae")
     options = dict(batch_size=batch_size, examples=3, lpips=lpips, note="" if lpips else "no weights")
     return reconstruct(ldae, dataset, embeddings, plan, **options)
 
@@ -54,7 +54,7 @@ def test_own_and_other_code_share_the_noise(fake_ldae, dataset):
 
 def test_the_other_code_is_another_subjects(fake_ldae, dataset):
     test = dataset[dataset["split"] == "test"].reset_index(drop=True)
-    embeddings = extract_embeddings(fake_ldae, dataset, 4)
+    embeddings = extract_embeddings(fake_ldae.encode_semantic, dataset, 4, "ldae")
     own, other = semantic_codes(test, embeddings)
     for row, code in zip(test.itertuples(), other, strict=True):
         sources = test["subject"][[i for i in range(len(test)) if (own[i] == code).all()]]
@@ -64,7 +64,7 @@ def test_the_other_code_is_another_subjects(fake_ldae, dataset):
 
 
 def test_embeddings_of_other_scans_are_refused(fake_ldae, dataset):
-    embeddings = extract_embeddings(fake_ldae, dataset, 4)
+    embeddings = extract_embeddings(fake_ldae.encode_semantic, dataset, 4, "ldae")
     renamed = dataset.assign(subject=dataset["subject"] + "x")
     with pytest.raises(UserError, match="ADNItest0x"):
         reconstruct(fake_ldae, renamed, embeddings, PLAN, batch_size=4, examples=1, lpips=None, note="")

@@ -15,7 +15,7 @@ COLUMNS = [
 def run(ldae, dataset, lpips=None):
     options = dict(batch_size=3, examples=1, lpips=lpips, note="" if lpips else "no weights")
     plan = Plan(steps=[10, 20], compared_steps=20, solver="2m", seed=0)
-    return reconstruct(ldae, dataset, extract_embeddings(ldae, dataset, 4), plan, **options)
+    return reconstruct(ldae, dataset, extract_embeddings(ldae.encode_semantic, dataset, 4, "ldae"), plan, **options)
 
 
 def test_the_table_keeps_its_contract_through_the_file(fake_ldae, dataset, tmp_path):

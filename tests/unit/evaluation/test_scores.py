@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn import metrics
@@ -9,6 +11,9 @@ SKLEARN = {
     "balanced_accuracy": metrics.balanced_accuracy_score,
     "precision": metrics.precision_score,
     "recall": metrics.recall_score,
+    "sensitivity": metrics.recall_score,
+    "specificity": partial(metrics.recall_score, pos_label=False),
+    "mcc": metrics.matthews_corrcoef,
     "f1": metrics.f1_score,
     "mae": metrics.mean_absolute_error,
     "r2": metrics.r2_score,
@@ -25,13 +30,15 @@ def test_classification_agrees_with_scikit_learn(weights):
     rng = np.random.default_rng(0)
     positive = rng.random(60) < 0.4
     probability = np.round(np.clip(0.3 * positive + 0.7 * rng.random(60), 0, 1), 1)  # with ties
-    scores = classification_scores(probability, positive)
+    scores = classification_scores(probability, positive, 0.4)
+    of_probability = {"roc_auc": metrics.roc_auc_score, "brier": metrics.brier_score_loss}
+    assert set(scores) == {name for name in SKLEARN if name not in ("mae", "r2", "rmse")} | set(of_probability)
     for name, statistic in scores.items():
         for row, value in zip(weights, statistic(weights), strict=True):
-            if name == "roc_auc":
-                expected = metrics.roc_auc_score(positive, probability, sample_weight=row)
+            if name in of_probability:
+                expected = of_probability[name](positive, probability, sample_weight=row)
             else:
-                expected = SKLEARN[name](positive, probability >= 0.5, sample_weight=row)
+                expected = SKLEARN[name](positive, probability >= 0.4, sample_weight=row)
             assert value == pytest.approx(expected), name
 
 
@@ -39,7 +46,10 @@ def test_regression_agrees_with_scikit_learn(weights):
     rng = np.random.default_rng(0)
     true = 75 + 8 * rng.normal(size=60)
     predicted = true + rng.normal(size=60)
-    for name, statistic in regression_scores(predicted, true).items():
+    scores = regression_scores(predicted, true)
+    slopes = [np.polyfit(true, predicted, 1, w=np.sqrt(row))[0] for row in weights]
+    np.testing.assert_allclose(scores.pop("slope")(weights), slopes)
+    for name, statistic in scores.items():
         expected = [SKLEARN[name](true, predicted, sample_weight=row) for row in weights]
         np.testing.assert_allclose(statistic(weights), expected, err_msg=name)
 

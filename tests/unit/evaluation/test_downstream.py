@@ -1,0 +1,163 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from ldae.errors import UserError
+from ldae.evaluation.downstream import (
+    AD_VS_CN,
+    AGE,
+    LDAE,
+    PAPER,
+    TASKS,
+    Settings,
+    evaluate_encoders,
+    fit_task,
+    of_task,
+    redraw_validation,
+    select_scans,
+)
+from ldae.evaluation.embeddings import Embeddings
+from tests.unit.evaluation.codes import make_embeddings
+
+SETTINGS = Settings([0.01, 0.1, 1.0, 10.0], [0.1, 1.0, 10.0, 100.0], redraws=3, draws=300, confidence=0.95, seed=0)
+
+
+def rows(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:
+    wanted = {"scans": "all", "encoder": LDAE} | wanted
+    return table[(table[list(wanted)] == pd.Series(wanted)).all(axis=1)].set_index("metric")
+
+
+def constant(embeddings: Embeddings) -> Embeddings:
+    return Embeddings(np.zeros((len(embeddings.table), 1)), embeddings.table, ("nothing",))
+
+
+@pytest.fixture(scope="module")
+def strong():
+    embeddings = make_embeddings(4.0)
+    return evaluate_encoders({LDAE: embeddings, "mean": constant(embeddings)}, SETTINGS)
+
+
+def test_every_task_metric_and_choice_of_scans_has_a_row(strong):
+    assert set(strong.task) == {task.name for task in TASKS}
+    assert set(strong.scans) == {"all", "one a subject", "baseline"}
+    classification = "accuracy balanced_accuracy precision recall sensitivity specificity f1 mcc roc_auc brier".split()
+    assert list(rows(strong, task=AD_VS_CN).index) == classification
+    assert list(rows(strong, task=AGE).index) == ["mae", "rmse", "r2", "slope"]
+    assert not strong.duplicated(["encoder", "task", "scans", "metric"]).any()
+
+
+def test_a_strong_signal_is_found_with_ad_positive(strong):
+    found = rows(strong, task=AD_VS_CN)
+    assert found.value["roc_auc"] > 0.97 and found.low["roc_auc"] > 0.9
+    assert found.value["brier"] < 0.1
+    assert ((found.low <= found.value) & (found.value <= found.high)).all()
+    task = TASKS[0]
+    probe = fit_task(task, of_task(make_embeddings(4.0), task), SETTINGS)
+    assert probe.model[-1].coef_[0, 0] > 0  # more of it means AD
+
+
+def test_the_others_are_compared_with_ldae_on_the_same_draws(strong):
+    own, mean = rows(strong, task=AGE), rows(strong, task=AGE, encoder="mean")
+    assert (own.difference == 0).all() and (own.difference_high == 0).all()
+    np.testing.assert_allclose(mean.difference, mean.value - own.value)
+    assert mean.difference_low["mae"] > 0
+    width = (mean.difference_high - mean.difference_low)["mae"]
+    assert width < (mean.high - mean.low + own.high - own.low)["mae"]
+
+
+def test_the_mean_explains_nothing(strong):
+    age, auc = rows(strong, task=AGE, encoder="mean"), rows(strong, task=AD_VS_CN, encoder="mean")
+    assert age.value["r2"] <= 0 and age.value["slope"] == 0
+    assert auc.value["roc_auc"] == 0.5 and auc.value["balanced_accuracy"] == 0.5
+
+
+def test_the_paper_figure_stands_with_ldae_alone(strong):
+    assert rows(strong, task=AGE).paper["mae"] == 4.16
+    assert strong.loc[strong.encoder == "mean", "paper"].isna().all()
+
+
+def test_the_spread_is_over_validation_sets_and_shrinks_with_the_signal(strong):
+    assert (rows(strong, task=AGE).spread > 0).all()
+    weak = make_embeddings(0.3, subjects=60)
+    table = evaluate_encoders({LDAE: weak}, SETTINGS)
+    assert rows(table, task=AGE).spread["mae"] > rows(strong, task=AGE).spread["mae"]
+
+
+def test_permuted_labels_give_chance():
+    aucs, slopes = [], []
+    for seed in range(15):
+        embeddings = make_embeddings(4.0, seed=seed)
+        rng = np.random.default_rng(seed)
+        table = embeddings.table.assign(
+            diagnosis=rng.permutation(embeddings.table["diagnosis"]), age=rng.permutation(embeddings.table["age"])
+        )
+        settings = Settings(SETTINGS.c_grid, SETTINGS.alpha_grid, 0, 100, 0.95, 0)
+        scores = evaluate_encoders({LDAE: Embeddings(embeddings.features, table, embeddings.names)}, settings)
+        aucs.append(rows(scores, task=AD_VS_CN).value["roc_auc"])
+        slopes.append(rows(scores, task=AGE).value["slope"])
+    assert abs(np.mean(aucs) - 0.5) < 0.06
+    assert abs(np.mean(slopes)) < 0.05
+
+
+def test_redrawn_validation_sets_keep_test_subjects_and_whole_subjects():
+    table = make_embeddings(1.0, subjects=50).table
+    table = pd.concat([table, table.assign(session="M012", months=12.0)], ignore_index=True)
+    size = table.loc[table.split == "validation", "subject"].nunique()
+    drawn = list(redraw_validation(table, 5, 0))
+    assert len(drawn) == 5
+    for other in drawn:
+        pd.testing.assert_series_equal(other.split == "test", table.split == "test")
+        assert other.groupby("subject").split.nunique().max() == 1
+        assert abs(other.loc[other.split == "validation", "subject"].nunique() - size) <= 1
+    assert len({tuple(other.split) for other in drawn}) == 5
+
+
+def test_the_three_choices_of_scans():
+    test = pd.DataFrame({"subject": list("aabbc"), "months": [0, 12, 6, 18, 0]})
+    chosen = select_scans(test)
+    assert chosen["all"].all()
+    assert test["subject"][chosen["one a subject"]].tolist() == ["a", "b", "c"]
+    assert test["months"][chosen["baseline"]].tolist() == [0, 0]
+
+
+def test_age_is_no_feature_where_age_is_predicted():
+    embeddings = make_embeddings(1.0)
+    people = Embeddings(embeddings.table[["age"]].to_numpy(), embeddings.table, ("age",))
+    both = Embeddings(np.repeat(people.features, 2, 1), people.table, ("age", "other"))
+    assert of_task(both, TASKS[0]).names == ("age", "other")
+    assert of_task(both, TASKS[3]).names == ("other",)
+
+
+def test_a_task_without_a_diagnosis_is_a_row_that_says_so():
+    embeddings = make_embeddings(1.0)
+    no_mci = embeddings.select((embeddings.table["diagnosis"] != "MCI").to_numpy())
+    table = evaluate_encoders({LDAE: no_mci}, SETTINGS)
+    assert "0 MCI" in table.loc[table.task == "MCI vs CN", "note"].item()
+    assert (table.loc[table.task == AD_VS_CN, "note"] == "").all()
+
+
+def test_encoders_of_different_scans_are_refused():
+    embeddings = make_embeddings(1.0)
+    fewer = embeddings.select(np.arange(len(embeddings.table)) > 0)
+    with pytest.raises(UserError, match="same scans"):
+        evaluate_encoders({LDAE: embeddings, "other": fewer}, SETTINGS)
+
+
+def test_no_test_scan_of_a_class_gives_empty_cells_not_chance():
+    embeddings = make_embeddings(1.0)
+    lost = (embeddings.table["split"] == "test") & (embeddings.table["diagnosis"] == "AD")
+    table = evaluate_encoders({LDAE: embeddings.select(~lost.to_numpy())}, SETTINGS)
+    assert np.isnan(rows(table, task=AD_VS_CN).value["roc_auc"])
+
+
+def test_the_paper_figures_are_the_published_ones_seen_from_ad():
+    """accuracy .8365, precision .8469 and recall .9102 of CN fix the share of CN, and with it AD's own figures."""
+    recall_cn, precision_cn, accuracy = 0.9102, 0.8469, 0.8365
+    false_cn = recall_cn * (1 / precision_cn - 1)  # AD called CN, per CN scan
+    cn = (1 - accuracy) / (1 - recall_cn + false_cn)
+    ad_found, ad_missed, cn_missed = 1 - cn - false_cn * cn, false_cn * cn, (1 - recall_cn) * cn
+    recall, precision = ad_found / (ad_found + ad_missed), ad_found / (ad_found + cn_missed)
+    assert PAPER[AD_VS_CN, "recall"] == PAPER[AD_VS_CN, "sensitivity"] == pytest.approx(recall, abs=0.002)
+    assert PAPER[AD_VS_CN, "precision"] == pytest.approx(precision, abs=0.002)
+    assert PAPER[AD_VS_CN, "f1"] == pytest.approx(2 * precision * recall / (precision + recall), abs=0.002)
+    assert PAPER[AD_VS_CN, "balanced_accuracy"] == pytest.approx((recall + recall_cn) / 2, abs=0.002)
