@@ -241,8 +241,8 @@ class Diffusion(Section):
     beta_end: Positive
 
 
-class LDM(Section):
-    """The unconditional denoiser (MONAI's DiffusionModelUNet)."""
+class UNet(Section):
+    """A denoiser's size (MONAI's DiffusionModelUNet) and what it puts out."""
 
     prediction: Literal["epsilon", "v"]
     channels: list[Count]
@@ -250,25 +250,66 @@ class LDM(Section):
     attention_levels: list[bool]
     head_channels: Count
     norm_groups: Count
-    learning_rate: Positive
-    training: Training
 
     @model_validator(mode="after")
-    def _levels_agree(self) -> LDM:
+    def _levels_agree(self) -> UNet:
         if len(self.channels) != len(self.attention_levels):
             raise ValueError("channels and attention_levels must have the same length")
         return self
 
 
-class Representation(Section):
-    """The semantic encoder and the gradient estimator."""
+class LDM(UNet):
+    """The unconditional denoiser of the latents."""
+
+    learning_rate: Positive
+    training: Training
+
+
+class Encoder(Section):
+    """The semantic encoder."""
 
     semantic_dim: Count
     backbone: str
     backbone_weights: str | None
     attention_heads: Count
     center_input: bool
+
+
+class Representation(Encoder):
+    """The semantic encoder and the gradient estimator."""
+
     snr_exponent: float
+    learning_rate: Positive
+    training: Training
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder alone, as the systems beside LDAE take it."""
+        return Encoder(**{name: getattr(self, name) for name in Encoder.model_fields})
+
+
+class DAE(UNet):
+    """The diffusion autoencoder on the image grid; its semantic encoder is that of `representation`."""
+
+    grid_shape: Shape
+    center_images: bool
+    loss: Literal["epsilon", "v"]
+    learning_rate: Positive
+    training: Training
+
+    @model_validator(mode="after")
+    def _grid_fits_the_net(self) -> DAE:
+        downsampling = 2 ** (len(self.channels) - 1)
+        if any(size % downsampling for size in self.grid_shape):
+            raise ValueError(
+                f"grid_shape {self.grid_shape} must be divisible by {downsampling}, the U-Net's downsampling"
+            )
+        return self
+
+
+class Supervised(Section):
+    """The semantic encoder trained with labels."""
+
     learning_rate: Positive
     training: Training
 
@@ -287,11 +328,17 @@ class Evaluation(Section):
     batch_size: Count
     lpips_net: Literal["alex", "squeeze", "vgg"]
     lpips_weights: str | None
+    comparison_steps: Annotated[list[Count], Field(min_length=1)]
+    efficiency_batch: Count
+    efficiency_repeats: Count
+    generation_samples: Count
+    medicalnet_weights: str | None
     bootstrap_draws: Annotated[int, Field(ge=100)]
     confidence: Annotated[float, Field(gt=0, lt=1)]
     probe_c_grid: list[Positive]
     probe_alpha_grid: list[Positive]
     probe_redraws: Annotated[int, Field(ge=0)]
+    supervised_tasks: list[Literal["ad_cn", "age"]]
     figure_scans: Count
 
 
@@ -316,6 +363,8 @@ class Config(Section):
     diffusion: Diffusion
     ldm: LDM
     representation: Representation
+    dae: DAE
+    supervised: Supervised
     sampling: Sampling
     evaluation: Evaluation
     report: Report

@@ -11,6 +11,7 @@ import pandas as pd
 from ldae.cohort.anatomy import render_head
 from ldae.cohort.phantom_dicom import Series, acquire, draw_grid, write_series
 from ldae.cohort.phantom_model import Subject, Visit, draw_cohort, months_of
+from ldae.cohort.phantom_naming import rename_tables
 from ldae.cohort.phantom_tables import build_tables, scan_day
 from ldae.config import Phantom
 from ldae.errors import UserError
@@ -30,7 +31,7 @@ def make_phantom(
     ----------
     config : the cohort; everything follows from its seed
     images_dir : folder for the DICOM series in LONI's layout; must be absent or empty
-    clinical_dir : folder for the six clinical CSVs; must be absent or empty
+    clinical_dir : folder for the six clinical CSVs, named as the config says; must be absent or empty
     truth_path : CSV with one row a scan: subject (BIDS label), session, diagnosis and age in years at the visit, sex,
         severity, ventricle_ml, hippocampus_ml
     workers : processes
@@ -48,7 +49,8 @@ def make_phantom(
         images.mkdir()
         tables.mkdir()
         truth = _fabricate(config, subjects, images, workers)
-        for name, table in build_tables(subjects, config.seed).items():
+        clinical = build_tables(subjects, config.seed)
+        for name, table in (rename_tables(clinical) if config.naming == "loni2024" else clinical).items():
             write_table(tables / f"{name}.csv", table)
     write_table(truth_path, truth)
 

@@ -92,6 +92,21 @@ def test_scans_of_a_head_have_a_bright_brain_and_dark_air(download):
     assert len(truth) >= 6
 
 
+@pytest.mark.parametrize(
+    "naming, names",
+    [
+        ("legacy", ["ADNIMERGE.csv", "APOERES.csv", "DXSUM_PDXCONV_ADNIALL.csv"]),
+        ("loni2024", ["ADNIMERGE_21Nov2025.csv", "APOERES_21Nov2025.csv", "DXSUM_21Nov2025.csv"]),
+    ],
+)
+def test_the_tables_bear_the_names_of_the_config(tmp_path, monkeypatch, naming, names):
+    monkeypatch.setattr(phantom, "_fabricate", lambda *_: pd.DataFrame(columns=phantom.TRUTH_COLUMNS))
+    config = CONFIG.model_copy(update={"naming": naming})
+    phantom.make_phantom(config, tmp_path / "images", tmp_path / "clinical", tmp_path / "truth.csv", workers=1)
+    written = sorted(path.name for path in (tmp_path / "clinical").iterdir())
+    assert written[:3] == names and len(written) == 6
+
+
 def test_a_folder_with_content_is_refused_and_kept(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "mine.dcm").write_text("precious")
