@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from ldae.cohort.adni_tables import COLUMNS, DIAGNOSES, MERGE, META, rid_of
+from ldae.cohort.adni_names import COLUMNS, DIAGNOSES, MERGE, META, rid_of
+from ldae.cohort.adni_tables import read_tables
+from ldae.cohort.disk import find_subjects, list_files
+from ldae.cohort.inventory import list_images
+from ldae.files import write_table
 
 SLICES, ROWS, COLUMNS_OF_PIXELS = 20, 32, 28
 
@@ -64,6 +69,19 @@ def write_series(folder: Path, ptid: str, image_id: int, slices: int = SLICES) -
     return paths
 
 
+def write_processed(folder: Path, ptid: str, image_id: int, name: str, suffix: str = ".nii") -> Path:
+    """Write a processed series as LONI gives it, one NIfTI file, stored left-anterior-superior; return its path."""
+    stem = name.replace("; ", "__").replace(" ", "_")
+    folder = folder / ptid / stem / "2010-03-02_10_00_00.0" / f"I{image_id}"
+    folder.mkdir(parents=True)
+    path = folder / f"ADNI_{ptid}_MR_{stem}_Br_20100302100000000_S{image_id + 500}_I{image_id}{suffix}"
+    voxels = np.random.default_rng(image_id).integers(0, 4000, (SLICES, ROWS, COLUMNS_OF_PIXELS)).astype(np.int16)
+    image = nib.Nifti1Image(voxels, np.diag([-8.0, 7.0, 6.0, 1.0]))
+    image.header["descrip"] = b"Jane Roe"
+    nib.save(image, path)
+    return path
+
+
 def edit_series(paths: list[Path], **values: object) -> None:
     """Set header fields of every file."""
     for path in paths:
@@ -99,6 +117,13 @@ class Download:
         """Write the six tables."""
         write_tables(self.clinical_dir, self.visits, self.images)
         return self
+
+
+def write_unchecked_inventory(download: Download, path: Path) -> None:
+    """Write the inventory as if every image had passed the check of its headers, and broke later."""
+    files = list_files(download.dicom_dir).assign(verdict="sound", fault="", fault_cure="", header_field_t="")
+    images, _, _ = list_images(read_tables(download.clinical_dir), files, find_subjects(download.dicom_dir), 1)
+    write_table(path, images)
 
 
 def write_tables(folder: Path, visits: list[dict], images: list[dict]) -> None:

@@ -8,7 +8,9 @@ INVENTORY_COLUMNS = [
     *("field_strength_t", "folder", "format", "files", "files_hash", "clinical_hash"),
 ]
 REPORT_COLUMNS = [
-    *("subject", "session", "image_id", "series_id", "status", "reason", "cure", "path", "slices"),
+    *("subject", "session", "image_id", "series_id", "status", "reason", "cure", "choice", "orientation"),
+    *("path", "slices"),
     *("diagnosis", "age", "sex", "months", "field_strength_t", "site", "phase"),
     *("diagnosis_bl", "age_bl", "apoe4", "education_years", "visit", "scan_date", "sequence", "source"),
 ]
+VISIT_COLUMNS = ["subject", "session", "exam_date", "diagnosis", "images", "image_id"]

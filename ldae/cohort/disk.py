@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,8 @@ from ldae.errors import UserError
 from ldae.files import hash_content
 
 SUBJECT_FOLDER = r"\d{3}_S_\d{4,5}"
-DISK_COLUMNS = ["ptid", "image_id", "folder", "format", "files", "files_hash"]
+DISK_COLUMNS = ["ptid", "image_id", "series_id", "folder", "format", "files", "files_hash"]
+COMPANIONS = {".xml", ".txt", ".csv", ".tsv", ".json", ".html", ".pdf"}  # files that LONI or users put beside images
 
 
 def check_level(dicom_dir: str | Path) -> None:
@@ -50,18 +52,61 @@ def find_subjects(dicom_dir: str | Path) -> list[str]:
 
 
 def list_files(dicom_dir: str | Path) -> pd.DataFrame:
-    """One row for each image and folder on disk, columns `DISK_COLUMNS`; `image_id` is empty where no name gives one.
+    """One row for each image and folder on disk, columns `DISK_COLUMNS`; empty where no name gives an ID.
 
-    The hash covers names, sizes and times of change, so a replaced file is noticed without reading it.
+    A folder whose files are no DICOM or NIfTI by their suffix has a row as well, with that suffix as its format. The
+    hash covers names, sizes and times of change, so a replaced file is noticed without reading it.
     """
     rows = []
     for ptid in find_subjects(dicom_dir):
-        for folder, _, _ in os.walk(Path(dicom_dir) / ptid):
-            for (image, form), entries in group_files(folder).items():
-                stats = [(entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries]
+        for folder in _walk(Path(dicom_dir) / ptid):
+            for (image, form), entries in (group_files(folder) or _group_others(folder)).items():
+                stats = [(entry.name, *_size_and_time(entry)) for entry in entries]
+                named = {match[1] for entry in entries if (match := re.search(r"_S(\d+)_I\d+\.", entry.name))}
+                series = named.pop() if len(named) == 1 else ""
                 relative = Path(folder).relative_to(dicom_dir).as_posix()
-                rows.append((ptid, image, relative, form, len(entries), hash_content(stats)[:16]))
+                rows.append((ptid, image, series, relative, form, len(entries), hash_content(stats)[:16]))
     return pd.DataFrame(rows, columns=DISK_COLUMNS).sort_values(["ptid", "folder", "image_id"], ignore_index=True)
+
+
+def _walk(top: Path) -> Iterator[str]:
+    """Every folder from `top` down, through links too, but never in a circle."""
+    for folder, inside, _ in os.walk(top, followlinks=True):
+        yield folder
+        here = Path(folder).resolve()
+        linked = [name for name in inside if Path(folder, name).is_symlink()]
+        circles = [name for name in linked if here.is_relative_to(Path(folder, name).resolve())]
+        inside[:] = sorted(set(inside) - set(circles))
+
+
+def _size_and_time(entry: os.DirEntry) -> tuple[int, int]:
+    """A link to nothing has the size -1."""
+    try:
+        stat = entry.stat()
+    except FileNotFoundError:
+        return -1, 0
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _group_others(folder: str | Path) -> dict[tuple[str, str], list[os.DirEntry]]:
+    """Files of a folder without images that may be one in another format, by (image ID, suffix)."""
+    groups: dict[tuple[str, str], list[os.DirEntry]] = {}
+    parent = re.fullmatch(r"I(\d+)", Path(folder).name)
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        suffix = Path(entry.name).suffix.lower()
+        if entry.is_file() and suffix not in COMPANIONS and not entry.name.startswith("."):
+            match = re.search(r"_I(\d+)(\.\w+)*$", entry.name)
+            image = match[1] if match else (parent[1] if parent else "")
+            groups.setdefault((image, suffix.lstrip(".") or "none"), []).append(entry)
+    return groups
+
+
+def list_others(dicom_dir: str | Path) -> tuple[list[str], list[str]]:
+    """Entries beside the subjects' folders: those that hold subjects themselves, and the rest."""
+    entries = [entry for entry in os.scandir(dicom_dir) if not entry.name.startswith(".")]
+    others = sorted(entry.name for entry in entries if not re.fullmatch(SUBJECT_FOLDER, entry.name))
+    holding = [name for name in others if Path(dicom_dir, name).is_dir() and find_subjects(Path(dicom_dir, name))]
+    return holding, [name for name in others if name not in holding]
 
 
 def fingerprint(dicom_dir: str | Path) -> str:
@@ -81,12 +126,15 @@ def fingerprint(dicom_dir: str | Path) -> str:
 
 
 def group_files(folder: str | Path) -> dict[tuple[str, str], list[os.DirEntry]]:
-    """Image files of one folder by (image ID, dcm or nii); the ID stands in the file names or in the folder's."""
+    """Image files of one folder by (image ID, dcm or nii); the ID stands in the file names or in the folder's.
+
+    Links to nothing are among them: their image is incomplete.
+    """
     parent = re.fullmatch(r"I(\d+)", Path(folder).name)
     groups: dict[tuple[str, str], list[os.DirEntry]] = {}
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         match = re.fullmatch(r"(.*_I(?P<image>\d+)|.*?)\.(?P<form>dcm|nii|nii\.gz)", entry.name, re.IGNORECASE)
-        if match and entry.is_file() and not entry.name.startswith("."):
+        if match and not entry.is_dir() and not entry.name.startswith("."):
             image = match["image"] or (parent[1] if parent else "")
             groups.setdefault((image, match["form"].lower()[:3]), []).append(entry)
     return groups

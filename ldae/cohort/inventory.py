@@ -1,92 +1,49 @@
-"""What a download holds: the images on disk held against MPRAGEMETA, cut into shards of subjects."""
+"""What a download holds: the images on disk held against MPRAGEMETA, ADNIMERGE and their own headers."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
-from pathlib import Path
+from importlib.metadata import version
 
 import pandas as pd
 
-from ldae.cohort.adni_tables import (
-    MERGE,
-    META,
-    PTID,
-    Tables,
-    hash_tables,
-    label_of,
-    nominal_field,
-    read_tables,
-    session_of,
-)
+from ldae.cohort.adni_names import MERGE, META, label_of, nominal_field, session_of
+from ldae.cohort.adni_rules import subject_pattern
+from ldae.cohort.adni_tables import Tables, hash_tables
 from ldae.cohort.columns import INVENTORY_COLUMNS, QUARANTINE_COLUMNS
-from ldae.cohort.disk import check_level, find_subjects, list_files
-from ldae.errors import UserError
-from ldae.files import write_table
+from ldae.cohort.headers import BROKEN, OTHER
+from ldae.cohort.shards import shard_of
 
-logger = logging.getLogger(__name__)
-
-
-def shard_of(subject: str, shards: int) -> int:
-    """Shard of a subject: a stable hash of its label, so that new subjects leave the others where they are."""
-    return int(hashlib.sha256(subject.encode()).hexdigest()[:12], 16) % shards
-
-
-def build_inventory(
-    dicom_dir: str | Path,
-    clinical_dir: str | Path,
-    inventory: str | Path,
-    quarantine: str | Path,
-    shard_tables: list[str],
-) -> None:
-    """Write the images to convert, the same cut into shards, and what was set aside with reason and cure.
-
-    Raises
-    ------
-    UserError
-        The folders or tables are not a usable ADNI download.
-    """
-    check_level(dicom_dir)
-    tables = read_tables(clinical_dir)
-    images, set_aside = list_images(tables, list_files(dicom_dir), find_subjects(dicom_dir), len(shard_tables))
-    if images.empty:
-        reasons = set_aside["reason"].value_counts().head(3).to_dict()
-        found = "; ".join(f"{count} x {reason}" for reason, count in reasons.items()) or "no image file"
-        raise UserError(dicom_dir, "at least one T1 image listed in MPRAGEMETA", found, "check both folders")
-    logger.info("%d images of %d subjects, %d set aside", len(images), images["subject"].nunique(), len(set_aside))
-    write_table(inventory, images)
-    write_table(quarantine, set_aside)
-    for shard, path in enumerate(shard_tables):
-        write_table(path, images[images["shard"] == shard])
+PHASE_FIELD_T = {"ADNI1": 1.5}  # every later phase scanned at 3 T
+NO_ID = "neither the file names (…_I123456.dcm) nor the folder (I123456) give an image ID"
 
 
 def list_images(
     tables: Tables, files: pd.DataFrame, subjects: list[str], shards: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Hold disk and tables against each other.
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Hold disk, tables and headers against each other.
 
     Rows of MPRAGEMETA without files are left out: so "Processed" rows of a download that holds only original series
     cannot make scans vanish.
 
+    Parameters
+    ----------
+    tables
+        The six tables.
+    files
+        Rows of `headers.check_headers`.
+    subjects
+        Codes that have a folder.
+    shards
+        How many shards the images are cut into.
+
     Returns
     -------
-    images, quarantine
-        Columns `INVENTORY_COLUMNS` and `QUARANTINE_COLUMNS`; what is set aside concerns only subjects on disk, but
-        for one line that counts the listed subjects without a folder.
+    images, quarantine, notes
+        Columns `INVENTORY_COLUMNS` and `QUARANTINE_COLUMNS`, and what was assumed. What is set aside concerns only
+        subjects on disk, but for one line that counts the listed subjects without a folder. An image without an ID
+        stands there under its folder.
     """
-    meta = tables.frames[META]
-    listed = pd.DataFrame(
-        {
-            "listed_ptid": meta["SubjectID"],
-            "image_id": meta["ImageUID"],
-            "series_id": meta["SeriesID"],
-            "visit": meta["Visit"],
-            "scan_date": meta["ScanDate"],
-            "sequence": meta["Sequence"],
-            "source": meta["Orig/Proc"].str.lower(),
-            "field_strength_t": meta["MagStrength"].astype(float).map(nominal_field),
-        }
-    ).drop_duplicates("image_id")
+    listed = _listed(tables.frames[META])
     images = files.merge(listed, on="image_id", how="left")
     images["reason"], images["cure"] = _judge(images, tables)
     good = images[images["reason"].eq("")].copy()
@@ -95,53 +52,97 @@ def list_images(
     of_subject = {ptid: tables.of_subject(ptid) for ptid in good["ptid"].unique()}
     clinical = {ptid: hash_tables(frames) for ptid, frames in of_subject.items()}
     good["clinical_hash"] = good["ptid"].map(clinical)
-    good["session"] = [
-        _nearest_session(of_subject[row.ptid][MERGE], row.scan_date) for row in good.itertuples(index=False)
-    ]
-    bad = images[images["reason"].ne("")].assign(table=META, line="", session="")
-    bad["subject"] = bad["ptid"].map(label_of)
+    visits = [_nearest_visit(of_subject[row.ptid][MERGE], row.scan_date) for row in good.itertuples(index=False)]
+    good["session"] = [session_of(visit["VISCODE"]) for visit in visits]
+    good["phase"] = [visit["COLPROT"] for visit in visits]
+    good, notes = _complete(good)
     labels = set(map(label_of, subjects))
     rows = tables.quarantine[tables.quarantine["subject"].isin(labels) & tables.quarantine["image_id"].eq("")]
-    parts = [rows, bad[QUARANTINE_COLUMNS], _absent(listed, files, subjects)]
+    parts = [rows, list_faults(images[images["reason"].ne("")]), _absent(listed, files, subjects)]
     quarantine = pd.concat([part for part in parts if len(part)] or [rows], ignore_index=True)
     return (
         good[INVENTORY_COLUMNS].sort_values(["subject", "scan_date", "image_id"], ignore_index=True),
         quarantine.sort_values(["subject", "image_id"], ignore_index=True, kind="stable"),
+        notes,
     )
 
 
-def _nearest_session(visits: pd.DataFrame, scan_date: str) -> str:
+def list_faults(images: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the quarantine, for images with `reason` and `cure`; an image without an ID goes by its folder."""
+    bad = images.assign(table=META, line="", session="", subject=images["ptid"].map(label_of))
+    bad["image_id"] = bad["image_id"].mask(bad["image_id"].eq(""), bad["folder"])
+    return bad[QUARANTINE_COLUMNS]
+
+
+def _listed(meta: pd.DataFrame) -> pd.DataFrame:
+    """What MPRAGEMETA says of each image; the field strength may be missing."""
+    tesla = pd.to_numeric(meta["MagStrength"], errors="coerce")
+    listed = {
+        "listed_ptid": meta["SubjectID"],
+        "image_id": meta["ImageUID"],
+        "listed_series": meta["SeriesID"],
+        "visit": meta["Visit"],
+        "scan_date": meta["ScanDate"],
+        "sequence": meta["Sequence"],
+        "source": meta["Orig/Proc"].str.lower(),
+        "listed_field_t": tesla.map(nominal_field, na_action="ignore"),
+    }
+    return pd.DataFrame(listed).drop_duplicates("image_id")
+
+
+def _complete(images: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Series ID and field strength of each image from the table, else from file names and headers, and notes on it."""
+    header = pd.to_numeric(images["header_field_t"], errors="coerce").map(nominal_field, na_action="ignore")
+    series = images["listed_series"].where(images["listed_series"].ne(""), images["series_id"])
+    of_series = header.groupby([images["ptid"], series.mask(series.eq(""))]).transform("first")
+    measured = header.fillna(of_series)
+    nominal = images["phase"].map(PHASE_FIELD_T).fillna(3.0)
+    field = images["listed_field_t"].fillna(measured).fillna(nominal)
+    unlisted = images["listed_field_t"].isna()
+    counts = {
+        "series ID taken from the file names": images["listed_series"].eq("") & series.ne(""),
+        "series ID unknown: neither the table nor the file names give it": series.eq(""),
+        "field strength taken from the headers (MagneticFieldStrength)": unlisted & measured.notna(),
+        "field strength assumed from the phase (ADNI1 1.5 T, others 3 T), for no header tells": unlisted
+        & measured.isna(),
+        "field strength in the table, which is used, differs from the headers": header.notna()
+        & ~unlisted
+        & images["listed_field_t"].ne(header),
+    }
+    notes = [f"{what} ({int(which.sum())} of {len(images)} images)" for what, which in counts.items() if which.any()]
+    return images.assign(series_id=series, field_strength_t=field), notes
+
+
+def _nearest_visit(visits: pd.DataFrame, scan_date: str) -> pd.Series:
     days = (pd.to_datetime(visits["EXAMDATE"]) - pd.Timestamp(scan_date)).abs()
-    return session_of(visits["VISCODE"][days.idxmin()])
+    return visits.loc[days.idxmin()]
 
 
 def _judge(images: pd.DataFrame, tables: Tables) -> tuple[pd.Series, pd.Series]:
-    """Reason and cure for each image on disk that cannot be converted; empty for the others."""
+    """Reason and cure for each image on disk that cannot be converted; empty for the others.
+
+    The first fault counts, but one that a new download mends is added to one of the tables.
+    """
     known = set(tables.frames[MERGE]["PTID"])
     poisoned = tables.quarantine[tables.quarantine["image_id"].ne("")].drop_duplicates("image_id")
-    poison = images["image_id"].map(dict(zip(poisoned["image_id"], poisoned["reason"], strict=True)))
+    poison = images["image_id"].map(poisoned.set_index("image_id")["reason"])
+    poison_cure = images["image_id"].map(poisoned.set_index("image_id")["cure"])
+    doubled = images["image_id"].ne("") & images.duplicated("image_id", keep=False)
     checks = [
         (
-            ~images["ptid"].str.fullmatch(PTID),
-            "Clinica 0.12 cannot convert subjects with five-digit codes (ADNI4)",
-            "none yet",
+            ~images["ptid"].str.fullmatch(subject_pattern()),
+            f"Clinica {version('clinica')} cannot convert subjects with five-digit codes (ADNI4)",
+            "none until a Clinica that converts ADNI4 is installed",
         ),
+        (images["image_id"].eq(""), NO_ID, "keep the names of LONI's archive"),
+        (doubled, "the image is on disk more than once, also in " + _other_places(images), "keep one copy"),
+        (images["verdict"].eq(OTHER), images["fault"], images["fault_cure"]),
+        (poison.notna(), "its row in MPRAGEMETA was set aside: " + poison.astype(str), poison_cure),
         (
-            images["image_id"].eq(""),
-            "neither the file names (…_I123456.dcm) nor the folder (I123456) give an image ID",
-            "keep the names of LONI's archive",
+            images["listed_ptid"].isna(),
+            "not listed in MPRAGEMETA",
+            "download the current MPRAGEMETA or All_Images, or correct its rows set aside here",
         ),
-        (
-            images.duplicated("image_id", keep=False),
-            "the image is on disk more than once",
-            "keep one copy",
-        ),
-        (
-            poison.notna(),
-            "its row in MPRAGEMETA was set aside: " + poison.astype(str),
-            "correct the row",
-        ),
-        (images["listed_ptid"].isna(), "not listed in MPRAGEMETA", "download the current MPRAGEMETA"),
         (
             images["listed_ptid"].notna() & images["listed_ptid"].ne(images["ptid"]),
             "MPRAGEMETA lists the image for another subject",
@@ -156,8 +157,23 @@ def _judge(images: pd.DataFrame, tables: Tables) -> tuple[pd.Series, pd.Series]:
     reason, cure = pd.Series("", index=images.index), pd.Series("", index=images.index)
     for bad, why, what in checks:
         first = bad & reason.eq("")
-        reason[first], cure[first] = why if isinstance(why, str) else why[first], what
+        reason[first] = why if isinstance(why, str) else why[first]
+        cure[first] = what if isinstance(what, str) else what[first]
+    broken = images["verdict"].eq(BROKEN)
+    reason[broken] = _joined(reason[broken], images.loc[broken, "fault"])
+    cure[broken] = _joined(cure[broken], images.loc[broken, "fault_cure"])
     return reason, cure
+
+
+def _joined(first: pd.Series, second: pd.Series) -> pd.Series:
+    return (first + "; " + second).str.removeprefix("; ")
+
+
+def _other_places(images: pd.DataFrame) -> pd.Series:
+    """For each image, a folder (or the same with another format) that holds the same image ID."""
+    places = images["folder"] + " (." + images["format"] + ")"
+    first = places.groupby(images["image_id"]).transform("first")
+    return first.where(first.ne(places), places.groupby(images["image_id"]).transform("last"))
 
 
 def _absent(listed: pd.DataFrame, files: pd.DataFrame, subjects: list[str]) -> pd.DataFrame:

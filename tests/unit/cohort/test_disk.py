@@ -1,6 +1,6 @@
 import pytest
 
-from ldae.cohort.disk import check_level, fingerprint, group_files, list_files
+from ldae.cohort.disk import check_level, fingerprint, group_files, list_files, list_others
 from ldae.errors import UserError
 from tests.adni_download import SLICES, write_series
 
@@ -78,3 +78,42 @@ def test_the_fingerprint_notices_files_and_folders_anywhere(tmp_path):
         change()
         seen.append(fingerprint(tmp_path))
     assert len(set(seen)) == len(seen)
+
+
+def test_series_ids_stand_in_the_file_names(tmp_path):
+    paths = write_series(tmp_path, PTID, 10)
+    assert list_files(tmp_path)["series_id"].tolist() == ["510"]
+    paths[0].rename(paths[0].with_name("x_S7_I10.dcm"))
+    assert list_files(tmp_path)["series_id"].tolist() == [""], "two of them"
+
+
+def test_folders_without_image_files_have_a_row_by_suffix(tmp_path):
+    for name in ("I1/a_I1.mnc", "I2/b.zip", "c/IM0001", "d/note.xml"):
+        (tmp_path / PTID / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / PTID / name).write_bytes(b"")
+    rows = list_files(tmp_path)[["image_id", "format"]].to_numpy().tolist()
+    assert sorted(rows) == [["", "none"], ["1", "mnc"], ["2", "zip"]]
+
+
+def test_linked_folders_are_followed_but_never_in_a_circle(tmp_path):
+    write_series(tmp_path / "elsewhere", PTID, 10)
+    (tmp_path / "images" / PTID).mkdir(parents=True)
+    (tmp_path / "images" / PTID / "linked").symlink_to(tmp_path / "elsewhere" / PTID)
+    (tmp_path / "elsewhere" / PTID / "up").symlink_to(tmp_path / "elsewhere")
+    assert list_files(tmp_path / "images")["image_id"].tolist() == ["10"]
+
+
+def test_links_to_nothing_are_files_of_the_image(tmp_path):
+    paths = write_series(tmp_path, PTID, 10)
+    before = list_files(tmp_path)
+    paths[3].unlink()
+    paths[3].symlink_to("gone.dcm")
+    after = list_files(tmp_path)
+    assert after["files"].tolist() == [SLICES] and after["files_hash"][0] != before["files_hash"][0]
+
+
+def test_what_lies_beside_the_subjects_is_listed(tmp_path):
+    write_series(tmp_path, PTID, 10)
+    write_series(tmp_path / "more", PTID, 11)
+    (tmp_path / "readme.txt").write_text("")
+    assert list_others(tmp_path) == (["more"], ["readme.txt"])

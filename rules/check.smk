@@ -4,8 +4,8 @@ from ldae.cohort.disk import fingerprint
 CLINICAL_FILES = [] if IS_PHANTOM else sorted(map(str, Path(CONFIG.cohort.clinical_dir).rglob("*.csv")))
 
 
-rule inventory:
-    """List the images to convert, and what is set aside with reason and cure."""
+rule check:
+    """Say everything that is wrong with the download; list the images to convert, and what is set aside and why."""
     input:
         CLINICAL_FILES,
         dicom_dir=CONFIG.cohort.dicom_dir,
@@ -15,19 +15,38 @@ rule inventory:
         quarantine="results/cohort/quarantine.csv",
         shards=expand("results/cohort/inventory_shards/{shard}.csv", shard=SHARDS),
     log:
-        "results/logs/inventory.log",
+        "results/logs/check.log",
     benchmark:
-        "results/benchmarks/inventory.tsv"
+        "results/benchmarks/check.tsv"
     conda:
         ENV
-    threads: 1
+    threads: 8
     resources:
         mem_mb=4000,
         runtime=240,
     params:
+        report="results/cohort/preflight.csv",
+        state="results/cohort/checked_series.csv",
         download=lambda wildcards: "" if IS_PHANTOM else fingerprint(CONFIG.cohort.dicom_dir),
-        code=hash_modules("cohort/inventory", "cohort/disk", "cohort/adni_tables", "cohort/columns", "files"),
+        code=hash_modules(
+            "cohort/preflight",
+            "cohort/inventory",
+            "cohort/headers",
+            "cohort/dicom",
+            "cohort/contrast",
+            "cohort/nifti",
+            "cohort/disk",
+            "cohort/shards",
+            "cohort/adni_tables",
+            "cohort/adni_adapters",
+            "cohort/adni_files",
+            "cohort/adni_names",
+            "cohort/adni_rules",
+            "cohort/columns",
+            "files",
+            "pool",
+        ),
     message:
         "check the download and list its images"
     script:
-        "../workflow_scripts/inventory.py"
+        "../workflow_scripts/check.py"
