@@ -4,6 +4,7 @@ rule convert:
         inventory="results/cohort/inventory_shards/{shard}.csv",
     output:
         manifest="results/bids_shards/{shard}.csv",
+        visits="results/bids_shards/visits/{shard}.csv",
     log:
         "results/logs/convert/{shard}.log",
     benchmark:
@@ -22,10 +23,21 @@ rule convert:
         timeout_s=CONFIG.cohort.conversion_timeout_s,
         code=hash_modules(
             "cohort/conversion",
+            "cohort/selection",
             "cohort/clinica",
+            "cohort/programs",
+            "cohort/converted",
+            "cohort/orientation",
+            "cohort/visits",
             "cohort/dicom",
+            "cohort/contrast",
+            "cohort/nifti",
             "cohort/disk",
             "cohort/adni_tables",
+            "cohort/adni_adapters",
+            "cohort/adni_files",
+            "cohort/adni_names",
+            "cohort/adni_rules",
             "cohort/columns",
             "files",
             "pool",
@@ -40,10 +52,12 @@ rule bids:
     """Merge the shards into one BIDS dataset with one conversion report."""
     input:
         manifests=expand("results/bids_shards/{shard}.csv", shard=SHARDS),
+        visits=expand("results/bids_shards/visits/{shard}.csv", shard=SHARDS),
     output:
         participants="results/bids/participants.tsv",
         description="results/bids/dataset_description.json",
         report="results/cohort/conversion.csv",
+        visits="results/cohort/visits.csv",
     log:
         "results/logs/bids.log",
     benchmark:

@@ -8,7 +8,9 @@ if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):  # noqa: F821
         merge_shards(
             list(snakemake.input.manifests),  # noqa: F821
+            list(snakemake.input.visits),  # noqa: F821
             report=snakemake.output.report,  # noqa: F821
+            visits=snakemake.output.visits,  # noqa: F821
             participants=snakemake.output.participants,  # noqa: F821
             description=snakemake.output.description,  # noqa: F821
         )

@@ -10,6 +10,7 @@ if __name__ == "__main__":
         convert_shard(
             snakemake.input.inventory,  # noqa: F821
             snakemake.output.manifest,  # noqa: F821
+            snakemake.output.visits,  # noqa: F821
             dicom_dir=params.dicom_dir,
             clinical_dir=params.clinical_dir,
             bids_dir=params.bids_dir,

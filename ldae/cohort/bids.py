@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.columns import REPORT_COLUMNS
+from ldae.cohort.columns import REPORT_COLUMNS, VISIT_COLUMNS
 from ldae.errors import UserError
 from ldae.files import read_table, write_json, write_table
 
@@ -18,10 +18,17 @@ logger = logging.getLogger(__name__)
 BIDS_VERSION = "1.10.0"
 
 
-def merge_shards(manifests: list[str], report: str | Path, participants: str | Path, description: str | Path) -> None:
-    """Write the conversion report, `participants.tsv` and `dataset_description.json`.
+def merge_shards(
+    manifests: list[str],
+    visit_tables: list[str],
+    report: str | Path,
+    visits: str | Path,
+    participants: str | Path,
+    description: str | Path,
+) -> None:
+    """Write the conversion report, the visits with or without a scan, `participants.tsv` and the description.
 
-    Folders of subjects that are no longer in the report are removed from the dataset.
+    Folders of subjects without a converted image, such as those that left the download, are removed from the dataset.
 
     Raises
     ------
@@ -37,8 +44,13 @@ def merge_shards(manifests: list[str], report: str | Path, participants: str | P
     logger.info("%d of %d images converted", len(converted), len(table))
     for reason, count in table.loc[table["status"] != "converted", "reason"].value_counts().items():
         logger.warning("%d not converted: %s", count, reason)
-    _remove_others(Path(participants).parent, set(converted["subject"]))
+    _remove_others(Path(participants).parent, set(converted["subject"]), set(table["subject"]))
     write_table(report, table)
+    seen = pd.concat(
+        [read_table(path, tuple(VISIT_COLUMNS), dtype=str, keep_default_na=False) for path in visit_tables]
+    )
+    logger.info("%d of %d visits have a converted image", seen["image_id"].ne("").sum(), len(seen))
+    write_table(visits, seen.sort_values(["subject", "session"]))
     write_table(participants, list_participants(converted))
     write_json(description, describe("raw", "ADNI, T1-weighted", "clinica", "dcm2niix"))
 
@@ -72,8 +84,13 @@ def describe(kind: str, name: str, *programs: str) -> dict:
     return {"Name": name, "BIDSVersion": BIDS_VERSION, "DatasetType": kind, "GeneratedBy": made_by}
 
 
-def _remove_others(bids_dir: Path, subjects: set[str]) -> None:
+def _remove_others(bids_dir: Path, converted: set[str], listed: set[str]) -> None:
+    """Remove the folders of subjects without a converted image, and what an interrupted writing left."""
+    for stale in [*bids_dir.glob(".partial-*"), *bids_dir.glob("sub-*/.partial-*")]:
+        shutil.rmtree(stale)
     for folder in bids_dir.glob("sub-*"):
-        if folder.name.removeprefix("sub-") not in subjects:
-            logger.warning("%s is no longer in the download and is removed", folder)
+        subject = folder.name.removeprefix("sub-")
+        if subject not in converted:
+            why = "has no converted image any more" if subject in listed else "is no longer in the download"
+            logger.warning("%s %s and is removed", folder, why)
             shutil.rmtree(folder)

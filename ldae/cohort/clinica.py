@@ -2,64 +2,50 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.adni_tables import DIAGNOSES, MAYO, META, nominal_field
+from ldae.cohort.adni_tables import APOE, COLUMNS, DIAGNOSES, MERGE, META
 from ldae.cohort.disk import group_files
-from ldae.errors import UserError
-
-REJECTED_QUALITY = 4  # Mayo's series_quality of a scan not to be used
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from ldae.cohort.programs import clinica_environment, find_program
 
 
 class ConversionFailed(Exception):
     """Why Clinica gave nothing usable for a subject."""
 
 
-def find_program(name: str) -> Path:
-    """Path of a program beside the running Python, else on PATH.
+def write_clinical(facts: dict[str, pd.DataFrame], shown: list[dict], folder: Path) -> None:
+    """Write the six tables for one subject with nothing in them but what the choice of images depends on.
 
-    Raises
-    ------
-    UserError
-        It is in neither place.
-    """
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.is_file() else shutil.which(name)
-    if found is None:
-        raise UserError(name, f"the program {name} beside Python or on PATH", "none", "install the locked environment")
-    return Path(found)
+    No clinical value is handed over, so none can stop Clinica, end in its output, or make a conversion out of date.
 
-
-def rejected_by_mayo(tables: dict[str, pd.DataFrame]) -> set[str]:
-    """Image IDs that the Mayo Clinic's quality control rejected and did not select.
-
-    Clinica never takes them, and crashes where a visit has no other 3 T scan, so it must not see them.
-    """
-    mayo = tables[MAYO]
-    quality = pd.to_numeric(mayo["series_quality"], errors="coerce")
-    selected = pd.to_numeric(mayo["series_selected"], errors="coerce")
-    bad = (mayo["series_type"] == "T1") & (quality >= REJECTED_QUALITY) & (selected != 1)
-    return set(mayo.loc[bad, "loni_image"].str.removeprefix("I"))
-
-
-def write_clinical(tables: dict[str, pd.DataFrame], image_ids: set[str], folder: Path) -> None:
-    """Write one subject's six tables as Clinica can bear them.
-
-    MPRAGEMETA keeps only `image_ids`, with nominal field strengths; each diagnosis row stands twice (a single one
-    crashes the lookup of an ADNI3 subject).
+    Parameters
+    ----------
+    facts : `selection.selection_tables` of the subject
+    shown : the images that Clinica is to see, from `selection.show`; MPRAGEMETA is written from them alone
+    folder : to be made
     """
     folder.mkdir()
-    meta = tables[META][tables[META]["ImageUID"].isin(image_ids)]
-    written = tables | {
-        META: meta.assign(MagStrength=[nominal_field(float(tesla)) for tesla in meta["MagStrength"]]),
-        DIAGNOSES: pd.concat([tables[DIAGNOSES]] * 2),
+    visits = facts[MERGE].reindex(columns=COLUMNS[MERGE], fill_value="")
+    images = {
+        "SubjectID": [image["ptid"] for image in shown],
+        "Orig/Proc": [image["source"].capitalize() for image in shown],
+        "Visit": [image["visit"] for image in shown],
+        "MagStrength": [image["field_strength_t"] for image in shown],
+        "Sequence": [image["sequence"] for image in shown],
+        "ScanDate": [image["scan_date"] for image in shown],
+        "StudyID": 0,
+        "SeriesID": [int(image["series_id"] or 0) for image in shown],
+        "ImageUID": [image["image_id"] for image in shown],
+    }
+    written = facts | {
+        MERGE: visits.assign(EXAMDATE_bl=visits["EXAMDATE"]),
+        META: pd.DataFrame(images),
+        APOE: pd.DataFrame(columns=["RID", "APGEN1", "APGEN2"]),
+        DIAGNOSES: pd.DataFrame(columns=COLUMNS[DIAGNOSES]),
     }
     for name, table in written.items():
         table.to_csv(folder / f"{name}.csv", index=False)
@@ -84,6 +70,8 @@ def image_files(image: dict, dicom_dir: str | Path) -> list[Path]:
 def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> pd.DataFrame:
     """Convert and return Clinica's own list of the images it selected, as strings.
 
+    Where it selects none, Clinica ends with an error, for its BIDS folder is empty; that is no failure.
+
     Raises
     ------
     ConversionFailed
@@ -91,21 +79,18 @@ def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> p
     """
     log = bids.parent / "log"
     log.mkdir()
-    clinica, dcm2niix = find_program("clinica"), find_program("dcm2niix")
-    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, "1")
-    environment["PATH"] = os.pathsep.join([str(clinica.parent), str(dcm2niix.parent), os.environ.get("PATH", "")])
-    environment["CLINICA_LOGGING_DIR"] = str(log)
-    command = [clinica, "convert", "adni-to-bids", images, clinical, bids, "-m", "T1", "-np", "1"]
+    command = [find_program("clinica"), "convert", "adni-to-bids", images, clinical, bids, "-m", "T1", "-np", "1"]
+    options = {"env": clinica_environment(log), "cwd": log, "timeout": timeout_s}
     try:
-        done = subprocess.run(
-            command, env=environment, cwd=log, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     except subprocess.TimeoutExpired:
         raise ConversionFailed(f"Clinica took longer than {timeout_s:.0f} s") from None
-    if done.returncode:
+    lists = sorted(bids.glob("conversion_info/*/t1_paths.tsv"))
+    selected = pd.read_csv(lists[0], sep="\t", dtype=str, keep_default_na=False) if len(lists) == 1 else None
+    if done.returncode and (selected is None or len(selected)):
         words = " ".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-3:])
+        words = re.sub(r"\x1b\[[0-9;]*m", "", words)  # colours
         raise ConversionFailed(f"Clinica ended with code {done.returncode}: {words[-300:]}")
-    selections = sorted(bids.glob("conversion_info/*/t1_paths.tsv"))
-    if len(selections) != 1:
+    if selected is None:
         raise ConversionFailed("Clinica wrote no list of the images it selected")
-    return pd.read_csv(selections[0], sep="\t", dtype=str, keep_default_na=False)
+    return selected

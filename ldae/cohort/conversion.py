@@ -1,4 +1,10 @@
-"""BIDS conversion of one shard: each subject checked, converted by Clinica alone, verified, moved into place."""
+"""BIDS conversion of one shard: each subject checked, converted by Clinica alone, verified, moved into place.
+
+What is kept between runs is how each image ended, under a key of everything that decides it: the image files, the rows
+that choose among them (`selection.selection_tables`), the programs and the code. Diagnosis, age and all else that a
+visit says is looked up anew in every run, so a corrected table refreshes report, visits and `_sessions.tsv` and leaves
+the images alone. Which series is chosen is told in `selection`.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +15,24 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import nibabel as nib
 import pandas as pd
 
-from ldae.cohort.adni_tables import MERGE, META, QUALITY, label_of, months_of, read_tables, session_of
-from ldae.cohort.clinica import (
-    ConversionFailed,
-    find_program,
-    image_files,
-    link_images,
-    rejected_by_mayo,
-    run_clinica,
-    write_clinical,
-)
-from ldae.cohort.columns import REPORT_COLUMNS
-from ldae.cohort.dicom import BrokenSeries, Series, check_series
+from ldae.cohort.adni_tables import MERGE, hash_tables, label_of, read_tables, session_of
+from ldae.cohort.clinica import ConversionFailed, find_program, image_files, link_images, run_clinica, write_clinical
+from ldae.cohort.columns import REPORT_COLUMNS, VISIT_COLUMNS
+from ldae.cohort.converted import RefusedVolume, accept_volume
+from ldae.cohort.dicom import BrokenSeries, check_series
+from ldae.cohort.nifti import check_nifti
+from ldae.cohort.orientation import Stack, dicom_stack, nifti_stack
+from ldae.cohort.selection import MAX_DAYS_FROM_VISIT, explain, selection_tables, show
+from ldae.cohort.visits import list_visits, visit_facts, write_sessions
 from ldae.files import hash_content, read_json, read_table, write_json, write_table
 from ldae.pool import run_items
 
 logger = logging.getLogger(__name__)
 
-MAX_DAYS_FROM_VISIT = 180
-DAYS_PER_YEAR = 365.25
-DIAGNOSIS = {"CN": "CN", "MCI": "MCI", "Dementia": "AD"}
-BASELINE = {"CN": "CN", "SMC": "CN", "EMCI": "MCI", "LMCI": "MCI", "AD": "AD"}
-CURES = {
-    "broken": "download the image again",
-    "failed": "see the reason; the other subjects are not affected",
-    "unselected": "none: one series a visit is converted",
-}
+FAILED_CURE = "see the reason; the other subjects are not affected"
+COPIED = ("session", "image_id", "series_id", "field_strength_t", "visit", "scan_date", "sequence", "source")
 
 
 @dataclass(frozen=True)
@@ -53,10 +48,16 @@ class Job:
     timeout_s: float
     key: str
 
+    @property
+    def name(self) -> str:
+        """Name of the subject's BIDS folder."""
+        return f"sub-{label_of(self.ptid)}"
+
 
 def convert_shard(
     inventory: str | Path,
     manifest: str | Path,
+    visits: str | Path,
     dicom_dir: str | Path,
     clinical_dir: str | Path,
     bids_dir: str | Path,
@@ -66,10 +67,10 @@ def convert_shard(
     code: str,
     workers: int,
 ) -> None:
-    """Convert every subject of a shard and write one report row an image, columns `REPORT_COLUMNS`.
+    """Convert every subject of a shard.
 
-    A subject whose files, clinical rows, programs and code are unchanged since its last conversion is kept. A
-    subject that fails is a row with its reason and stops nobody.
+    Writes to `manifest` one row an image, columns `REPORT_COLUMNS`, and to `visits` one row a visit in ADNIMERGE of
+    these subjects, columns `VISIT_COLUMNS`. A subject that fails is a row with its reason and stops nobody.
 
     Raises
     ------
@@ -82,185 +83,143 @@ def convert_shard(
     versions = [version("clinica"), version("dcm2niix")]
     jobs = []
     for ptid, group in images.groupby("ptid"):
-        rows = group.drop(columns="shard").to_dict("records")
-        key = hash_content([rows, versions, code])
+        rows = group.drop(columns=["shard", "clinical_hash"]).to_dict("records")
+        of_subject = tables.of_subject(str(ptid))
+        key = hash_content([rows, hash_tables(selection_tables(of_subject)), versions, code])
         places = (str(dicom_dir), str(bids_dir), str(state_dir))
-        jobs.append(Job(str(ptid), rows, tables.of_subject(str(ptid)), *places, timeout_s, key))
-    reports = []
+        jobs.append(Job(str(ptid), rows, of_subject, *places, timeout_s, key))
+    reports, seen = [], []
     for outcome in run_items(convert_subject, jobs, workers=workers, timeout_s=timeout_s + 120, label="convert"):
-        job = outcome.item
-        reports += outcome.result if not outcome.error else _report_all(job, outcome.error)
+        job, rows = outcome.item, outcome.result
+        if outcome.error:
+            _clear(job)
+            rows = [_report(job, image, _ended("failed", outcome.error, FAILED_CURE)) for image in job.images]
+        reports += rows
+        seen += list_visits(job.ptid, job.tables, rows)
     table = pd.DataFrame(reports, columns=REPORT_COLUMNS)
     write_table(manifest, table.sort_values(["subject", "session", "image_id"], ignore_index=True))
+    write_table(visits, pd.DataFrame(seen, columns=VISIT_COLUMNS).sort_values(["subject", "session"]))
 
 
 def convert_subject(job: Job) -> list[dict]:
-    """Convert one subject and return its report rows; its folder in the BIDS dataset is replaced as a whole."""
-    subject = label_of(job.ptid)
-    state = Path(job.state_dir) / f"{subject}.json"
-    kept = _kept(state, job)
-    if kept is not None:
-        logger.info("%s is unchanged", subject)
-        return kept
-    state.unlink(missing_ok=True)
-    target = Path(job.bids_dir) / f"sub-{subject}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    state.parent.mkdir(parents=True, exist_ok=True)
-    for stale in state.parent.glob(f".partial-{subject}-*"):
-        shutil.rmtree(stale)
-    with tempfile.TemporaryDirectory(dir=state.parent, prefix=f".partial-{subject}-") as scratch:
-        work = Path(scratch).resolve()
-        rows = _convert_good_images(job, work)
-        _replace(target, work / "bids" / target.name, work / "old")
-    sizes = {row["path"]: Path(row["path"]).stat().st_size for row in rows if row["path"]}
-    if all(row["status"] != "failed" for row in rows):
-        write_json(state, {"key": job.key, "rows": rows, "sizes": sizes})
+    """Convert one subject, or keep its images, and return its report rows."""
+    state = Path(job.state_dir) / f"{label_of(job.ptid)}.json"
+    ends = _kept(state, job.key)
+    if ends is None:
+        state.unlink(missing_ok=True)
+        _clear(job)
+        ends = _convert(job)
+        sizes = {end["path"]: Path(end["path"]).stat().st_size for end in ends.values() if end["path"]}
+        if all(end["status"] != "failed" for end in ends.values()):
+            write_json(state, {"key": job.key, "ends": ends, "sizes": sizes})
+    else:
+        logger.info("the images of %s are unchanged", job.name)
+    rows = [_report(job, image, ends[image["image_id"]]) for image in job.images]
+    converted = [row for row in rows if row["status"] == "converted"]
+    if converted:
+        write_sessions(Path(job.bids_dir) / job.name / f"{job.name}_sessions.tsv", converted)
     return rows
 
 
-def _kept(state: Path, job: Job) -> list[dict] | None:
-    """Rows of an earlier conversion of the very same inputs whose images are all still there."""
+def _kept(state: Path, key: str) -> dict[str, dict] | None:
+    """How each image ended in an earlier conversion of the very same inputs whose results are all still there."""
     if not state.is_file():
         return None
     earlier = read_json(state)
+    if earlier["key"] != key:
+        return None
     whole = all(Path(path).is_file() and Path(path).stat().st_size == size for path, size in earlier["sizes"].items())
-    return earlier["rows"] if earlier["key"] == job.key and whole else None
+    return earlier["ends"] if whole else None
 
 
-def _replace(target: Path, new: Path, old: Path) -> None:
-    if target.exists():
-        target.rename(old)
-    if new.exists():
-        new.rename(target)
+def _clear(job: Job) -> None:
+    """Remove what an interrupted conversion of the subject left, and its folder in the BIDS dataset."""
+    for stale in Path(job.state_dir).glob(f".partial-{job.name}-*"):
+        shutil.rmtree(stale)
+    shutil.rmtree(Path(job.bids_dir) / job.name, ignore_errors=True)
 
 
-def _convert_good_images(job: Job, work: Path) -> list[dict]:
-    """Show Clinica only the sound series, then verify what it made of them."""
-    series: dict[str, Series | None] = {}
-    broken: dict[str, str] = {}
-    for image in job.images:
-        try:
-            files = image_files(image, job.dicom_dir)
-            series[image["image_id"]] = check_series(files, job.ptid) if image["format"] == "dcm" else None
-        except BrokenSeries as error:
-            broken[image["image_id"]] = str(error)
-    good = [image for image in job.images if image["image_id"] in series]
-    usable = set(series) - rejected_by_mayo(job.tables)
-    selected, failure = pd.DataFrame(columns=["Image_ID", "VISCODE"]), ""
-    if usable:
-        link_images([image for image in good if image["image_id"] in usable], job.dicom_dir, work / "dicom")
-        write_clinical(job.tables, usable, work / "clinical")
-        try:
-            selected = run_clinica(work / "dicom", work / "clinical", work / "bids", job.timeout_s)
-        except ConversionFailed as error:
-            failure = str(error)
-            shutil.rmtree(work / "bids", ignore_errors=True)
-    viscodes = dict(zip(selected["Image_ID"], selected["VISCODE"], strict=True))
-    rows = []
+def _convert(job: Job) -> dict[str, dict]:
+    """Convert into a scratch folder beside the state, and move the subject's folder into place as a whole."""
+    Path(job.state_dir).mkdir(parents=True, exist_ok=True)
+    Path(job.bids_dir).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=job.state_dir, prefix=f".partial-{job.name}-") as scratch:
+        work = Path(scratch).resolve()
+        stacks, ends = _look_at_images(job)
+        facts = selection_tables(job.tables)
+        shown, hidden = show([image for image in job.images if image["image_id"] in stacks], facts)
+        ends |= {name: _ended("unselected", *why) for name, why in hidden.items()}
+        if shown:
+            link_images(shown, job.dicom_dir, work / "dicom")
+            write_clinical(facts, shown, work / "clinical")
+            try:
+                selected = run_clinica(work / "dicom", work / "clinical", work / "bids", job.timeout_s)
+            except ConversionFailed as error:
+                return ends | {image["image_id"]: _ended("failed", str(error), FAILED_CURE) for image in shown}
+            viscodes = dict(zip(selected["Image_ID"], selected["VISCODE"], strict=True))
+            choices, reasons = explain(shown, viscodes, facts)
+            ends |= {name: _ended("unselected", *why) for name, why in reasons.items()}
+            for image in (image for image in shown if image["image_id"] in viscodes):
+                name = image["image_id"]
+                ends[name] = _verify(job, image, viscodes[name], stacks[name], work / "bids") | {
+                    "choice": choices[name]
+                }
+        if any(end["status"] == "converted" for end in ends.values()):
+            (work / "bids" / job.name).rename(Path(job.bids_dir) / job.name)
+    return ends
+
+
+def _look_at_images(job: Job) -> tuple[dict[str, Stack], dict[str, dict]]:
+    """The sound sources by image ID, and how the others ended: a download can change after its check."""
+    stacks, ends = {}, {}
     for image in job.images:
         name = image["image_id"]
-        if name in broken:
-            rows.append(_report(job, image, "broken", broken[name]))
-        elif failure and name in usable:
-            rows.append(_report(job, image, "failed", failure))
-        elif name not in viscodes:
-            rows.append(_report(job, image, "unselected", _why_unselected(job, image, viscodes)))
-        else:
-            rows.append(_verified(job, image, viscodes[name], series[name], work / "bids"))
-    return rows
+        try:
+            files = image_files(image, job.dicom_dir)
+            if image["format"] == "dcm":
+                check_series(files, job.ptid)
+                stacks[name] = dicom_stack(files)
+            else:
+                check_nifti(files)
+                stacks[name] = nifti_stack(files[0])
+        except BrokenSeries as error:
+            ends[name] = _ended("broken", str(error), error.cure)
+    return stacks, ends
 
 
-def _verified(job: Job, image: dict, viscode: str, series: Series | None, bids: Path) -> dict:
-    """Report row of an image that Clinica selected; a session that does not hold is removed from the new dataset."""
-    subject, session = f"sub-{label_of(job.ptid)}", f"ses-{session_of(viscode)}"
-    folder = bids / subject / session
+def _verify(job: Job, image: dict, viscode: str, stack: Stack, bids: Path) -> dict:
+    """How an image that Clinica selected ended; a session that does not hold is removed from the new dataset."""
+    session = f"ses-{session_of(viscode)}"
+    name = f"{job.name}_{session}_T1w.nii.gz"
     visits = job.tables[MERGE]
-    visit = visits[visits["VISCODE"] == viscode].iloc[0].to_dict()
-    days = abs((pd.Timestamp(image["scan_date"]) - pd.Timestamp(visit["EXAMDATE"])).days)
-    fault = (
-        f"the scan is {days} days away from the visit {viscode} that Clinica gave it"
-        if days > MAX_DAYS_FROM_VISIT
-        else _fault(folder / "anat", f"{subject}_{session}_T1w.nii.gz", series)
-        or _sessions_fault(bids / subject / f"{subject}_sessions.tsv", session)
-    )
-    if fault:
-        shutil.rmtree(folder, ignore_errors=True)
-        return _report(job, image, "failed", fault)
-    path = Path(job.bids_dir) / subject / session / "anat" / f"{subject}_{session}_T1w.nii.gz"
-    return _report(job, image, "converted", "", visit) | {
-        "path": path.as_posix(),
-        "slices": series.slices if series else "",
-    }
-
-
-def _fault(anat: Path, name: str, series: Series | None) -> str:
-    """Why the folder of one session is not exactly one readable volume of the expected size; empty if it is."""
-    images = sorted(path.name for path in anat.glob("*.nii*"))
-    if images != [name]:
-        return f"expected {name} alone, found {', '.join(images) or 'nothing'}"
+    examined = visits.loc[visits["VISCODE"] == viscode, "EXAMDATE"].iloc[0]
+    days = abs((pd.Timestamp(image["scan_date"]) - pd.Timestamp(examined)).days)
     try:
-        shape = nib.load(anat / name).get_fdata(dtype="float32").shape
-    except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
-        return f"the converted image cannot be read: {error}"
-    if series and sorted(shape) != sorted((series.slices, series.rows, series.columns)):
-        return f"the converted image has {shape}, the series {series.slices} x {series.rows} x {series.columns} voxels"
-    return ""
-
-
-def _sessions_fault(path: Path, session: str) -> str:
-    """Why Clinica's sessions table does not hold for a session; empty if it does."""
-    if not path.is_file():
-        return "no sessions.tsv"
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    row = table[table["session_id"] == session]
-    if len(row) != 1:
-        return f"{len(row)} rows of {session} in sessions.tsv"
-    if row["diagnosis"].iloc[0] not in {"CN", "MCI", "AD", "n/a"}:
-        return f"unexpected diagnosis '{row['diagnosis'].iloc[0]}' in sessions.tsv"
-    return "" if pd.notna(pd.to_numeric(row["age"], errors="coerce")).all() else "no age in sessions.tsv"
-
-
-def _why_unselected(job: Job, image: dict, viscodes: dict[str, str]) -> str:
-    if image["image_id"] in rejected_by_mayo(job.tables):
-        return "rejected by ADNI's MRI quality control (MAYOADIRL_MRI_IMAGEQC)"
-    quality = job.tables[QUALITY]
-    mark = quality.loc[quality["LONIUID"] == f"S{image['series_id']}", "PASS"]
-    if len(mark) and pd.to_numeric(mark, errors="coerce").iloc[0] != 1:
-        return "not passed by ADNI's MRI quality control (MRIQUALITY)"
-    meta = job.tables[META]
-    same = meta.loc[(meta["Visit"] == image["visit"]) & meta["ImageUID"].isin(set(viscodes)), "ImageUID"]
-    if len(same):
-        return f"Clinica took image {same.iloc[0]} of the same visit"
-    return f"Clinica matched no visit of ADNIMERGE with '{image['visit']}', or does not take '{image['sequence']}'"
-
-
-def visit_facts(visit: dict) -> dict:
-    """What holds at one visit, from its row of ADNIMERGE.
-
-    Age is AGE + (EXAMDATE − EXAMDATE_bl) / 365.25 years, not rounded to a decimal as in Clinica's sessions.tsv.
-    """
-    days = (pd.Timestamp(visit["EXAMDATE"]) - pd.Timestamp(visit["EXAMDATE_bl"])).days
-    return {
-        "session": session_of(visit["VISCODE"]),
-        "diagnosis": DIAGNOSIS.get(visit["DX"], ""),
-        "age": round(float(visit["AGE"]) + days / DAYS_PER_YEAR, 4),
-        "sex": visit["PTGENDER"][0],
-        "months": months_of(visit["VISCODE"]),
-        "site": visit["SITE"],
-        "phase": visit["COLPROT"],
-        "diagnosis_bl": BASELINE.get(visit["DX_bl"], ""),
-        "age_bl": float(visit["AGE"]),
-        "apoe4": visit["APOE4"],
-        "education_years": visit["PTEDUCAT"],
+        if days > MAX_DAYS_FROM_VISIT:
+            raise RefusedVolume(f"the scan is {days} days away from the visit {viscode} that Clinica gave it")
+        orientation = accept_volume(bids / job.name / session / "anat", name, stack)
+    except RefusedVolume as error:
+        shutil.rmtree(bids / job.name / session, ignore_errors=True)
+        return _ended("failed", str(error), FAILED_CURE)
+    path = Path(job.bids_dir) / job.name / session / "anat" / name
+    return _ended("converted") | {
+        "viscode": viscode,
+        "path": path.as_posix(),
+        "slices": stack.shape[2],
+        "orientation": f"{orientation} ({'DICOM' if image['format'] == 'dcm' else 'NIfTI'} header)",
     }
 
 
-def _report(job: Job, image: dict, status: str, reason: str, visit: dict | None = None) -> dict:
-    copied = ("session", "image_id", "series_id", "field_strength_t", "visit", "scan_date", "sequence", "source")
-    row = dict.fromkeys(REPORT_COLUMNS, "") | {name: image[name] for name in copied}
-    row |= {"subject": label_of(job.ptid), "status": status, "reason": reason, "cure": CURES.get(status, "")}
-    return row | (visit_facts(visit) if visit else {})
+def _ended(status: str, reason: str = "", cure: str = "") -> dict:
+    """How an image ended: columns of the report that do not depend on the clinical tables, and its visit."""
+    empty = dict.fromkeys(("choice", "orientation", "path", "slices", "viscode"), "")
+    return {"status": status, "reason": reason, "cure": cure} | empty
 
 
-def _report_all(job: Job, reason: str) -> list[dict]:
-    return [_report(job, image, "failed", reason) for image in job.images]
+def _report(job: Job, image: dict, end: dict) -> dict:
+    row = dict.fromkeys(REPORT_COLUMNS, "") | {name: image[name] for name in COPIED} | {"subject": label_of(job.ptid)}
+    row |= {name: end[name] for name in REPORT_COLUMNS if name in end}
+    if end["status"] == "converted":
+        visits = job.tables[MERGE]
+        row |= visit_facts(visits[visits["VISCODE"] == end["viscode"]].iloc[0].to_dict())
+    return row

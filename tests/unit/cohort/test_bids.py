@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ldae.cohort.bids import describe, merge_shards
-from ldae.cohort.columns import REPORT_COLUMNS
+from ldae.cohort.columns import REPORT_COLUMNS, VISIT_COLUMNS
 from ldae.errors import UserError
 
 
@@ -20,7 +20,11 @@ def merge(tmp_path, *shards):
         paths.append(tmp_path / f"{number}.csv")
         pd.DataFrame(rows, columns=REPORT_COLUMNS).to_csv(paths[-1], index=False)
     bids = tmp_path / "bids"
-    merge_shards(paths, tmp_path / "report.csv", bids / "participants.tsv", bids / "dataset_description.json")
+    visits = tmp_path / "visits_0.csv"
+    seen = [("B", "M012", "2011-03-01", "CN", 0, ""), ("B", "M000", "2010-03-01", "CN", 1, "10")]
+    pd.DataFrame(seen, columns=VISIT_COLUMNS).to_csv(visits, index=False)
+    described = (bids / "participants.tsv", bids / "dataset_description.json")
+    merge_shards(paths, [visits], tmp_path / "report.csv", tmp_path / "visits.csv", *described)
     return pd.read_csv(tmp_path / "report.csv", dtype=str), pd.read_csv(bids / "participants.tsv", sep="\t")
 
 
@@ -39,11 +43,20 @@ def test_unconverted_subjects_are_reported_but_no_participants(tmp_path):
     assert len(report) == 2 and participants["participant_id"].tolist() == ["sub-A"]
 
 
-def test_subjects_that_left_the_download_leave_the_dataset(tmp_path):
-    for name in ("sub-A", "sub-OLD"):
+def test_subjects_that_left_the_download_leave_the_dataset_and_that_is_said(tmp_path, caplog):
+    for name in ("sub-A/.partial-x", "sub-OLD", "sub-LOST", ".partial-y"):
         (tmp_path / "bids" / name).mkdir(parents=True)
-    merge(tmp_path, [row("A")])
-    assert sorted(path.name for path in (tmp_path / "bids").glob("sub-*")) == ["sub-A"]
+    merge(tmp_path, [row("A"), row("LOST", status="broken", reason="truncated")])
+    assert sorted(path.name for path in (tmp_path / "bids").iterdir() if path.is_dir()) == ["sub-A"]
+    assert not list((tmp_path / "bids" / "sub-A").iterdir())
+    assert "sub-OLD is no longer in the download and is removed" in caplog.text
+    assert "sub-LOST has no converted image any more and is removed" in caplog.text
+
+
+def test_visits_without_an_image_stay_visible(tmp_path):
+    merge(tmp_path, [row("B")])
+    visits = pd.read_csv(tmp_path / "visits.csv", dtype=str, keep_default_na=False)
+    assert visits[["session", "image_id"]].to_numpy().tolist() == [["M000", "10"], ["M012", ""]]
 
 
 def test_nothing_converted_is_an_error_with_the_reasons(tmp_path):

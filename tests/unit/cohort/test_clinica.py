@@ -1,10 +1,11 @@
 import pandas as pd
 import pytest
 
-from ldae.cohort.adni_tables import read_tables
-from ldae.cohort.clinica import find_program, link_images, rejected_by_mayo, write_clinical
+from ldae.cohort.adni_tables import COLUMNS, read_tables
+from ldae.cohort.clinica import find_program, link_images, write_clinical
+from ldae.cohort.selection import selection_tables
 from ldae.errors import UserError
-from tests.adni_download import SLICES, Download, image_row
+from tests.adni_download import SLICES, Download
 
 GOOD, CUT = "011_S_0021", "012_S_0345"
 
@@ -15,24 +16,21 @@ def test_a_missing_program_is_an_error_with_a_cure(monkeypatch):
         find_program("no-such-program")
 
 
-def test_the_tables_of_clinica_are_cut_to_the_shown_images(tmp_path):
+def test_clinica_is_told_what_chooses_images_and_nothing_else(tmp_path):
     download = Download(tmp_path)
     download.add(GOOD, 10)
     download.add(CUT, 20)
-    download.images.append(image_row(GOOD, 11, MagStrength="1.494"))
-    tables = read_tables(download.write().clinical_dir).of_subject(GOOD)
-    write_clinical(tables, {"11"}, tmp_path / "cut")
-    meta = pd.read_csv(tmp_path / "cut" / "MPRAGEMETA.csv")
-    assert meta[["ImageUID", "MagStrength"]].to_numpy().tolist() == [[11, 1.5]]
-    assert len(pd.read_csv(tmp_path / "cut" / "DXSUM_PDXCONV_ADNIALL.csv")) == 2
-    assert set(pd.read_csv(tmp_path / "cut" / "ADNIMERGE.csv")["PTID"]) == {GOOD}
-
-
-def test_only_unselected_rejections_count():
-    rows = [("I1", "T1", "0", "4"), ("I2", "T1", "1", "4"), ("I3", "T1", "0", "3"), ("I4", "T2", "0", "4")]
-    columns = ["loni_image", "series_type", "series_selected", "series_quality"]
-    mayo = pd.DataFrame(rows, columns=columns)
-    assert rejected_by_mayo({"MAYOADIRL_MRI_IMAGEQC_05_07_15": mayo}) == {"1"}
+    facts = selection_tables(read_tables(download.write().clinical_dir).of_subject(GOOD))
+    shown = {"image_id": "11", "ptid": GOOD, "series_id": "", "visit": "ADNI Screening", "source": "processed"}
+    shown |= {"sequence": "MPR; ; N3; Scaled", "scan_date": "2010-03-02", "field_strength_t": 3.0}
+    write_clinical(facts, [shown], tmp_path / "cut")
+    written = {path.stem: pd.read_csv(path) for path in (tmp_path / "cut").iterdir()}
+    assert set(written) == set(COLUMNS)
+    meta = written["MPRAGEMETA"].iloc[0]
+    assert (meta["ImageUID"], meta["MagStrength"], meta["Orig/Proc"], meta["SeriesID"]) == (11, 3.0, "Processed", 0)
+    merge = written["ADNIMERGE"]
+    assert set(merge["PTID"]) == {GOOD}
+    assert set(merge.dropna(axis=1)) == {"RID", "PTID", "VISCODE", "EXAMDATE", "EXAMDATE_bl", "ORIGPROT", "COLPROT"}
 
 
 def test_links_carry_the_image_id_whatever_the_files_are_called(tmp_path):
