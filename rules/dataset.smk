@@ -4,9 +4,11 @@ rule dataset:
         conversion="results/cohort/conversion.csv",
         quarantine="results/cohort/quarantine.csv",
         manifests=expand("results/preproc_shards/{shard}.csv", shard=SHARDS),
+        overrides=[CONFIG.qc_overrides] if CONFIG.qc_overrides else [],
     output:
         dataset="results/dataset.csv",
         qc="results/qc.csv",
+        effects="results/cohort/qc_overrides.csv",
         description="results/derivatives/preproc/dataset_description.json",
         exclusions=report(
             "results/tables/exclusions.csv",
@@ -26,7 +28,14 @@ rule dataset:
     params:
         config=section("split"),
         latents_dir="results/latents",
-        code=hash_modules("cohort/dataset", "cohort/split", "cohort/bids", "cohort/columns", "files"),
+        code=hash_modules(
+            "cohort/dataset",
+            "cohort/overrides",
+            "cohort/split",
+            "cohort/bids",
+            "cohort/columns",
+            "files",
+        ),
     message:
         "write the table of scans and split it by subject"
     script:

@@ -65,9 +65,37 @@ rule figure_qc_montage:
         mem_mb=2000,
         runtime=10,
     params:
+        config=section("qc"),
         scans=CONFIG.report.montage_scans,
-        code=hash_modules("report/figures", "files"),
+        code=hash_modules("report/qc_montage", "report/qc_scans", "report/figures", "preprocessing/verdict", "files"),
     message:
         "draw the QC montage"
     script:
         "../workflow_scripts/figure_qc_montage.py"
+
+
+rule qc_page:
+    """Every scan's montage on one page, the riskiest first."""
+    input:
+        qc="results/qc.csv",
+        overrides="results/cohort/qc_overrides.csv",
+        template=f"{workflow.basedir}/ldae/report/qc_page.html",
+    output:
+        "results/qc.html",
+    log:
+        "results/logs/qc_page.log",
+    benchmark:
+        "results/benchmarks/qc_page.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        config=section("qc"),
+        code=hash_modules("report/qc_page", "report/qc_scans", "preprocessing/verdict", "files"),
+    message:
+        "write the page of quality control"
+    script:
+        "../workflow_scripts/qc_page.py"

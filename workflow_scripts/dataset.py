@@ -13,8 +13,10 @@ if __name__ == "__main__":
             snakemake.input.quarantine,  # noqa: F821
             list(snakemake.input.manifests),  # noqa: F821
             Split(**snakemake.params.config["split"]),  # noqa: F821
+            overrides=next(iter(snakemake.input.overrides), None),  # noqa: F821
             dataset=output.dataset,
             qc=output.qc,
+            effects=output.effects,
             exclusions=output.exclusions,
             description=output.description,
             latents_dir=snakemake.params.latents_dir,  # noqa: F821

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ldae.cohort.bids import describe
 from ldae.cohort.columns import QUARANTINE_COLUMNS, REPORT_COLUMNS
+from ldae.cohort.overrides import apply_overrides, read_overrides
 from ldae.cohort.split import SPLITS, assert_no_leak, split_subjects
 from ldae.config import Split
 from ldae.errors import UserError
@@ -22,10 +23,13 @@ DATASET_COLUMNS = [
 ]
 EXCLUSION_COLUMNS = ["subject", "session", "image_id", "stage", "reason", "cure"]
 MANIFEST_COLUMNS = ("subject", "session", "source", "path", "status", "reason", "image_sha256")
+QC_COLUMNS = ["subject", "session", "verdict", "status", "reason", "override", "override_reason", "rater"]
+TEXT = dict.fromkeys(("subject", "session", "image_id", "site"), str)  # labels such as 01 are no numbers
 USABLE = ("pass", "warn")
 STAGES = {"fail": "quality control", "error": "preprocessing"}
+LONI_TIME = r"(?<=_)(?:19|20)\d{6,}(?=_)"  # date and time of the scan in the names of LONI's files
 CURES = {
-    "fail": "look at the scan's montage; the thresholds stand in config.yaml: qc",
+    "fail": "look at the scan's montage (results/qc.html); a person's verdict in qc_overrides readmits it",
     "error": "see the reason; run again after mending the cause",
 }
 
@@ -36,13 +40,15 @@ def build_dataset(
     manifests: list[str],
     config: Split,
     *,
+    overrides: str | Path | None,
     dataset: str | Path,
     qc: str | Path,
+    effects: str | Path,
     exclusions: str | Path,
     description: str | Path,
     latents_dir: str | Path,
 ) -> None:
-    """Join conversion and preprocessing, split by subject, and account for every scan.
+    """Join conversion, preprocessing and a person's verdicts, split by subject, and account for every scan.
 
     Parameters
     ----------
@@ -50,36 +56,43 @@ def build_dataset(
         What the stages before wrote: one row an image.
     config
         The split.
-    dataset, qc, exclusions, description
-        The tables to write, and the derivative's `dataset_description.json`.
+    overrides
+        TSV of a person's verdicts (see `overrides`); None: the numbers alone decide.
+    dataset, qc, effects, exclusions, description
+        The tables to write, `effects` with a row an override, and the derivative's `dataset_description.json`.
     latents_dir
         Where the scans' latents will lie.
 
     Raises
     ------
     UserError
-        No scan passed, or a converted scan is missing from the preprocessing manifests.
+        No scan passed, a converted scan is missing from the preprocessing manifests, or the overrides are unusable.
     """
-    images = read_table(conversion, tuple(REPORT_COLUMNS), dtype={"image_id": str, "site": str})
-    parts = [read_table(path, MANIFEST_COLUMNS) for path in manifests]
+    images = read_table(conversion, tuple(REPORT_COLUMNS), dtype=TEXT)
+    parts = [read_table(path, MANIFEST_COLUMNS, dtype=TEXT) for path in manifests]
     scans = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     scans = scans.sort_values(["subject", "session"], ignore_index=True)
     converted = images[images["status"] == "converted"]
     _expect_same_scans(converted, scans)
-    facts = converted.astype({"months": int}).drop(columns=["path", "status", "reason", "cure"])
+    scans, effect_table = apply_overrides(scans, read_overrides(overrides))
+    facts = converted.astype({"months": "Int64"}).drop(columns=["path", "status", "reason", "cure"])
     joined = scans.merge(facts, on=["subject", "session"], validate="one_to_one")
-    table = build_table(joined[joined["status"].isin(USABLE)], config, latents_dir)
-    excluded = list_exclusions(images, joined, read_table(quarantine, tuple(QUARANTINE_COLUMNS), dtype=str))
+    table = build_table(joined[joined["verdict"].isin(USABLE)], config, latents_dir)
+    set_aside = read_table(quarantine, tuple(QUARANTINE_COLUMNS), dtype=str)
+    excluded = list_exclusions(images, joined, set_aside, overrides)
     counts = table.drop_duplicates("subject")["split"].value_counts().reindex(SPLITS, fill_value=0)
     logger.info("%d scans, %d set aside; subjects: %s", len(table), len(excluded), counts.to_dict())
     write_table(dataset, table)
-    write_table(qc, scans)
+    write_table(qc, scans[QC_COLUMNS + [name for name in scans.columns if name not in QC_COLUMNS]])
+    write_table(effects, effect_table)
     write_table(exclusions, excluded)
     write_json(description, describe("derivative", "T1-weighted images on the model grid", "antspyx", "deepbet"))
 
 
 def build_table(scans: pd.DataFrame, config: Split, latents_dir: str | Path) -> pd.DataFrame:
     """The rows of `dataset.csv` for the scans that passed quality control, columns `DATASET_COLUMNS`.
+
+    ``qc`` is the final verdict, ``pass`` or ``warn``, or ``readmitted`` where a person overruled failing numbers.
 
     Raises
     ------
@@ -94,22 +107,34 @@ def build_table(scans: pd.DataFrame, config: Split, latents_dir: str | Path) -> 
     split = split_subjects(pd.DataFrame({"subject": baseline["subject"], "diagnosis": diagnosis}), config)
     names = "sub-" + scans["subject"] + "_ses-" + scans["session"] + ".npz"
     table = scans.assign(
-        split=scans["subject"].map(split), qc=scans["status"], latent_path=f"{Path(latents_dir).as_posix()}/" + names
+        split=scans["subject"].map(split),
+        qc=scans["verdict"].mask(scans["status"].eq("fail"), "readmitted"),
+        latent_path=f"{Path(latents_dir).as_posix()}/" + names,
     )
     assert_no_leak(table)
     return table[DATASET_COLUMNS].sort_values(["subject", "session"], ignore_index=True)
 
 
-def list_exclusions(images: pd.DataFrame, scans: pd.DataFrame, quarantine: pd.DataFrame) -> pd.DataFrame:
-    """One row for each image that is not in the dataset, columns `EXCLUSION_COLUMNS`."""
-    in_quarantine = quarantine[quarantine["image_id"].notna()].assign(stage="inventory")
+def list_exclusions(
+    images: pd.DataFrame, scans: pd.DataFrame, quarantine: pd.DataFrame, overrides: str | Path | None
+) -> pd.DataFrame:
+    """One row for each image that is not in the dataset, columns `EXCLUSION_COLUMNS`; no reason tells a date."""
+    in_quarantine = quarantine[quarantine["image_id"].notna()].assign(stage="check")
     unconverted = images[images["status"] != "converted"].assign(stage="conversion")
-    failed = scans[~scans["status"].isin(USABLE)]
-    failed = failed.assign(stage=failed["status"].map(STAGES), cure=failed["status"].map(CURES))
+    failed = scans[~scans["verdict"].isin(USABLE)]
+    failed = failed.assign(stage=failed["verdict"].map(STAGES), cure=failed["verdict"].map(CURES))
+    by_person = failed["override"].eq("fail") & failed["status"].ne("error")
+    words = "judged fail by " + failed["rater"] + ": " + failed["override_reason"]
+    failed["reason"] = failed["reason"].mask(by_person, words)
+    failed["cure"] = failed["cure"].mask(by_person, f"correct or remove its row in {overrides}")
+    in_vain = failed["override"].isin(USABLE)
+    failed["cure"] = failed["cure"].mask(in_vain, failed["cure"] + f"; {overrides} cannot readmit a scan without image")
     parts = [part[EXCLUSION_COLUMNS] for part in (in_quarantine, unconverted, failed) if len(part)]
     if not parts:
         return pd.DataFrame(columns=EXCLUSION_COLUMNS)
-    return pd.concat(parts).sort_values(["subject", "session", "image_id"], ignore_index=True)
+    table = pd.concat(parts)
+    table["reason"] = table["reason"].str.replace(LONI_TIME, "…", regex=True)
+    return table.sort_values(["subject", "session", "image_id"], ignore_index=True)
 
 
 def _expect_same_scans(converted: pd.DataFrame, scans: pd.DataFrame) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from ldae.config import QC
 
@@ -16,6 +17,61 @@ CHECKS = (
     ("white_grey_ratio", "min_white_grey_ratio"),
     ("border", "max_border"),
 )
+LEVELS = ("pass", "warn", "fail")
+STEP_SHARE = 0.05  # of the limit, where warn and fail coincide
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number held against one limit; `level` is pass, warn or fail, `margin` see `margin`."""
+
+    name: str
+    value: float
+    side: str
+    limit: float
+    level: str
+    margin: float
+
+
+def check(numbers: dict[str, float], config: QC) -> list[Check]:
+    """Hold every number against its limits.
+
+    Parameters
+    ----------
+    numbers : the numbers of `quality`
+    config : the section `qc`, each limit as (warn, fail)
+    """
+    checks = []
+    for name, limit in CHECKS:
+        warn, fail = getattr(config, limit)
+        side = "above" if limit.startswith("max_") else "below"
+        distance = margin(numbers[name], warn, fail, side)
+        level = int(distance > 0) + int(distance > 1)
+        checks.append(Check(name, numbers[name], side, fail if level == 2 else warn, LEVELS[level], distance))
+    return checks
+
+
+def margin(value: float, warn: float, fail: float, side: str) -> float:
+    """How far a number is beyond its warn limit: at most 0 passes, up to 1 warns, more fails.
+
+    Beyond the warn limit the unit is the distance from warn to fail; inside, the smaller of that and the limit itself,
+    so that a number with a far fail limit is not near its limit wherever it lies. Where both limits coincide, the unit
+    is 5 % of them, and whatever is beyond fails.
+
+    Examples
+    --------
+    >>> [round(margin(dice, 0.945, 0.92, "below"), 2) for dice in (0.97, 0.945, 0.9325, 0.92, 0.87)]
+    [-1.0, 0.0, 0.5, 1.0, 3.0]
+    """
+    if not math.isfinite(value):
+        return math.inf
+    past_warn, past_fail = (value - bound if side == "above" else bound - value for bound in (warn, fail))
+    step = abs(fail - warn) or STEP_SHARE * abs(warn) or 1.0
+    if past_fail > 0:
+        return 1 + past_fail / step
+    if past_warn > 0:
+        return min(past_warn / step, 1.0)
+    return past_warn / min(step, abs(warn) or step)
 
 
 def judge(numbers: dict[str, float], config: QC) -> tuple[str, str]:
@@ -31,16 +87,12 @@ def judge(numbers: dict[str, float], config: QC) -> tuple[str, str]:
     status : pass, warn or fail, the worst of all checks; a number that is not finite fails
     reason : which numbers are beyond which limit; empty for pass
     """
-    worst, reasons = 0, []
-    for name, limit in CHECKS:
-        warn, fail = getattr(config, limit)
-        side = "above" if limit.startswith("max_") else "below"
-        level = 2 if _beyond(numbers[name], fail, side) else int(_beyond(numbers[name], warn, side))
-        if level:
-            reasons.append(f"{name} {numbers[name]:.4g} is {side} {fail if level == 2 else warn:g}")
-        worst = max(worst, level)
-    return ("pass", "warn", "fail")[worst], "; ".join(reasons)
+    checks = check(numbers, config)
+    beyond = [one for one in checks if one.level != "pass"]
+    reasons = [f"{one.name} {one.value:.4g} is {one.side} {one.limit:g}" for one in beyond]
+    return max((one.level for one in checks), key=LEVELS.index), "; ".join(reasons)
 
 
-def _beyond(value: float, bound: float, side: str) -> bool:
-    return not math.isfinite(value) or (value > bound if side == "above" else value < bound)
+def risk(numbers: dict[str, float], config: QC) -> float:
+    """The worst `margin` of all checks: the higher, the sooner a person should look."""
+    return max(one.margin for one in check(numbers, config))

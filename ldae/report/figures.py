@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
-import nibabel as nib
 import numpy as np
 import pandas as pd
 
@@ -19,7 +18,6 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 REBUILT = {"autoencoder": "AutoencoderKL", "ldae": "LDAE, encoded z_T", "y_sem_only": "LDAE, y_sem only"}
-RISK = {"error": 0, "fail": 1, "warn": 2, "pass": 3}
 DPI = 120
 
 
@@ -33,13 +31,15 @@ def central_slices(volume: np.ndarray) -> np.ndarray:
     return np.concatenate(padded, axis=1)
 
 
-def _show(axes: Axes, image: np.ndarray, **options) -> None:
+def show_image(axes: Axes, image: np.ndarray, **options) -> None:
+    """Draw an image without ticks; `options` are imshow's."""
     axes.imshow(image, interpolation="nearest", **options)
     axes.set_xticks([])
     axes.set_yticks([])
 
 
-def _save(figure: Figure, output: str | Path) -> None:
+def save_figure(figure: Figure, output: str | Path) -> None:
+    """Write a figure, atomically, and close it."""
     with atomic_path(output) as temporary:
         figure.savefig(temporary, dpi=DPI, bbox_inches="tight")
     plt.close(figure)
@@ -62,17 +62,17 @@ def draw_reconstructions(examples: str | Path, output: str | Path) -> None:
     figure, axes = plt.subplots(2 * count, columns, figsize=(3.2 * columns, 2.6 * count), squeeze=False)
     for i in range(count):
         scan, (above, below) = content["scan"][i], axes[2 * i : 2 * i + 2]
-        _show(above[0], central_slices(scan), cmap="gray", vmin=0, vmax=1)
+        show_image(above[0], central_slices(scan), cmap="gray", vmin=0, vmax=1)
         above[0].set_ylabel(f"{content['subject'][i]}\n{content['session'][i]} {content['diagnosis'][i]}", fontsize=7)
         below[0].axis("off")
         for column, name in enumerate(REBUILT, start=1):
-            _show(above[column], central_slices(content[name][i]), cmap="gray", vmin=0, vmax=1)
+            show_image(above[column], central_slices(content[name][i]), cmap="gray", vmin=0, vmax=1)
             drawn = {"cmap": "RdBu_r", "vmin": -0.25, "vmax": 0.25}
-            _show(below[column], central_slices(content[name][i] - scan), **drawn)
+            show_image(below[column], central_slices(content[name][i] - scan), **drawn)
     for column, title in enumerate(["scan", *REBUILT.values()]):
         axes[0, column].set_title(title, fontsize=9)
     figure.subplots_adjust(wspace=0.04, hspace=0.06)
-    _save(figure, output)
+    save_figure(figure, output)
 
 
 def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path) -> None:
@@ -110,7 +110,7 @@ def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path
             panel.legend(fontsize=7)
     for panel in axes[-1]:
         panel.set_xlabel("optimizer step", fontsize=8)
-    _save(figure, output)
+    save_figure(figure, output)
 
 
 def _quantities(table: pd.DataFrame, path: str | Path) -> dict[str, list[str]]:
@@ -124,33 +124,3 @@ def _quantities(table: pd.DataFrame, path: str | Path) -> dict[str, list[str]]:
         found = ", ".join(map(str, table.columns))
         raise UserError(path, "numeric columns train_* or val_*", found, "train this stage again")
     return columns
-
-
-def draw_qc_montage(qc: str | Path, output: str | Path, count: int) -> None:
-    """Draw the central slices of the riskiest scans: fail, warn, pass, and the worst overlap with MNI152 first.
-
-    Parameters
-    ----------
-    qc : path
-        CSV with subject, session, path, status, reason and dice, a row a scan.
-    output : path
-        PNG.
-    count : int
-        Number of scans at most.
-    """
-    table = read_table(qc, ("subject", "session", "path", "status", "reason", "dice"))
-    table = table.assign(risk=table["status"].map(RISK).fillna(0)).sort_values(["risk", "dice"], na_position="first")
-    chosen = table.head(count)
-    columns = min(4, max(1, len(chosen)))
-    rows = max(1, -(-len(chosen) // columns))
-    figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 1.7 * rows), squeeze=False, layout="constrained")
-    for panel in axes.flat:
-        panel.axis("off")
-    for panel, scan in zip(axes.flat, chosen.itertuples(), strict=False):
-        reason = "" if pd.isna(scan.reason) else f": {scan.reason:.60}"
-        panel.set_title(f"{scan.subject} {scan.session} {scan.status}{reason}", fontsize=6)
-        if isinstance(scan.path, str) and Path(scan.path).is_file():
-            _show(panel, central_slices(nib.load(scan.path).get_fdata(dtype=np.float32)), cmap="gray", vmin=0, vmax=1)
-        else:
-            panel.text(0.5, 0.5, "no image", ha="center", va="center", fontsize=8)
-    _save(figure, output)

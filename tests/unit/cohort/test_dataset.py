@@ -4,7 +4,7 @@ import pytest
 from ldae.cohort.columns import QUARANTINE_COLUMNS, REPORT_COLUMNS
 from ldae.cohort.dataset import DATASET_COLUMNS, EXCLUSION_COLUMNS, build_dataset
 from ldae.config import Split
-from ldae.errors import UserError
+from ldae.errors import UserError, UserErrors
 
 SPLIT = Split(seed=0, validation_fraction=0.2, test_fraction=0.3)
 
@@ -26,18 +26,22 @@ def scan(subject, session="M000", status="pass", reason=""):
 
 @pytest.fixture
 def build(tmp_path):
-    def run(images, scans, quarantine=()):
+    def run(images, scans, quarantine=(), overrides=None):
         pd.DataFrame(images, columns=REPORT_COLUMNS).to_csv(tmp_path / "conversion.csv", index=False)
         pd.DataFrame(list(quarantine), columns=QUARANTINE_COLUMNS).to_csv(tmp_path / "quarantine.csv", index=False)
         shards = [scans[::2], scans[1::2], []]
         for number, rows in enumerate(shards):
             pd.DataFrame(rows, columns=list(scan("x"))).to_csv(tmp_path / f"{number}.csv", index=False)
-        outputs = {name: tmp_path / "out" / f"{name}.csv" for name in ("dataset", "qc", "exclusions")}
+        outputs = {name: tmp_path / "out" / f"{name}.csv" for name in ("dataset", "qc", "effects", "exclusions")}
+        if overrides is not None:
+            header = "subject\tsession\tverdict\treason\trater\n"
+            (tmp_path / "qc_overrides.tsv").write_text(header + "".join(f"{row}\n" for row in overrides))
         build_dataset(
             tmp_path / "conversion.csv",
             tmp_path / "quarantine.csv",
             [tmp_path / f"{number}.csv" for number in range(3)],
             SPLIT,
+            overrides=None if overrides is None else tmp_path / "qc_overrides.tsv",
             **outputs,
             description=tmp_path / "out" / "dataset_description.json",
             latents_dir="results/latents",
@@ -78,7 +82,7 @@ def test_every_image_ends_in_one_of_the_two_tables(build):
         "3": "quality control",
         "4": "preprocessing",
         "5": "conversion",
-        "6": "inventory",
+        "6": "check",
     }
     assert excluded.loc["3", "reason"] == "dice" and excluded.loc["3", "cure"].startswith("look")
     assert len(tables["qc"]) == 4 and "brain_ml" in tables["qc"]
@@ -98,3 +102,51 @@ def test_no_usable_scan_is_an_error(build):
 def test_manifests_of_other_scans_are_refused(build, scans):
     with pytest.raises(UserError, match="sub-[BC] ses-M000"):
         build([image("A"), image("B")], scans)
+
+
+def test_fails_leave_with_a_reason_and_warns_stay_and_are_marked(build):
+    scans = [scan("A"), scan("B", status="warn", reason="dice 0.94"), scan("C", status="fail", reason="dice 0.9")]
+    tables = build([image(name, image_id=name) for name in "ABC"], scans)
+    assert dict(tables["dataset"][["subject", "qc"]].values) == {"A": "pass", "B": "warn"}
+    excluded = tables["exclusions"]
+    assert excluded[["subject", "stage", "reason"]].values.tolist() == [["C", "quality control", "dice 0.9"]]
+    assert "qc_overrides" in excluded["cure"][0]
+
+
+def test_a_persons_verdict_wins_and_shows(build):
+    scans = [scan("A"), scan("B", status="fail", reason="dice 0.9"), scan("C", status="warn", reason="dice 0.94")]
+    scans.append(scan("D", status="error", reason="no brain found"))
+    rows = ["A\tM000\tfail\tmotion\tAB", "B\tM000\twarn\tlarge\tCD", "C\tM000\tpass\tfine\tCD", "D\tM000\tpass\tx\tCD"]
+    tables = build([image(name, image_id=name) for name in "ABCD"], scans, overrides=rows)
+    assert dict(tables["dataset"][["subject", "qc"]].values) == {"B": "readmitted", "C": "pass"}
+    excluded = tables["exclusions"].set_index("subject")
+    assert excluded["stage"].to_dict() == {"A": "quality control", "D": "preprocessing"}
+    assert excluded["reason"].to_dict() == {"A": "judged fail by AB: motion", "D": "no brain found"}
+    assert "remove its row in" in excluded.loc["A", "cure"] and "qc_overrides.tsv" in excluded.loc["A", "cure"]
+    assert "cannot readmit" in excluded.loc["D", "cure"]
+    qc = tables["qc"].set_index("subject")
+    assert qc.loc["B", ["status", "reason", "override", "rater", "verdict"]].tolist() == [
+        *("fail", "dice 0.9", "warn", "CD", "warn")
+    ]
+    assert qc["verdict"].to_dict() == {"A": "fail", "B": "warn", "C": "pass", "D": "error"}
+    assert tables["effects"]["effect"].str.split(":").str[0].tolist() == [
+        *("removed", "readmitted", "warn became pass", "none")
+    ]
+
+
+@pytest.mark.parametrize("time", ["20120104133051004", "20120104"])
+def test_a_reason_names_the_file_without_the_time_of_the_scan(build, time):
+    name = "ADNI_005_S_4002_MR_MPRAGE__br_raw_{}_4_S20020_I100200.dcm is truncated: 7856 of 7906 bytes"
+    row = dict.fromkeys(QUARANTINE_COLUMNS, "") | {"subject": "B", "image_id": "2", "reason": name.format(time)}
+    assert build([image("A")], [scan("A")], [row])["exclusions"]["reason"].tolist() == [name.format("…")]
+
+
+def test_a_readmitted_scan_alone_makes_a_dataset(build):
+    tables = build([image("A")], [scan("A", status="fail")], overrides=["sub-A\tses-M000\tpass\tlarge\tAB"])
+    assert tables["dataset"]["qc"].tolist() == ["readmitted"] and tables["exclusions"].empty
+
+
+def test_wrong_overrides_stop_before_anything_is_written(build, tmp_path):
+    with pytest.raises(UserErrors, match="2 problems"):
+        build([image("A")], [scan("A")], overrides=["A\tM000\tbad\tx\tAB", "B\tM000\tpass\t\tAB"])
+    assert not (tmp_path / "out").exists()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ldae.preprocessing.verdict import judge
+from ldae.preprocessing.verdict import CHECKS, judge, margin, risk
 
 NAMES = ("brain_volume_ml", "dice", "mutual_information", "outside", "missing", "white_grey_ratio")
 CASES = {
@@ -34,8 +34,44 @@ def test_measured_cases(qc, values, expected):
 
 def test_the_reason_names_number_and_limit(qc):
     assert judge(numbers((1500, 0.93, 0.5, 0.0, 0.0, 1.3)), qc) == ("warn", "dice 0.93 is below 0.945")
-    assert judge(numbers((1500, 0.95, 0.5, 0.0, 0.0, 1.3), border=0.01), qc)[1] == "border 0.01 is above 0.001"
+    assert judge(numbers((1500, 0.95, 0.5, 0.0, 0.0, 1.3), border=3.0), qc)[1] == "border 3 is above 2"
 
 
 def test_a_number_that_is_not_finite_fails(qc):
     assert judge(numbers((1500, float("nan"), 0.5, 0.0, 0.0, 1.3)), qc)[0] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.97, -1), (0.945, 0), (0.9325, 0.5), (0.92, 1), (0.895, 2), (float("nan"), float("inf"))],
+)
+def test_the_margin_is_measured_from_warn_to_fail(value, expected):
+    assert margin(value, 0.945, 0.92, "below") == pytest.approx(expected)
+    assert margin(-value, -0.945, -0.92, "above") == pytest.approx(expected)
+
+
+def test_a_far_fail_limit_does_not_make_a_good_number_risky():
+    assert margin(0.0, 0.001, 0.05, "above") == -1
+    assert margin(0.0005, 0.001, 0.05, "above") == pytest.approx(-0.5)
+
+
+def test_coinciding_limits_fail_at_once():
+    assert margin(1.1, 1.1, 1.1, "below") == 0 and margin(1.155, 1.1, 1.1, "below") == pytest.approx(-1)
+    assert 1 < margin(1.099, 1.1, 1.1, "below") < margin(1.0, 1.1, 1.1, "below")
+
+
+@pytest.mark.parametrize("name", [name for name, _ in CHECKS])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.95, 1.0, 1.03, 1.2, 3.0])
+def test_risk_and_verdict_agree(qc, name, share):
+    good = numbers((1500, 0.96, 0.5, 0.001, 0.01, 1.3))
+    limit = dict(CHECKS)[name]
+    for bound in getattr(qc, limit):
+        changed = good | {name: bound * share}
+        status, worst = judge(changed, qc)[0], risk(changed, qc)
+        assert status == ("pass" if worst <= 0 else "warn" if worst <= 1 else "fail")
+
+
+def test_the_worst_number_gives_the_risk(qc):
+    good = numbers((1500, 0.96, 0.5, 0.001, 0.01, 1.3))
+    assert risk(good | {"dice": 0.95}, qc) == pytest.approx(-0.2)
+    assert risk(good | {"dice": 0.95, "missing": 0.06}, qc) == pytest.approx(0.5)

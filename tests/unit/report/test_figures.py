@@ -1,4 +1,3 @@
-import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,7 +5,7 @@ from matplotlib import pyplot as plt
 
 from ldae.errors import UserError
 from ldae.report import figures
-from ldae.report.figures import central_slices, draw_qc_montage, draw_reconstructions, draw_training_curves
+from ldae.report.figures import central_slices, draw_reconstructions, draw_training_curves
 
 
 @pytest.fixture
@@ -62,20 +61,3 @@ def test_a_history_without_curves_is_refused(tmp_path):
     pd.DataFrame({"step": [1], "loss": [1.0]}).to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(UserError, match="train_"):
         draw_training_curves({"ldm": tmp_path / "a.csv"}, tmp_path / "out.png")
-
-
-def test_the_montage_begins_with_the_riskiest_and_says_what_has_no_image(tmp_path, drawn):
-    nib.save(nib.Nifti1Image(np.ones((5, 5, 5), np.float32), np.eye(4)), tmp_path / "scan.nii.gz")
-    rows = [
-        ("A", "M000", str(tmp_path / "scan.nii.gz"), "pass", None, 0.97),
-        ("B", "M000", str(tmp_path / "scan.nii.gz"), "pass", None, 0.95),
-        ("C", "M000", None, "error", "no brain found", None),
-        ("D", "M000", str(tmp_path / "scan.nii.gz"), "warn", "min_dice", 0.94),
-    ]
-    table = pd.DataFrame(rows, columns=["subject", "session", "path", "status", "reason", "dice"])
-    table.to_csv(tmp_path / "qc.csv", index=False)
-    draw_qc_montage(tmp_path / "qc.csv", tmp_path / "out.png", 3)
-    panels = [panel for panel in drawn[0].axes if panel.get_title()]
-    assert [panel.get_title()[0] for panel in panels] == ["C", "D", "B"]
-    assert "no brain found" in panels[0].get_title() and panels[0].texts[0].get_text() == "no image"
-    assert [len(panel.images) for panel in panels] == [0, 1, 1]

@@ -1,0 +1,29 @@
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from ldae.report import figures
+from ldae.report.qc_montage import draw_qc_montage
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures as they are saved, kept open for inspection."""
+    kept = []
+    monkeypatch.setattr(figures.plt, "close", kept.append)
+    yield kept
+    plt.close("all")
+
+
+def test_it_begins_with_the_riskiest_and_says_what_has_no_image(qc_table, qc_config, drawn, tmp_path):
+    for path in pd.read_csv(qc_table)["path"].dropna():
+        (tmp_path / path).parent.mkdir(parents=True)
+        nib.save(nib.Nifti1Image(np.ones((5, 5, 5), np.float32), np.eye(4)), path)
+    draw_qc_montage(qc_table, qc_config, tmp_path / "out.png", 4)
+    panels = [panel for panel in drawn[0].axes if panel.get_title()]
+    assert [panel.get_title().split()[0] for panel in panels] == ["NONE", "BAD", "OUT", "WARN"]
+    assert "no brain found" in panels[0].get_title() and panels[0].texts[0].get_text() == "no image"
+    assert "fail judged by AB: motion" in panels[2].get_title()
+    assert [len(panel.images) for panel in panels] == [0, 1, 1, 1]

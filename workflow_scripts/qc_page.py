@@ -1,0 +1,11 @@
+"""Write the page of quality control."""
+
+import _rule  # first: puts this checkout on the path
+
+from ldae.config import QC
+from ldae.report.qc_page import write_qc_page
+
+if __name__ == "__main__":
+    with _rule.rule_log(snakemake.log[0]):
+        qc = QC(**snakemake.params.config["qc"])
+        write_qc_page(snakemake.input.qc, snakemake.input.overrides, qc, snakemake.output[0])
