@@ -9,50 +9,23 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/phantom.smk"
-include: "rules/inventory.smk"
-include: "rules/bids.smk"
+include: "rules/cohort.smk"
 include: "rules/preprocess.smk"
 include: "rules/dataset.smk"
 include: "rules/train.smk"
 include: "rules/evaluation.smk"
+include: "rules/systems.smk"
+include: "rules/comparison.smk"
+include: "rules/interpolation.smk"
+include: "rules/generation.smk"
 include: "rules/report.smk"
-
-
-TABLES = ["exclusions", "reconstruction", "downstream"] + ["phantom_truth"] * IS_PHANTOM
-FIGURES = ["qc_montage", "training_curves", "reconstructions"]
-
-
-localrules:
-    all,
-    preprocess_all,
-    tables,
-    figures,
+include: "rules/targets.smk"
 
 
 rule all:
-    """Every table and figure."""
+    """Every table and figure of the first target."""
     default_target: True
     input:
         expand("results/tables/{table}.csv", table=TABLES),
         expand("results/figures/{figure}.png", figure=FIGURES),
-
-
-rule preprocess_all:
-    """Preprocessing and QC of every scan; the other stages are targets by their own rule's name."""
-    input:
-        expand("results/preproc_shards/{shard}.csv", shard=SHARDS),
-        "results/tables/exclusions.csv",
-        "results/figures/qc_montage.png",
-
-
-rule tables:
-    """Every table."""
-    input:
-        expand("results/tables/{table}.csv", table=TABLES),
-
-
-rule figures:
-    """Every figure."""
-    input:
-        expand("results/figures/{figure}.png", figure=FIGURES),
+        "results/qc.html",

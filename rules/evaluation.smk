@@ -26,7 +26,7 @@ rule embeddings:
     params:
         ldae=section(*LDAE_SECTIONS),
         batch_size=CONFIG.evaluation.batch_size,
-        code=hash_modules("evaluation/embeddings", "evaluation/scans", "files", *LDAE_MODULES),
+        code=hash_modules("evaluation/embeddings", "evaluation/scans", "cohort/split", "files", *LDAE_MODULES),
     message:
         "encode y_sem of every scan"
     script:
@@ -72,6 +72,7 @@ rule baselines:
             "evaluation/morphometry",
             "evaluation/embeddings",
             "evaluation/scans",
+            "cohort/split",
             "preprocessing/grid",
             "preprocessing/resampling",
             "preprocessing/volume",
@@ -91,6 +92,7 @@ rule downstream:
     output:
         table=report("results/tables/downstream.csv", caption="captions/downstream.rst", category="Tables"),
         probe="results/models/probe_ad_cn.json",
+        subjects="results/models/probe_subjects.json",
     log:
         "results/logs/downstream.log",
     benchmark:
@@ -151,6 +153,7 @@ rule reconstruct:
             "evaluation/embeddings",
             "evaluation/metrics",
             "evaluation/scans",
+            "cohort/split",
             "files",
             *LDAE_MODULES,
         ),
@@ -185,6 +188,7 @@ rule reconstruction:
             "evaluation/embeddings",
             "evaluation/metrics",
             "evaluation/scans",
+            "cohort/split",
             "evaluation/bootstrap",
             "files",
         ),

@@ -20,8 +20,11 @@ if __name__ == "__main__":
         )
         names = snakemake.params.encoders
         encoders = {names[key]: read_embeddings(path) for key, path in snakemake.input.items()}
-        write_table(snakemake.output.table, evaluate_encoders(encoders, settings))
-        ad_vs_cn = TASKS[0]
-        embeddings = of_task(encoders[LDAE], ad_vs_cn)
-        probe = fit_task(ad_vs_cn, embeddings, settings)
-        write_json(snakemake.output.probe, summarise_probe(probe, embeddings, *ad_vs_cn.diagnoses))
+        table, seen = evaluate_encoders(encoders, settings)
+        write_table(snakemake.output.table, table)
+        write_json(snakemake.output.subjects, seen)
+        if "probe" in dict(snakemake.output.items()):
+            ad_vs_cn = TASKS[0]
+            embeddings = of_task(encoders[LDAE], ad_vs_cn)
+            probe = fit_task(ad_vs_cn, embeddings, settings)
+            write_json(snakemake.output.probe, summarise_probe(probe, embeddings, *ad_vs_cn.diagnoses))

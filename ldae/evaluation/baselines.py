@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import torch
@@ -69,7 +71,8 @@ def voxel_components(dataset: pd.DataFrame, batch_size: int) -> Embeddings:
     projected = [
         pca.transform(scans.flatten(1).numpy()[:, brain]) for _, scans in scan_batches(dataset, batch_size, "PCA")
     ]
-    return name_features(np.concatenate(projected), dataset, "component")
+    components = name_features(np.concatenate(projected), dataset, "component")
+    return replace(components, fitted_to=tuple(train["subject"]))
 
 
 def untrained(

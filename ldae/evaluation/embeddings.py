@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,20 +20,25 @@ COLUMNS = (*TEXT, *NUMBERS)
 
 @dataclass(frozen=True)
 class Embeddings:
-    """`features` (scans, dim), `names` (dim,) of its columns, and, row by row, `table` with the columns `COLUMNS`."""
+    """`features` (scans, dim), `names` (dim,) of its columns, and, row by row, `table` with the columns `COLUMNS`.
+
+    `fitted_to`: subjects to whose scans the transformation was fitted when the features were made, a PCA say; a trained
+    encoder tells by its own weights.
+    """
 
     features: np.ndarray
     table: pd.DataFrame
     names: tuple[str, ...] = ()
+    fitted_to: tuple[str, ...] = ()
 
     def select(self, rows: np.ndarray) -> Embeddings:
         """The scans where the boolean array `rows` is true."""
-        return Embeddings(self.features[rows], self.table[rows].reset_index(drop=True), self.names)
+        return replace(self, features=self.features[rows], table=self.table[rows].reset_index(drop=True))
 
     def without(self, name: str) -> Embeddings:
         """All features but the one of this name."""
         kept = [other != name for other in self.names]
-        return Embeddings(self.features[:, kept], self.table, tuple(np.array(self.names)[kept]))
+        return replace(self, features=self.features[:, kept], names=tuple(np.array(self.names)[kept].tolist()))
 
 
 def extract_embeddings(
@@ -69,9 +74,10 @@ def name_features(features: np.ndarray, dataset: pd.DataFrame, stem: str) -> Emb
 
 
 def write_embeddings(path: str | Path, embeddings: Embeddings) -> None:
-    """Write an NPZ with the arrays features (float32), names and the columns `COLUMNS`; no pickles."""
+    """Write an NPZ with the arrays features (float32), names, fitted_to and the columns `COLUMNS`; no pickles."""
     columns = {name: embeddings.table[name].to_numpy(dtype=str if name in TEXT else float) for name in COLUMNS}
-    arrays = {"features": embeddings.features.astype(np.float32), "names": np.array(embeddings.names, dtype=str)}
+    arrays = {"features": embeddings.features.astype(np.float32)}
+    arrays |= {name: np.array(getattr(embeddings, name), dtype=str) for name in ("names", "fitted_to")}
     with atomic_path(path) as temporary:
         np.savez_compressed(temporary, **arrays, **columns)
 
@@ -80,4 +86,6 @@ def read_embeddings(path: str | Path) -> Embeddings:
     """Read what `write_embeddings` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         table = pd.DataFrame({name: arrays[name] for name in COLUMNS})
-        return Embeddings(arrays["features"], table, tuple(arrays["names"].tolist()))
+        return Embeddings(
+            arrays["features"], table, tuple(arrays["names"].tolist()), tuple(arrays["fitted_to"].tolist())
+        )

@@ -7,7 +7,7 @@ subjects.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.impute import SimpleImputer
@@ -23,10 +23,14 @@ from ldae.evaluation.embeddings import Embeddings
 
 @dataclass(frozen=True)
 class Probe:
-    """A fitted imputer, scaler and linear model, its regularisation and, of a classifier, its threshold."""
+    """A fitted imputer, scaler and linear model, its regularisation, and what they were chosen by.
+
+    `subjects`: those fitted to (train) and chosen by (validation); `threshold`: of a classifier, else NaN.
+    """
 
     model: Pipeline
     regularisation: float
+    subjects: dict[str, list[str]]
     threshold: float = np.nan
 
     def predict(self, embeddings: Embeddings) -> np.ndarray:
@@ -81,11 +85,14 @@ def fit_probe(
         )
         for value in grid
     ]
+    subjects = {
+        name: sorted(set(table["subject"][rows])) for name, rows in (("train", train), ("validation", validation))
+    }
     if len(grid) == 1:
-        return Probe(models[0], grid[0])
+        return Probe(models[0], grid[0], subjects)
     losses = [loss(model, embeddings.features[validation], target[validation]) for model in models]
     best = int(np.argmin(losses))
-    return Probe(models[best], grid[best])
+    return Probe(models[best], grid[best], subjects)
 
 
 def fit_classifier(embeddings: Embeddings, positive: str, c_grid: Sequence[float]) -> Probe:
@@ -110,7 +117,7 @@ def fit_classifier(embeddings: Embeddings, positive: str, c_grid: Sequence[float
     probe = fit_probe(embeddings, target, lambda c: LogisticRegression(C=c, max_iter=10_000), c_grid, loss)
     validation = (embeddings.table["split"] == "validation").to_numpy()
     probability = probe.model.predict_proba(embeddings.features[validation])[:, 1] if validation.any() else np.empty(0)
-    return Probe(probe.model, probe.regularisation, choose_threshold(probability, target[validation]))
+    return replace(probe, threshold=choose_threshold(probability, target[validation]))
 
 
 def choose_threshold(probability: np.ndarray, positive: np.ndarray) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ldae.cohort.split import assert_no_leak
 from ldae.errors import UserError
 from ldae.files import read_table
 
@@ -27,10 +28,13 @@ def read_dataset(path: str | Path) -> pd.DataFrame:
     ------
     UserError
         The table is absent, empty, or lacks a column.
+    ValueError
+        A subject is in two splits.
     """
     table = read_table(path, COLUMNS, dtype=dict.fromkeys(("subject", "session", "diagnosis", "sex"), str))
     if table.empty:
         raise UserError(path, "one row a scan", "no row", "see results/tables/exclusions.csv for the reasons")
+    assert_no_leak(table)
     return table.fillna({"diagnosis": "", "sex": ""})
 
 

@@ -30,9 +30,10 @@ def train_autoencoder(
         The dataset is unusable, a test subject is among the scans, or another process is training this stage.
     """
     table = read_dataset(dataset_csv)
-    scans = [Volumes(fitting_rows(table, split, dataset_csv)["path"], read_image) for split in ("train", "validation")]
+    rows = tuple(fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
+    scans = [Volumes(part["path"], read_image) for part in rows]
     perceptual, perceptual_note = load_perceptual_loss(config)
-    run = describe_run(job, {"autoencoder": config.model_dump(mode="json")}, dataset_csv, {})
+    run = describe_run(job, {"autoencoder": config.model_dump(mode="json")}, dataset_csv, {}, rows)
     run["perceptual_loss"] = perceptual_note
     fit_and_save(job, run, lambda: AutoencoderStage(config, perceptual), "autoencoder", *scans, config.training)
 

@@ -18,7 +18,7 @@ from ldae.models.autoencoder import build_autoencoder
 from ldae.models.latent_normalizer import LatentNormalizer
 from ldae.models.weights import load_tensors, load_weights, save_weights
 from ldae.training.data import Volumes, fitting_rows, read_dataset, read_image, read_latent
-from ldae.training.state import origin
+from ldae.training.state import list_subjects, origin
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ def encode_latents(
         "dataset_sha256": hash_file(dataset_csv),
         "parents": {"autoencoder": hash_file(autoencoder_weights)},
         "training_scans": len(rows),
+        "subjects": list_subjects(rows),
         **origin(),
     }
     save_weights(normalizer, statistics, description)

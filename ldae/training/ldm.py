@@ -35,11 +35,10 @@ def train_ldm(
     """
     table = read_dataset(dataset_csv)
     read = normalized_reader(load_normalizer(latent_statistics))
-    latents = [
-        Volumes(fitting_rows(table, split, dataset_csv)["latent_path"], read) for split in ("train", "validation")
-    ]
+    rows = tuple(fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
+    latents = [Volumes(part["latent_path"], read) for part in rows]
     sections = {"ldm": config.model_dump(mode="json"), "diffusion": diffusion.model_dump(mode="json")}
-    run = describe_run(job, sections, dataset_csv, {"latent_statistics": latent_statistics})
+    run = describe_run(job, sections, dataset_csv, {"latent_statistics": latent_statistics}, rows)
     build = partial(LDMStage, config, diffusion, latents[0].shape[0])
     fit_and_save(job, run, build, "denoiser", *latents, config.training)
 

@@ -46,7 +46,7 @@ def train_representation(
     sections = {"representation": config, "ldm": ldm, "diffusion": diffusion}
     sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
     parents = {"latent_statistics": latent_statistics, "ldm": ldm_weights}
-    run = describe_run(job, sections, dataset_csv, parents)
+    run = describe_run(job, sections, dataset_csv, parents, (train, validation))
     denoiser = build_denoiser(ldm, diffusion, normalizer.mean.shape[0])
     load_weights(denoiser, ldm_weights, {name: sections[name] for name in ("ldm", "diffusion")})
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from filelock import FileLock, Timeout
 
 from ldae.errors import UserError
@@ -33,7 +34,13 @@ class Job:
     code: str = ""
 
 
-def describe_run(job: Job, config: dict, dataset_csv: str | Path, parents: dict[str, str | Path]) -> dict:
+def describe_run(
+    job: Job,
+    config: dict,
+    dataset_csv: str | Path,
+    parents: dict[str, str | Path],
+    fitted: tuple[pd.DataFrame, pd.DataFrame],
+) -> dict:
     """All that determines a training's result; its hash names the state folder, its content opens the sidecar.
 
     Parameters
@@ -42,13 +49,25 @@ def describe_run(job: Job, config: dict, dataset_csv: str | Path, parents: dict[
         The sections of the configuration that the stage uses.
     parents : dict
         The weight files it builds on, by name.
+    fitted : pair of DataFrame
+        The rows of the dataset table that it is fitted to and that it is selected by.
     """
     return {
         "config": config,
         "seed": job.seed,
         "dataset_sha256": hash_file(dataset_csv),
         "parents": {name: hash_file(path) for name, path in parents.items()},
+        "subjects": list_subjects(*fitted),
         "code": job.code,
+    }
+
+
+def list_subjects(train: pd.DataFrame, validation: pd.DataFrame | None = None) -> dict[str, list[str]]:
+    """The subjects of these rows, for the sidecar: leakage.csv is made of it."""
+    return {
+        split: sorted(set(rows["subject"]))
+        for split, rows in (("train", train), ("validation", validation))
+        if rows is not None
     }
 
 

@@ -14,6 +14,8 @@ SHAPE = (12, 14, 12)
 class FakeLDAE:
     """z_0 is the scan itself, y_sem its mean and a constant, and z_T what is left of it, exactly invertible."""
 
+    device = torch.device("cpu")
+
     def __init__(self, autoencoder_error: float = 0.0) -> None:
         self.autoencoder_error = autoencoder_error
         self.image_encodings = 0
@@ -33,7 +35,7 @@ class FakeLDAE:
         return z_0 - y_sem[:, 0].view(-1, 1, 1, 1, 1)
 
     def decode_stochastic(self, z_T, y_sem, steps, solver):
-        return z_T + y_sem[:, 0].view(-1, 1, 1, 1, 1)
+        return z_T if y_sem is None else z_T + y_sem[:, 0].view(-1, 1, 1, 1, 1)
 
 
 @pytest.fixture

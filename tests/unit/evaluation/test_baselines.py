@@ -36,6 +36,7 @@ def test_components_are_those_of_one_scan_a_training_subject(dataset):
     found = baselines.voxel_components(dataset, 4)
     train = dataset[dataset["split"] == "train"].drop_duplicates("subject")
     assert found.features.shape == (len(dataset), len(train) - 1)
+    assert found.fitted_to == tuple(train["subject"])
     voxels = read_scans(list(train["path"])).flatten(1).double().numpy()
     singular = np.linalg.svd(voxels - voxels.mean(0), compute_uv=False)
     of_train = found.features[train.index]

@@ -6,8 +6,11 @@ from ldae.errors import UserError
 from ldae.evaluation.downstream import (
     AD_VS_CN,
     AGE,
+    DAE,
     LDAE,
     PAPER,
+    SUPERVISED_AD_CN,
+    SUPERVISED_AGE,
     TASKS,
     Settings,
     evaluate_encoders,
@@ -17,6 +20,7 @@ from ldae.evaluation.downstream import (
     select_scans,
 )
 from ldae.evaluation.embeddings import Embeddings
+from tests.rules import script_rules
 from tests.unit.evaluation.codes import make_embeddings
 
 SETTINGS = Settings([0.01, 0.1, 1.0, 10.0], [0.1, 1.0, 10.0, 100.0], redraws=3, draws=300, confidence=0.95, seed=0)
@@ -34,7 +38,7 @@ def constant(embeddings: Embeddings) -> Embeddings:
 @pytest.fixture(scope="module")
 def strong():
     embeddings = make_embeddings(4.0)
-    return evaluate_encoders({LDAE: embeddings, "mean": constant(embeddings)}, SETTINGS)
+    return evaluate_encoders({LDAE: embeddings, "mean": constant(embeddings)}, SETTINGS)[0]
 
 
 def test_every_task_metric_and_choice_of_scans_has_a_row(strong):
@@ -71,15 +75,30 @@ def test_the_mean_explains_nothing(strong):
     assert auc.value["roc_auc"] == 0.5 and auc.value["balanced_accuracy"] == 0.5
 
 
-def test_the_paper_figure_stands_with_ldae_alone(strong):
+def test_the_paper_figures_stand_with_their_encoders(strong):
     assert rows(strong, task=AGE).paper["mae"] == 4.16
     assert strong.loc[strong.encoder == "mean", "paper"].isna().all()
+    assert (strong["note"] == "").all()
+
+
+def test_the_published_encoders_are_those_of_the_workflow():
+    assert {name for name, *_ in PAPER} <= set(script_rules()["downstream_paper"].params["encoders"].values())
+
+
+def test_the_published_supervised_encoder_is_marked_as_on_another_test_set():
+    embeddings = make_embeddings(1.0)
+    settings = Settings(SETTINGS.c_grid, SETTINGS.alpha_grid, 0, 100, 0.95, 0)
+    table, _ = evaluate_encoders({LDAE: embeddings, SUPERVISED_AGE: embeddings}, settings)
+    age = rows(table, task=AGE, encoder=SUPERVISED_AGE)
+    assert age.paper["mae"] == 4.34 and "another test set" in age.note["mae"]
+    assert age.note["r2"] == "" and np.isnan(age.paper["r2"])
+    assert rows(table, task=AD_VS_CN, encoder=SUPERVISED_AGE).paper.isna().all()
 
 
 def test_the_spread_is_over_validation_sets_and_shrinks_with_the_signal(strong):
     assert (rows(strong, task=AGE).spread > 0).all()
     weak = make_embeddings(0.3, subjects=60)
-    table = evaluate_encoders({LDAE: weak}, SETTINGS)
+    table, _ = evaluate_encoders({LDAE: weak}, SETTINGS)
     assert rows(table, task=AGE).spread["mae"] > rows(strong, task=AGE).spread["mae"]
 
 
@@ -92,7 +111,7 @@ def test_permuted_labels_give_chance():
             diagnosis=rng.permutation(embeddings.table["diagnosis"]), age=rng.permutation(embeddings.table["age"])
         )
         settings = Settings(SETTINGS.c_grid, SETTINGS.alpha_grid, 0, 100, 0.95, 0)
-        scores = evaluate_encoders({LDAE: Embeddings(embeddings.features, table, embeddings.names)}, settings)
+        scores, _ = evaluate_encoders({LDAE: Embeddings(embeddings.features, table, embeddings.names)}, settings)
         aucs.append(rows(scores, task=AD_VS_CN).value["roc_auc"])
         slopes.append(rows(scores, task=AGE).value["slope"])
     assert abs(np.mean(aucs) - 0.5) < 0.06
@@ -131,9 +150,19 @@ def test_age_is_no_feature_where_age_is_predicted():
 def test_a_task_without_a_diagnosis_is_a_row_that_says_so():
     embeddings = make_embeddings(1.0)
     no_mci = embeddings.select((embeddings.table["diagnosis"] != "MCI").to_numpy())
-    table = evaluate_encoders({LDAE: no_mci}, SETTINGS)
+    table, seen = evaluate_encoders({LDAE: no_mci}, SETTINGS)
     assert "0 MCI" in table.loc[table.task == "MCI vs CN", "note"].item()
     assert (table.loc[table.task == AD_VS_CN, "note"] == "").all()
+    assert "MCI vs CN" not in seen
+
+
+def test_whom_each_probe_saw_is_told():
+    table = make_embeddings(1.0).table
+    _, seen = evaluate_encoders({LDAE: make_embeddings(1.0)}, SETTINGS)
+    two = table[table.diagnosis.isin(["AD", "CN"])]
+    assert set(seen) == {task.name for task in TASKS}
+    for split in ("train", "validation"):
+        assert seen[AD_VS_CN][LDAE][split] == sorted(two.loc[two.split == split, "subject"])
 
 
 def test_encoders_of_different_scans_are_refused():
@@ -146,18 +175,28 @@ def test_encoders_of_different_scans_are_refused():
 def test_no_test_scan_of_a_class_gives_empty_cells_not_chance():
     embeddings = make_embeddings(1.0)
     lost = (embeddings.table["split"] == "test") & (embeddings.table["diagnosis"] == "AD")
-    table = evaluate_encoders({LDAE: embeddings.select(~lost.to_numpy())}, SETTINGS)
+    table, _ = evaluate_encoders({LDAE: embeddings.select(~lost.to_numpy())}, SETTINGS)
     assert np.isnan(rows(table, task=AD_VS_CN).value["roc_auc"])
 
 
-def test_the_paper_figures_are_the_published_ones_seen_from_ad():
-    """accuracy .8365, precision .8469 and recall .9102 of CN fix the share of CN, and with it AD's own figures."""
-    recall_cn, precision_cn, accuracy = 0.9102, 0.8469, 0.8365
+@pytest.mark.parametrize(
+    ("encoder", "accuracy", "precision_cn", "recall_cn", "f1_cn"),
+    [
+        (LDAE, 0.8365, 0.8469, 0.9102, 0.8774),
+        (DAE, 0.7468, 0.7768, 0.8504, 0.8119),
+        (SUPERVISED_AD_CN, 0.8464, 0.8690, 0.8743, 0.8716),
+    ],
+)
+def test_the_paper_figures_are_the_published_ones_seen_from_ad(encoder, accuracy, precision_cn, recall_cn, f1_cn):
+    """Accuracy, precision and recall of CN fix the share of CN, and with it AD's own figures."""
+    assert f1_cn == pytest.approx(2 * precision_cn * recall_cn / (precision_cn + recall_cn), abs=0.0002)
     false_cn = recall_cn * (1 / precision_cn - 1)  # AD called CN, per CN scan
     cn = (1 - accuracy) / (1 - recall_cn + false_cn)
     ad_found, ad_missed, cn_missed = 1 - cn - false_cn * cn, false_cn * cn, (1 - recall_cn) * cn
     recall, precision = ad_found / (ad_found + ad_missed), ad_found / (ad_found + cn_missed)
-    assert PAPER[AD_VS_CN, "recall"] == PAPER[AD_VS_CN, "sensitivity"] == pytest.approx(recall, abs=0.002)
-    assert PAPER[AD_VS_CN, "precision"] == pytest.approx(precision, abs=0.002)
-    assert PAPER[AD_VS_CN, "f1"] == pytest.approx(2 * precision * recall / (precision + recall), abs=0.002)
-    assert PAPER[AD_VS_CN, "balanced_accuracy"] == pytest.approx((recall + recall_cn) / 2, abs=0.002)
+    paper = {metric: value for (name, task, metric), value in PAPER.items() if (name, task) == (encoder, AD_VS_CN)}
+    assert paper["accuracy"] == accuracy
+    assert paper["recall"] == paper["sensitivity"] == pytest.approx(recall, abs=0.002)
+    assert paper["precision"] == pytest.approx(precision, abs=0.002)
+    assert paper["f1"] == pytest.approx(2 * precision * recall / (precision + recall), abs=0.002)
+    assert paper["balanced_accuracy"] == pytest.approx((recall + recall_cn) / 2, abs=0.002)

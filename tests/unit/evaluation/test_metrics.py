@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from skimage.metrics import structural_similarity
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as torchmetrics_ms_ssim
 
 from ldae import torchvision_ops  # noqa: F401  (before torchvision)
 from ldae.errors import UserError
-from ldae.evaluation.metrics import LPIPS25D, load_lpips, mse, ssim
+from ldae.evaluation.metrics import LPIPS25D, load_lpips, ms_ssim, ms_ssim_scales, mse, psnr, ssim
 
 
 @pytest.fixture
@@ -29,12 +30,13 @@ def backbone(tmp_path_factory):
 
 def test_identical_scans_are_perfect(scans):
     np.testing.assert_allclose(ssim(scans, scans), 1, atol=1e-5)
+    np.testing.assert_allclose(ms_ssim(scans, scans), 1, atol=1e-5)
     np.testing.assert_array_equal(mse(scans, scans), 0)
 
 
 def test_one_value_a_scan_whatever_the_batch(scans):
     noisy = scans + 0.1 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))
-    for metric in (ssim, mse):
+    for metric in (ssim, ms_ssim, mse, psnr):
         together = metric(noisy, scans)
         assert together.shape == (3,)
         alone = torch.cat([metric(noisy[i : i + 1], scans[i : i + 1]) for i in range(3)])
@@ -43,6 +45,54 @@ def test_one_value_a_scan_whatever_the_batch(scans):
 
 def test_mse_of_a_known_offset(scans):
     torch.testing.assert_close(mse(scans + 0.1, scans), torch.full((3,), 0.01))
+
+
+def test_psnr_agrees_with_scikit_image(scans):
+    noisy = scans + 0.1 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))
+    expected = [
+        peak_signal_noise_ratio(a.numpy(), b.numpy(), data_range=1.0) for a, b in zip(scans, noisy, strict=True)
+    ]
+    np.testing.assert_allclose(psnr(noisy, scans), expected, rtol=1e-5)
+
+
+def test_inside_a_mask_only_its_voxels_count(scans):
+    mask = torch.zeros(scans.shape, dtype=torch.bool)
+    mask[..., 8:24, 10:30, 8:24] = True
+    damaged = torch.where(mask, scans, torch.rand(scans.shape, generator=torch.Generator().manual_seed(1)))
+    np.testing.assert_array_equal(mse(damaged, scans, mask), 0)
+    assert (mse(damaged, scans) > 0.01).all()
+    shifted = torch.where(mask, scans + 0.1, scans)
+    torch.testing.assert_close(mse(shifted, scans, mask), torch.full((3,), 0.01))
+    inner = torch.zeros_like(mask)
+    inner[..., 15:17, 18:22, 15:17] = True  # windows around these see nothing of the damage
+    np.testing.assert_allclose(ssim(damaged, scans, inner), 1, atol=1e-5)
+    assert (ssim(damaged, scans, mask) < 0.99).all()
+    everywhere = torch.ones_like(mask)
+    torch.testing.assert_close(ssim(shifted, scans, everywhere), ssim(shifted, scans))
+
+
+def test_ms_ssim_falls_with_noise():
+    small = torch.rand(2, 1, 8, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert ms_ssim_scales((16, 20, 16)) == 2 and ms_ssim_scales(small.shape[2:]) == 1
+    scans = torch.nn.functional.interpolate(small, (32, 32, 32), mode="trilinear")
+    noise = torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))
+    values = [ms_ssim(scans + level * noise, scans) for level in (0.02, 0.1, 0.3)]
+    assert (values[0] > values[1]).all() and (values[1] > values[2]).all()
+
+
+def test_ms_ssim_agrees_with_torchmetrics(scans):
+    noisy = (scans + 0.05 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
+    weights = np.array([0.0448, 0.2856, 0.3001])
+    theirs = torchmetrics_ms_ssim(
+        noisy,
+        scans,
+        gaussian_kernel=True,
+        sigma=1.5,
+        kernel_size=7,
+        data_range=1.0,
+        betas=tuple(weights / weights.sum()),
+    )
+    np.testing.assert_allclose(ms_ssim(noisy, scans).mean(), theirs, atol=0.02)
 
 
 def test_ssim_agrees_with_scikit_image(scans):

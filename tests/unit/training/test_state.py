@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from ldae.errors import UserError
@@ -37,13 +38,16 @@ def test_a_second_training_is_refused(tmp_path):
 def test_a_run_changes_with_everything_that_determines_it(tmp_path):
     dataset, parent = tmp_path / "dataset.csv", tmp_path / "ldm.safetensors"
     dataset.write_text("a"), parent.write_text("a")
+    rows = pd.DataFrame({"subject": ["b", "a", "b"]})
 
-    def describe(config=1, seed=0, code="x"):
+    def describe(config=1, seed=0, code="x", train=rows):
         job = Job(seed, "weights", "history", "checkpoints", code)
-        return describe_run(job, {"ldm": config}, dataset, {"ldm": parent})
+        return describe_run(job, {"ldm": config}, dataset, {"ldm": parent}, (train, rows[:1]))
 
     before = describe()
+    assert before["subjects"] == {"train": ["a", "b"], "validation": ["b"]}
     assert describe(config=2) != before and describe(seed=1) != before and describe(code="y") != before
+    assert describe(train=rows[:1]) != before
     parent.write_text("b")
     assert describe() != before
 

@@ -1,0 +1,40 @@
+"""Targets that stand for many files; a single stage is a target by its own rule's name."""
+
+TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "leakage"] + ["phantom_truth"] * IS_PHANTOM
+PAPER_TABLES = ["comparison", "downstream_paper", "interpolation", "generation", "efficiency", "leakage_paper"]
+FIGURES = ["qc_montage", "training_curves", "reconstructions"]
+
+
+localrules:
+    all,
+    preprocess_all,
+    tables,
+    figures,
+    paper_tables,
+
+
+rule preprocess_all:
+    """Preprocessing and QC of every scan."""
+    input:
+        "results/tables/exclusions.csv",
+        "results/figures/qc_montage.png",
+        "results/qc.html",
+
+
+rule tables:
+    """Every table of the first target."""
+    input:
+        expand("results/tables/{table}.csv", table=TABLES),
+
+
+rule figures:
+    """Every figure."""
+    input:
+        expand("results/figures/{figure}.png", figure=FIGURES),
+
+
+rule paper_tables:
+    """The tables that need the slow systems: the voxel DAE, the supervised encoders, sampling."""
+    input:
+        expand("results/tables/{table}.csv", table=PAPER_TABLES),
+        "results/figures/generated.png",

@@ -1,0 +1,75 @@
+"""A test subject smuggled into training stops every stage that fits anything, before it fits."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ldae.cohort.split import assert_no_leak
+from ldae.config import load_config
+from ldae.errors import UserError
+from ldae.evaluation.downstream import LDAE, Settings, evaluate_encoders
+from ldae.evaluation.embeddings import Embeddings
+from ldae.evaluation.leakage import Fitted, tabulate
+from ldae.evaluation.scans import read_dataset
+from ldae.training.autoencoder import train_autoencoder
+from ldae.training.dae import train_dae
+from ldae.training.latents import encode_latents
+from ldae.training.ldm import train_ldm
+from ldae.training.representation import train_representation
+from ldae.training.state import Job
+from ldae.training.supervised import train_supervised
+from tests.unit.evaluation.codes import make_embeddings
+from tests.unit.sources import ROOT
+
+CONFIG = load_config(ROOT / "config.yaml")
+SMUGGLED = "S000"
+STAGES = {
+    "autoencoder": lambda data, job, none: train_autoencoder(data, CONFIG.autoencoder, job),
+    "latents": lambda data, job, none: encode_latents(
+        data, none, CONFIG.autoencoder, CONFIG.latents, manifest=none, statistics=none
+    ),
+    "ldm": lambda data, job, none: train_ldm(data, none, CONFIG.ldm, CONFIG.diffusion, job),
+    "representation": lambda data, job, none: train_representation(
+        data, none, none, CONFIG.representation, CONFIG.ldm, CONFIG.diffusion, job
+    ),
+    "dae": lambda data, job, none: train_dae(data, CONFIG.dae, CONFIG.representation.encoder, CONFIG.diffusion, job),
+    "supervised": lambda data, job, none: train_supervised(
+        data, "age", CONFIG.supervised, CONFIG.representation.encoder, job
+    ),
+    "evaluation": lambda data, job, none: read_dataset(data),
+}
+
+
+@pytest.fixture
+def torn():
+    """A dataset whose first subject has one scan in the test split and another in the training split."""
+    table = make_embeddings(1.0, subjects=12).table.assign(path="scan.nii.gz", latent_path="latent.npz")
+    table["split"] = np.resize(["train", "validation"], len(table))
+    return pd.concat([table, table[:1].assign(session="M012", split="test")], ignore_index=True)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_stage_starts(stage, torn, tmp_path):
+    path, absent = tmp_path / "dataset.csv", tmp_path / "absent"
+    torn.to_csv(path, index=False)
+    job = Job(0, tmp_path / "weights.safetensors", tmp_path / "history.csv", tmp_path / "checkpoints")
+    with pytest.raises((UserError, ValueError), match=SMUGGLED):
+        STAGES[stage](path, job, absent)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["dataset.csv"]
+
+
+def test_the_dataset_table_is_not_written(torn):
+    with pytest.raises(ValueError, match=SMUGGLED):
+        assert_no_leak(torn)
+
+
+def test_no_probe_is_fitted(torn):
+    embeddings = Embeddings(np.zeros((len(torn), 2)), torn, ("a", "b"))
+    with pytest.raises(ValueError, match=SMUGGLED):
+        evaluate_encoders({LDAE: embeddings}, Settings([1.0], [1.0], 0, 100, 0.95, 0))
+
+
+def test_the_leakage_table_is_not_written(torn):
+    test_subject = torn["subject"].iloc[-1]
+    with pytest.raises(UserError, match=SMUGGLED):
+        tabulate([Fitted("ldm", "ldm.json", frozenset([test_subject]))], torn)
