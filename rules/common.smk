@@ -20,7 +20,7 @@ except ModuleNotFoundError as error:
 CONFIG = parse_config(config, "the configuration (config.yaml, --configfile, --config)")
 SHARDS = list(range(CONFIG.cohort.shards))
 ENV = f"{workflow.basedir}/envs/ldae.yaml"
-IS_PHANTOM = CONFIG.cohort.dicom_dir == "results/phantom/images"
+IS_PHANTOM = CONFIG.cohort.is_phantom
 
 
 wildcard_constraints:
@@ -40,16 +40,16 @@ def evaluation(*names):
 
 def check_paths():
     """Fail before hours are spent where the configuration points to nothing."""
-    paths = {
-        "cohort.dicom_dir": CONFIG.cohort.dicom_dir,
-        "cohort.clinical_dir": CONFIG.cohort.clinical_dir,
-        "autoencoder.perceptual_weights": CONFIG.autoencoder.perceptual_weights,
+    paths = {f"cohort.{key}": getattr(CONFIG.cohort, key) for key in CONFIG.cohort.folders}
+    paths |= {
         "autoencoder.perceptual_weights": CONFIG.autoencoder.perceptual_weights,
         "representation.backbone_weights": CONFIG.representation.backbone_weights,
         "evaluation.lpips_weights": CONFIG.evaluation.lpips_weights,
+        "evaluation.medicalnet_weights": CONFIG.evaluation.medicalnet_weights,
+        "qc_overrides": CONFIG.qc_overrides,
     }
     for key, path in paths.items():
-        if path and not path.startswith("results/phantom/") and not Path(path).exists():
+        if path and not (IS_PHANTOM and path.startswith("results/phantom/")) and not Path(path).exists():
             found = f"nothing there (seen from {Path.cwd()})"
             raise UserError(f"{key}: {path}", "an existing path", found, "correct the path")
 

@@ -6,7 +6,7 @@ DIFFUSION_MODULES = [
     "models/denoiser",
     "diffusion",
 ]
-REPRESENTATION_MODULES = ["representation", "semantic_encoder", "gradient_estimator"]
+REPRESENTATION_MODULES = ["representation", "semantic_encoder", "gradient_estimator", "conditioned_decoder"]
 
 
 rule autoencoder:

@@ -23,8 +23,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @cache
-def script_rules() -> dict[str, Rule]:
-    """The rules that run a script, by name; ``params.code`` holds the names given to `hash_modules`, not their hash."""
+def script_rules(source: str = "adni") -> dict[str, Rule]:
+    """The rules that run a script, by name; ``params.code`` holds the names given to `hash_modules`, not their hash.
+
+    Parameters
+    ----------
+    source : `cohort.source`; ``adni`` gives the phantom's rules as well
+    """
     here = Path.cwd()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -33,7 +38,7 @@ def script_rules() -> dict[str, Rule]:
     ):
         workflow = api.workflow(
             resource_settings=ResourceSettings(cores=1),
-            config_settings=ConfigSettings(),
+            config_settings=ConfigSettings(config={"cohort": _folders(source, folder)}),
             storage_settings=StorageSettings(),
             workflow_settings=WorkflowSettings(),
             deployment_settings=DeploymentSettings(),
@@ -43,3 +48,10 @@ def script_rules() -> dict[str, Rule]:
         rules = {rule.name: rule for rule in workflow._workflow.rules if rule.script}
         os.chdir(here)
     return rules
+
+
+def _folders(source: str, folder: str) -> dict[str, str]:
+    if source == "adni":
+        return {}
+    keys = ("bids_dir",) if source == "bids" else ("dicom_dir", "clinical_dir")
+    return {"source": source} | dict.fromkeys(keys, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -87,6 +88,22 @@ def build_dataset(
     write_table(effects, effect_table)
     write_table(exclusions, excluded)
     write_json(description, describe("derivative", "T1-weighted images on the model grid", "antspyx", "deepbet"))
+    remove_stale(Path(description).parent, scans)
+
+
+def remove_stale(derivative: Path, scans: pd.DataFrame) -> None:
+    """Remove what the derivative's folder holds of sessions that are no longer among `scans`, and say so."""
+    kept = {f"sub-{row.subject}_ses-{row.session}" for row in scans.itertuples(index=False)}
+    for folder in sorted(derivative.glob("sub-*/ses-*")):
+        name = f"{folder.parent.name}_{folder.name}"
+        if name not in kept:
+            logger.warning("%s is no longer in the dataset and is removed", folder)
+            shutil.rmtree(folder)
+            for picture in folder.parent.glob(f"figures/{name}_*"):
+                picture.unlink()
+    for subject in derivative.glob("sub-*"):
+        if not any(path.is_file() for path in subject.rglob("*")):
+            shutil.rmtree(subject)
 
 
 def build_table(scans: pd.DataFrame, config: Split, latents_dir: str | Path) -> pd.DataFrame:

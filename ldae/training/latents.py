@@ -44,6 +44,7 @@ def encode_latents(
     autoencoder = build_autoencoder(config)
     load_weights(autoencoder, autoencoder_weights, sections)
     _encode(table, autoencoder, config.training.batch_size)
+    _remove_others(table["latent_path"])
     hashes = [hash_file(path) for path in table["latent_path"]]
     write_table(manifest, table[["subject", "session", "split", "latent_path"]].assign(latent_sha256=hashes))
     rows = fitting_rows(table, "train", dataset_csv)
@@ -76,6 +77,15 @@ def _encode(table: pd.DataFrame, autoencoder: torch.nn.Module, batch_size: int) 
             continue
         left_min = (time.monotonic() - start) / done * (len(table) - done) / 60
         logger.info("latents: %d of %d scans encoded, about %.1f min left", done, len(table), left_min)
+
+
+def _remove_others(paths: pd.Series) -> None:
+    """Remove latents of scans that are no longer in the dataset."""
+    kept = {Path(path).resolve() for path in paths}
+    for folder in {path.parent for path in kept}:
+        for stale in set(folder.glob("sub-*.npz")) - kept:
+            logger.warning("%s is no longer in the dataset and is removed", stale)
+            stale.unlink()
 
 
 def fit_normalizer(latents: Volumes, config: Latents) -> LatentNormalizer:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -51,6 +52,64 @@ def test_a_wrong_key_type_or_value_is_named(content, section, key, value, found)
         parse_config(content)
     assert found in str(raised.value)
     assert "cure" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "values, found",
+    [
+        ({"source": "adn"}, "cohort.source: Input should be 'adni', 'bids'"),
+        ({"source": "bids"}, "source: bids and bids_dir"),
+        ({"bids_dir": "/data"}, "source: bids and bids_dir"),
+        ({"source": "oasis"}, "source oasis needs dicom_dir"),
+        ({"columns": {"age": 3}}, "cohort.columns.sex: Field required"),
+        ({"diagnoses": {"FTD": "FTD"}}, "cohort.diagnoses.FTD"),
+        ({"converter_arguments": {"oasis": ["{dataset}", "{bids}"]}}, "must have default"),
+        ({"converter_arguments": {"default": ["{dataset}", "{bids}"], "adni": []}}, "may have aibl, default, genfi"),
+        ({"converter_arguments": {"default": ["{dataset}", "{output}"]}}, "converter_arguments.default must have"),
+    ],
+)
+def test_a_cohort_that_cannot_be_is_named(content, values, found):
+    content["cohort"] |= values
+    with pytest.raises(UserError) as raised:
+        parse_config(content)
+    assert found in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "values, folders, phantom",
+    [
+        ({}, ["dicom_dir", "clinical_dir"], True),
+        ({"dicom_dir": "/data/adni"}, ["dicom_dir", "clinical_dir"], False),
+        ({"source": "bids", "bids_dir": "/data/bids"}, ["bids_dir"], False),
+        ({"source": "oasis3", "dicom_dir": "/data/oasis"}, ["dicom_dir", "clinical_dir"], False),
+        ({"source": "habs", "dicom_dir": "/data/habs"}, ["dicom_dir"], False),
+    ],
+)
+def test_each_source_reads_its_folders(content, values, folders, phantom):
+    content["cohort"] |= values
+    cohort = parse_config(content).cohort
+    assert cohort.folders == folders
+    assert cohort.is_phantom == phantom
+
+
+def test_every_converter_of_clinica_is_a_source(content):
+    from clinica.converters.cli import cli
+
+    offered = {name.removesuffix("-to-bids") for name in cli.commands}
+    sources = set(get_args(type(parse_config(content).cohort).model_fields["source"].annotation))
+    assert sources == offered | {"bids"}
+
+
+def test_the_arguments_of_a_converter_are_its_own_or_the_usual(content):
+    arguments = {}
+    for source in ("nifd", "ixi", "genfi"):
+        content["cohort"] |= {"source": source, "dicom_dir": "/data"}
+        arguments[source] = parse_config(content).cohort.arguments
+    assert arguments == {
+        "nifd": ["{dataset}", "{clinical}", "{bids}"],
+        "ixi": ["{dataset}", "{bids}", "{clinical}"],
+        "genfi": ["{dataset}", "{bids}", "-cdd", "{clinical}"],
+    }
 
 
 def test_a_missing_section_is_named(content):
@@ -137,7 +196,10 @@ class TestPaperPreset:
         assert training.steps == epochs * training.validate_every_steps
         assert training.patience >= epochs
 
-    @pytest.mark.parametrize("section", ["autoencoder", "latents", "diffusion", "ldm", "representation", "sampling"])
+    @pytest.mark.parametrize(
+        "section",
+        ["autoencoder", "latents", "diffusion", "ldm", "representation", "dae", "supervised", "sampling"],
+    )
     def test_nothing_of_the_demo_slips_in(self, section):
         """A key the preset left out would silently take the demo's value."""
         preset = yaml.safe_load(PAPER.read_text(encoding="utf-8"))[section]

@@ -16,7 +16,7 @@ LAYERS = [
     {"inference"},
     {"evaluation"},
     {"report"},
-    {"cli"},
+    {"cli", "__main__"},
 ]
 FILES = sorted(PACKAGE.rglob("*.py"))
 

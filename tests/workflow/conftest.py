@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.planted_download import damage_subjects, plant
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("Snakefile", "config.yaml", "presets", "profiles", "rules", "workflow_scripts", "ldae", "envs")
 
@@ -97,3 +99,25 @@ def tiny(tmp_path_factory):
     workflow.run("--cores", "2")
     assert listing(workflow.checkout) == before, "something was written into the checkout"
     return workflow
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory):
+    """Phantoms with private text in all their headers, some of them damaged, taken from DICOM to the QC page.
+
+    The workflow, all it printed, and the codes of the damaged subjects.
+    """
+    folder = tmp_path_factory.mktemp("planted")
+    tiny_yaml = Path(shutil.copy2(Path(__file__).parent / "tiny.yaml", folder / "tiny.yaml"))
+    checkout = copy_sources(folder / "checkout")
+    for name in ("phantom", "run"):
+        (folder / name).mkdir()
+    workflow = Workflow(checkout, folder / "phantom", (tiny_yaml,))
+    small = "phantom: {subjects: 7, visits_per_subject: [1.0, 0.0]}\n"
+    workflow.with_overlay(folder / "phantom.yaml", small).run("--cores", "2", "phantom")
+    download = (folder / "phantom" / "results" / "phantom").rename(folder / "download")
+    plant(download / "images")
+    damaged = damage_subjects(download / "images")
+    paths = f"cohort: {{dicom_dir: {download}/images, clinical_dir: {download}/clinical}}\n"
+    workflow = Workflow(checkout, folder / "run", (tiny_yaml,)).with_overlay(folder / "paths.yaml", paths)
+    return workflow, workflow.run("--cores", "2", "results/qc.html", "results/figures/qc_montage.png"), damaged

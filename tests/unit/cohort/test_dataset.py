@@ -150,3 +150,27 @@ def test_wrong_overrides_stop_before_anything_is_written(build, tmp_path):
     with pytest.raises(UserErrors, match="2 problems"):
         build([image("A")], [scan("A")], overrides=["A\tM000\tbad\tx\tAB", "B\tM000\tpass\t\tAB"])
     assert not (tmp_path / "out").exists()
+
+
+def test_what_left_the_cohort_leaves_the_derivative_and_is_said(build, tmp_path, caplog):
+    home = tmp_path / "out"
+    for subject, session in (("S0", "M000"), ("S0", "M012"), ("S1", "M000"), ("S9", "M000")):
+        for path in (
+            home / f"sub-{subject}" / f"ses-{session}" / "anat" / "image.nii.gz",
+            home / f"sub-{subject}" / "figures" / f"sub-{subject}_ses-{session}_desc-qc_T1w.png",
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    subjects = ["S0", "S1", "S2", "S3"]
+    build(
+        [image(name) for name in subjects], [scan(name, status="fail" if name == "S1" else "pass") for name in subjects]
+    )
+    left = sorted(path.relative_to(home).as_posix() for path in home.rglob("*") if path.suffix in (".gz", ".png"))
+    assert left == [
+        "sub-S0/figures/sub-S0_ses-M000_desc-qc_T1w.png",
+        "sub-S0/ses-M000/anat/image.nii.gz",
+        "sub-S1/figures/sub-S1_ses-M000_desc-qc_T1w.png",
+        "sub-S1/ses-M000/anat/image.nii.gz",
+    ]
+    assert not (home / "sub-S9").exists()
+    assert "ses-M012" in caplog.text and "sub-S9" in caplog.text and "ses-M000 is" not in caplog.text.split("sub-S9")[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -84,3 +86,13 @@ def test_a_latent_of_another_autoencoder_is_refused(encoded):
     np.savez(table["latent_path"][0], data=np.zeros((3, 4, 4, 4), np.float32))
     with pytest.raises(UserError, match="run the rule latents again"):
         normalized_reader(load_normalizer(statistics))(table["latent_path"][0])
+
+
+def test_latents_of_scans_that_left_are_removed(encoded):
+    table, _, _ = encoded()
+    folder = Path(table["latent_path"].iloc[0]).parent
+    stale, other = folder / "sub-GONE_ses-M000.npz", folder / "notes.txt"
+    stale.touch(), other.touch()
+    encoded()
+    assert not stale.exists() and other.exists()
+    assert all(Path(path).is_file() for path in table["latent_path"])

@@ -1,0 +1,69 @@
+"""Where a BIDS dataset has its T1w images and tables; imports nothing that Snakemake's own environment may lack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ldae.errors import UserError, UserErrors
+from ldae.files import hash_content
+
+PLACES = ("sub-*/anat", "sub-*/ses-*/anat")
+TABLES = ("*.tsv", "*.json", "sub-*/*.tsv")
+
+
+def check_dataset(bids_dir: str | Path) -> None:
+    """Check that `bids_dir` is the root of a BIDS dataset with T1w images.
+
+    Raises
+    ------
+    UserError
+        It does not exist, lies a level too high or too low, has no description, or holds no T1w image.
+    """
+    root = Path(bids_dir)
+    expected = "a BIDS dataset: dataset_description.json and sub-*/[ses-*/]anat/*_T1w.nii[.gz]"
+    if not root.is_dir():
+        raise UserError(root, expected, "no such folder", "correct cohort.bids_dir")
+    errors = []
+    if not (root / "dataset_description.json").is_file():
+        other = next((path for path in (*root.resolve().parents, *sorted(root.glob("*"))) if _is_root(path)), None)
+        if other:
+            raise UserError(root, expected, f"that in {other}", f"set cohort.bids_dir: {other}")
+        cure = "write the file; BIDS wants Name and BIDSVersion in it"
+        errors.append(UserError(root, expected, "no dataset_description.json", cure))
+    if not any(find_images(root)):
+        folders = sorted(path.name for path in root.glob("sub-*"))
+        found = f"no T1w image in {len(folders)} folders, {', '.join(folders[:3])} …" if folders else "no sub-* folder"
+        errors.append(UserError(root, expected, found, "see that the anat folders were downloaded"))
+    if errors:
+        raise UserErrors(errors)
+
+
+def find_folders(bids_dir: str | Path) -> Iterator[Path]:
+    """The folders that may hold T1w images."""
+    return (path for place in PLACES for path in Path(bids_dir).glob(place) if path.is_dir())
+
+
+def find_images(bids_dir: str | Path) -> Iterator[Path]:
+    """The T1w files, links to absent ones included."""
+    return (
+        path
+        for folder in find_folders(bids_dir)
+        for ending in ("", ".gz")
+        for path in folder.glob(f"*_T1w.nii{ending}")
+    )
+
+
+def fingerprint(bids_dir: str | Path) -> str:
+    """Hash of the names and times of change of what the index depends on: folders, images and tables.
+
+    Links to absent files have no time, so that fetching them counts as a change.
+    """
+    root = Path(bids_dir)
+    tables = (path for pattern in TABLES for path in root.glob(pattern))
+    paths = sorted({*find_folders(root), *find_images(root), *tables})
+    return hash_content([(path.as_posix(), path.stat().st_mtime_ns if path.exists() else 0) for path in paths])[:16]
+
+
+def _is_root(folder: Path) -> bool:
+    return (folder / "dataset_description.json").is_file() and any(find_images(folder))

@@ -1,0 +1,56 @@
+from ldae.cohort.bids_layout import fingerprint as bids_fingerprint
+
+BIDS_DIR = CONFIG.cohort.bids_dir or "results/bids"
+
+
+localrules:
+    check,
+
+
+rule check:
+    """All there is to say about the dataset: the index says it."""
+    input:
+        "results/cohort/conversion.csv",
+
+
+rule bids:
+    """Index a BIDS dataset: its T1w images, what its tables say of each, and what is set aside."""
+    input:
+        bids_dir=BIDS_DIR,
+        set_aside=["results/cohort/lost.csv"] if CONFIG.cohort.is_converted else [],
+    output:
+        shards=expand("results/bids_shards/{shard}.csv", shard=SHARDS),
+        report="results/cohort/conversion.csv",
+        quarantine="results/cohort/quarantine.csv",
+    log:
+        "results/logs/bids.log",
+    benchmark:
+        "results/benchmarks/bids.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        source=CONFIG.cohort.source,
+        columns=CONFIG.cohort.columns.model_dump(),
+        diagnoses=CONFIG.cohort.diagnoses,
+        findings="results/cohort/preflight.csv",
+        dataset=lambda wildcards: "" if CONFIG.cohort.is_converted else bids_fingerprint(BIDS_DIR),
+        code=hash_modules(
+            "cohort/bids_index",
+            "cohort/bids_files",
+            "cohort/bids_layout",
+            "cohort/bids_tables",
+            "cohort/nifti",
+            "cohort/dicom",
+            "cohort/contrast",
+            "cohort/columns",
+            "cohort/shards",
+            "files",
+        ),
+    message:
+        "index the BIDS dataset"
+    script:
+        "../workflow_scripts/index_bids.py"
