@@ -206,7 +206,8 @@ def summarise(scans: pd.DataFrame, *, draws: int, confidence: float, seed: int) 
 def best_steps(scans: pd.DataFrame, tolerance: float = 0.001) -> dict[str, int]:
     """Each diffusion system's own T: the smallest whose mean SSIM on validation scans is nearly its best.
 
-    `tolerance` is how much less it may be. A system is judged on its own grid. Without validation scans it is the largest T.
+    `tolerance` is how much less it may be. A system is judged on its own grid. Without validation scans it is the
+    largest T.
     """
     chosen = {}
     for name, group in scans.dropna(subset="steps").groupby("system"):

@@ -8,7 +8,7 @@ import torch
 from monai.networks.nets import DiffusionModelUNet
 from monai.networks.nets.diffusion_model_unet import get_timestep_embedding
 
-from ldae.config import LDM, Diffusion
+from ldae.config import Diffusion, UNet
 from ldae.diffusion.schedule import Schedule
 
 
@@ -65,14 +65,14 @@ class Denoiser(DiffusionModelUNet):
         return self.decode(self.encode(z_t, timesteps))
 
 
-def build_denoiser(config: LDM, diffusion: Diffusion, latent_channels: int) -> Denoiser:
-    """The U-Net of the configured size over latents of `latent_channels` channels."""
+def build_denoiser(config: UNet, diffusion: Diffusion, channels: int) -> Denoiser:
+    """The U-Net of the configured size over latents, or images, of `channels` channels."""
     return Denoiser(
         config.prediction,
         Schedule(diffusion),
         spatial_dims=3,
-        in_channels=latent_channels,
-        out_channels=latent_channels,
+        in_channels=channels,
+        out_channels=channels,
         num_res_blocks=config.residual_blocks,
         channels=config.channels,
         attention_levels=config.attention_levels,

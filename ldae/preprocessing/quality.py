@@ -17,13 +17,16 @@ MARGIN_VOXELS = 3
 
 
 def measure_native(volume: Volume, mask: np.ndarray) -> dict[str, float]:
-    """Volume of the brain mask in millilitres, and the share of the mask on the image's border (a cut brain)."""
-    inner = mask[1:-1, 1:-1, 1:-1].sum()
-    total = int(mask.sum())
-    return {
-        "brain_volume_ml": float(total * np.prod(volume.spacing_mm) / 1000),
-        "border": float((total - inner) / max(total, 1)),
-    }
+    """``brain_volume_ml`` of the mask, and ``border``: square centimetres of the brain cut by the image's border.
+
+    An area, unlike a share of the voxels, does not hang on their size. The border is that of what was measured: planes
+    that hold one value only, as where a part was set to zero, do not count.
+    """
+    voxel_mm3, cut_mm2 = float(np.prod(volume.spacing_mm)), 0.0
+    for axis, spacing in enumerate(volume.spacing_mm):
+        varies = np.flatnonzero(np.ptp(volume.data, axis=tuple(a for a in range(3) if a != axis)) > 0)
+        cut_mm2 += np.take(mask, varies[[0, -1]], axis).sum() * voxel_mm3 / spacing
+    return {"brain_volume_ml": float(mask.sum() * voxel_mm3 / 1000), "border": float(cut_mm2 / 100)}
 
 
 def measure_alignment(brain: Volume, mask: np.ndarray, template: Template) -> dict[str, float]:

@@ -11,7 +11,7 @@ import numpy as np
 from ldae.config import Preprocessing
 from ldae.files import hash_file, write_json
 from ldae.preprocessing.bias_field import correct_bias_field
-from ldae.preprocessing.brain_mask import engine, extract_brain
+from ldae.preprocessing.brain_mask import engine_record, extract_brain
 from ldae.preprocessing.grid import Grid, covering_grid, mni_template
 from ldae.preprocessing.intensity import scale_intensities
 from ldae.preprocessing.montage import draw_montage
@@ -22,7 +22,7 @@ from ldae.preprocessing.resampling import resample_brain
 from ldae.preprocessing.volume import crop, write_volume
 
 CROP_MARGIN_MM = 10.0
-PACKAGES = ("antspyx", "deepbet", "nibabel", "nilearn", "numpy", "scipy", "torch")
+PACKAGES = ("antspyx", "nibabel", "nilearn", "numpy", "scipy", "torch")
 
 
 def versions() -> dict[str, str]:
@@ -84,7 +84,7 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: Preprocessing,
     use_one_thread()
     files.remove()
     scan = load_scan(source)
-    mask = extract_brain(scan)
+    mask = extract_brain(scan, config)
     numbers = measure_native(scan, mask)
     scan, mask = crop(scan, mask, CROP_MARGIN_MM)
     brain = correct_bias_field(scan, mask, config.bias_field_spacing_mm, config.bias_field_iterations)
@@ -114,8 +114,9 @@ def _sidecar(source: str | Path, files: ScanFiles, config: Preprocessing, key: s
         "MaskSHA256": hash_file(files.mask),
         "SkullStripped": True,
         "SpatialReference": "MNI152 2009a symmetric, as shipped by nilearn",
+        "Transform": config.transform,
+        "BrainExtraction": engine_record(config),
         "Parameters": config.model_dump(mode="json"),
-        "BrainExtraction": engine(),
         "Versions": versions(),
         "Key": key,
     }

@@ -26,7 +26,8 @@ NUMBERS = (
     "border",
     "volume_scale",
 )
-COLUMNS = ("subject", "session", "source", "path", "status", "reason", "image_sha256", *NUMBERS)
+RECORD = ("image_sha256", "transform", "brain_extraction")
+COLUMNS = ("subject", "session", "source", "path", "status", "reason", *RECORD, *NUMBERS)
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Job:
     output_dir: str
     config: Preprocessing
     code: str
+    engine: dict
 
 
 def preprocess_shard(
@@ -53,7 +55,8 @@ def preprocess_shard(
 ) -> None:
     """Preprocess every converted scan of a shard and write one manifest row a scan, columns `COLUMNS`.
 
-    A scan whose source, parameters and code are unchanged is kept. The verdict is made here from the recorded numbers,
+    A scan whose source, parameters, engine and code are unchanged is kept; any other is made again, so that a folder
+    never mixes transforms or engines. The verdict is made here from the recorded numbers,
     so other QC thresholds cost no preprocessing. A scan that cannot be processed is a row with status ``error`` and its
     reason, and stops nobody.
 
@@ -65,11 +68,19 @@ def preprocess_shard(
     config, qc : the sections `preprocessing` and `qc`
     code : hash of the modules that preprocess
     workers : processes, one thread each
+
+    Raises
+    ------
+    UserError
+        The brain extraction's engine, or something it needs, is absent.
     """
+    from ldae.preprocessing.brain_mask import engine_record  # seconds of imports
+
+    engine = engine_record(config)
     report = read_table(conversion, ("subject", "session", "status", "path"), dtype=str, keep_default_na=False)
     converted = report[report["status"] == "converted"]
     jobs = [
-        Job(row.subject, row.session, row.path, str(output_dir), config, code)
+        Job(row.subject, row.session, row.path, str(output_dir), config, code, engine)
         for row in converted.itertuples(index=False)
     ]
     rows = []
@@ -84,18 +95,20 @@ def preprocess_shard(
 
 def preprocess_item(job: Job) -> dict:
     """Preprocess one scan in a worker, or return the sidecar of an earlier run of the very same input."""
-    from ldae.preprocessing.scan import (
-        ScanFiles,
-        preprocess_scan,
-        versions,
-    )  # seconds of imports that only workers need
+    from ldae.preprocessing.scan import ScanFiles, preprocess_scan, versions  # seconds of imports
 
     files = ScanFiles.of(job.output_dir, job.subject, job.session)
     parameters = job.config.model_dump(exclude={"timeout_s"})
-    key = hash_content([hash_file(job.source), job.source, parameters, job.code, versions()])
+    key = hash_content([hash_file(job.source), job.source, parameters, job.code, versions(), job.engine])
     kept = _kept(files.sidecar, files.image, files.mask, key)
     sidecar = kept if kept is not None else preprocess_scan(job.source, files, job.config, key)
-    return {"path": files.image.as_posix(), "image_sha256": sidecar["ImageSHA256"], **sidecar["QC"]}
+    return {
+        "path": files.image.as_posix(),
+        "image_sha256": sidecar["ImageSHA256"],
+        "transform": sidecar["Transform"],
+        "brain_extraction": sidecar["BrainExtraction"]["name"],
+        **sidecar["QC"],
+    }
 
 
 def _kept(sidecar: Path, image: Path, mask: Path, key: str) -> dict | None:

@@ -61,6 +61,24 @@ def coarsen(volume: Volume, spacing_mm: float) -> tuple[Volume, tuple[int, int, 
     return Volume(means, volume.affine @ to_fine), factors
 
 
+def sample_every(volume: Volume, spacing_mm: float) -> tuple[Volume, np.ndarray, np.ndarray]:
+    """Keep single voxels about `spacing_mm` apart.
+
+    Returns
+    -------
+    volume : the voxels kept
+    first : index of the first one kept, along each axis
+    steps : distance of those kept, in voxels
+    """
+    steps = np.maximum(1, np.rint(spacing_mm / volume.spacing_mm)).astype(int)
+    first = (steps - 1) // 2
+    to_fine = np.eye(4)
+    to_fine[:3, :3] = np.diag(steps)
+    to_fine[:3, 3] = first
+    kept = volume.data[tuple(slice(at, None, step) for at, step in zip(first, steps, strict=True))]
+    return Volume(kept, volume.affine @ to_fine), first, steps
+
+
 def crop(volume: Volume, mask: np.ndarray, margin_mm: float) -> tuple[Volume, np.ndarray]:
     """Cut image and mask to the box around the mask and `margin_mm` on each side, as far as the image goes."""
     box, start = [], []

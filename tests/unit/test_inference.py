@@ -8,14 +8,16 @@ import torch
 from ldae.config import Config, load_config
 from ldae.diffusion.schedule import Schedule
 from ldae.errors import UserError
-from ldae.inference import LDAE
+from ldae.inference import DAE, LDAE, load_supervised
 from ldae.models.autoencoder import build_autoencoder
 from ldae.models.denoiser import build_denoiser
 from ldae.models.latent_normalizer import LatentNormalizer
 from ldae.models.representation import Representation
+from ldae.models.supervised import SupervisedEncoder
+from ldae.models.voxel_dae import VoxelDAE, resample
 from ldae.models.weights import save_weights
 
-GRID = (16, 16, 16)
+GRID, DAE_GRID = (16, 16, 16), (16, 16, 8)
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,15 @@ def config() -> Config:
             update={"residual_blocks": 1, "channels": [8, 16], "head_channels": 8, "norm_groups": 4}
         ),
         "representation": config.representation.model_copy(update={"semantic_dim": 8}),
+        "dae": config.dae.model_copy(
+            update={
+                "grid_shape": DAE_GRID,
+                "channels": [8, 16],
+                "attention_levels": [False, True],
+                "head_channels": 8,
+                "norm_groups": 4,
+            }
+        ),
     }
     return config.model_copy(update=parts)
 
@@ -102,3 +113,71 @@ def test_loads_what_was_saved_and_refuses_what_is_missing(config, modules, model
     (tmp_path / "ldm.safetensors").unlink()
     with pytest.raises(UserError, match="ldm.safetensors"):
         LDAE.load(tmp_path, config, "cpu")
+
+
+@pytest.fixture
+def dae(config) -> DAE:
+    torch.manual_seed(0)
+    network = VoxelDAE(config.dae, config.representation.encoder, config.diffusion)
+    for name, parameter in network.up.named_parameters():
+        if name.endswith(("conv2.conv.weight", "out.2.conv.weight")):  # MONAI starts them at zero
+            torch.nn.init.normal_(parameter, std=0.02)
+    return DAE(network, Schedule(config.diffusion))
+
+
+def test_the_dae_works_on_its_own_grid(dae):
+    x = torch.rand(2, 1, *GRID)
+    z_0 = dae.encode_image(x)
+    assert z_0.shape == (2, 1, *DAE_GRID) and -1 <= z_0.min() < 0 < z_0.max() <= 1
+    assert torch.allclose(dae.decode_image(z_0), resample(x, DAE_GRID), atol=1e-6)
+    assert dae.encode_semantic(x).shape == (2, 8)
+    assert dae.decode_image(torch.full_like(z_0, 3.0)).max() == 1
+
+
+@pytest.mark.parametrize(("solver", "steps", "tolerance"), [("2m", 10, 0.05), ("ddim", 40, 0.1)])
+def test_the_dae_encodes_and_decodes_back(dae, solver, steps, tolerance):
+    x = torch.rand(2, 1, *GRID, generator=torch.Generator().manual_seed(1))
+    z_0, y_sem = dae.encode_image(x), dae.encode_semantic(x)
+    z_T = dae.encode_stochastic(z_0, y_sem, steps, solver)
+    back = dae.decode_stochastic(z_T, y_sem, steps, solver)
+    assert ((back - z_0).norm() / z_0.norm()).item() < tolerance
+    assert (dae.decode_stochastic(z_T, y_sem + 1, steps, solver) - back).abs().max() > 1e-4
+
+
+def test_a_dae_that_predicts_the_noise_exactly_rebuilds_the_image_from_any_noise(dae):
+    x = torch.rand(2, 1, *GRID)
+    z_0 = dae.encode_image(x)
+
+    def oracle(x_t, t, y_sem):
+        signal, noise = dae.schedule.signal_and_noise(t)
+        return (x_t - signal * z_0) / noise
+
+    dae.network.forward = oracle
+    z_T = torch.randn(z_0.shape, generator=torch.Generator().manual_seed(2))
+    rebuilt = dae.decode_image(dae.decode_stochastic(z_T, torch.zeros(2, 8), 10, "2m"))
+    torch.testing.assert_close(rebuilt, resample(x, DAE_GRID), rtol=0, atol=0.03)
+
+
+def test_the_dae_and_the_supervised_encoder_load_strictly(config, dae, tmp_path):
+    encoder = config.representation.encoder
+    supervised = SupervisedEncoder(encoder, GRID)
+    for name, module, sections in (
+        ("dae", dae.network, {"dae", "diffusion"}),
+        ("supervised_age", supervised, {"supervised"}),
+    ):
+        trained_with = config.model_dump(mode="json", include=sections) | {"representation": encoder.model_dump()}
+        save_weights(module, tmp_path / f"{name}.safetensors", {"config": trained_with})
+    x = torch.rand(1, 1, *GRID)
+    assert torch.equal(DAE.load(tmp_path, config, "cpu").encode_semantic(x), dae.encode_semantic(x))
+    expected = supervised.eval().semantic_encoder(x)
+    assert torch.equal(load_supervised(tmp_path, "age", config, "cpu")(x), expected)
+    slower = config.representation.model_copy(update={"learning_rate": 1e-9})
+    DAE.load(tmp_path, config.model_copy(update={"representation": slower}), "cpu")
+    other = config.representation.model_copy(update={"center_input": False})
+    changed = config.model_copy(update={"representation": other})
+    with pytest.raises(UserError, match=r"representation\.center_input"):
+        DAE.load(tmp_path, changed, "cpu")
+    with pytest.raises(UserError, match=r"representation\.center_input"):
+        load_supervised(tmp_path, "age", changed, "cpu")
+    with pytest.raises(UserError, match="supervised_ad_cn"):
+        load_supervised(tmp_path, "ad_cn", config, "cpu")

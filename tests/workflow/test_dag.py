@@ -2,7 +2,10 @@
 
 import io
 import json
+import re
 
+import nibabel as nib
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -56,6 +59,22 @@ def test_diagnosis_and_age_are_those_at_the_visit(tiny):
     assert (both.age - both.age_true).abs().max() < 0.2
 
 
+def test_only_brains_are_learned_from_and_shown(tiny):
+    dataset = table(tiny, "results/dataset.csv")
+    masks = {}
+    for row in dataset.itertuples():
+        image = nib.load(tiny.directory / row.path).get_fdata()
+        path = tiny.directory / row.path.replace("desc-preproc_T1w", "desc-brain_mask")
+        masks[row.subject, row.session] = mask = nib.load(path).get_fdata() > 0
+        assert mask.any() and not mask.all() and (image[~mask] == 0).all()
+    with np.load(tiny.directory / "results/evaluation/examples.npz") as examples:
+        for subject, session, scan in zip(examples["subject"], examples["session"], examples["scan"], strict=True):
+            assert scan.any() and (scan[~masks[subject, session]] == 0).all()
+    page = tiny.read("results/qc.html")
+    montages = [tiny.directory / "results" / path for path in re.findall(r'<img src="([^"]+)"', page)]
+    assert len(montages) >= len(dataset) and all(path.is_file() for path in montages)
+
+
 def test_the_reconstruction_table_has_every_row(tiny):
     rows = table(tiny, "results/tables/reconstruction.csv")
     assert {
@@ -87,7 +106,7 @@ def test_every_rule_left_a_log_and_a_benchmark(tiny):
     logs = {path.stem for path in (tiny.directory / "results" / "logs").iterdir()}
     benchmarks = {path.stem for path in (tiny.directory / "results" / "benchmarks").iterdir()}
     assert logs == benchmarks
-    assert TRAININGS | PROBE_RULES | {"phantom", "inventory", "bids", "preprocess"} <= logs
+    assert TRAININGS | PROBE_RULES | {"phantom", "check", "bids", "preprocess"} <= logs
 
 
 def test_the_weights_say_where_they_come_from(tiny):
@@ -118,7 +137,7 @@ def test_a_changed_training_setting_reruns_what_follows_it(tiny, tmp_path):
         ("ldae/evaluation/probes.py", {"downstream"}, TRAININGS | {"embeddings", "reconstruct", "dataset"}),
         ("ldae/report/figures.py", {"figure_qc_montage"}, TRAININGS | {"embeddings", "downstream"}),
         ("ldae/models/autoencoder.py", TRAININGS | {"embeddings", "downstream"}, {"preprocess", "dataset", "bids"}),
-        ("ldae/preprocessing/registration.py", TRAININGS | {"preprocess", "dataset"}, {"phantom", "inventory", "bids"}),
+        ("ldae/preprocessing/registration.py", TRAININGS | {"preprocess", "dataset"}, {"phantom", "check", "bids"}),
         ("ldae/cohort/conversion.py", TRAININGS | {"bids", "preprocess"}, {"phantom"}),
     ],
 )
@@ -157,7 +176,7 @@ def test_the_report_holds_tables_and_figures(tiny):
         assert name in page
 
 
-def test_a_missing_clinical_table_stops_the_inventory_with_one_message(tiny, tmp_path):
+def test_a_missing_clinical_table_stops_the_check_with_one_message(tiny, tmp_path):
     clinical = tmp_path / "clinical"
     clinical.mkdir()
     for path in (tiny.directory / "results/phantom/clinical").glob("*.csv"):
@@ -167,18 +186,18 @@ def test_a_missing_clinical_table_stops_the_inventory_with_one_message(tiny, tmp
     directory.mkdir()
     own = f"cohort:\n  dicom_dir: {tiny.directory}/results/phantom/images\n  clinical_dir: {clinical}\n"
     workflow = type(tiny)(tiny.checkout, directory, tiny.overlays).with_overlay(tmp_path / "own.yaml", own)
-    output = workflow.run("--cores", "2", "inventory", check=False)
+    output = workflow.run("--cores", "2", "check", check=False)
     assert "ADNIMERGE" in output
     assert "cure:" in output
     assert not list((directory / "results").glob("bids*"))
 
 
-def test_a_wrong_folder_level_stops_the_inventory_with_one_message(tiny, tmp_path):
+def test_a_wrong_folder_level_stops_the_check_with_one_message(tiny, tmp_path):
     directory = tmp_path / "run"
     directory.mkdir()
     phantom = tiny.directory / "results/phantom"
     own = f"cohort:\n  dicom_dir: {phantom}\n  clinical_dir: {phantom}/clinical\n"
     workflow = type(tiny)(tiny.checkout, directory, tiny.overlays).with_overlay(tmp_path / "own.yaml", own)
-    output = workflow.run("--cores", "2", "inventory", check=False)
+    output = workflow.run("--cores", "2", "check", check=False)
     assert str(phantom) in output
     assert "cure:" in output

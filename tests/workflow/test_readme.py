@@ -10,17 +10,23 @@ import textwrap
 import pytest
 import yaml
 
+from tests.adni_download import Download
 from tests.workflow.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^ *```bash\n(.*?)^ *```", README, flags=re.DOTALL | re.MULTILINE)
 COMMANDS = [line for block in BLOCKS for line in textwrap.dedent(block).splitlines()]
-OWN_CONFIG = textwrap.dedent(re.search(r"^ *```yaml\n(.*?)^ *```", README, flags=re.DOTALL | re.MULTILINE)[1])
+CONFIGS = {
+    name: textwrap.dedent(block)
+    for name, block in re.findall(
+        r"`(my_\w+\.yaml)`:\n\n *```yaml\n(.*?)^ *```", README, flags=re.DOTALL | re.MULTILINE
+    )
+}
 
 
 def snakemake(arguments, folder):
     """The arguments in a scratch working directory, as a dry run."""
-    replaced = {"my_adni.yaml": str(folder / "my_adni.yaml"), "../my_study": str(folder)}
+    replaced = {name: str(folder / name) for name in CONFIGS} | {"../my_study": str(folder)}
     arguments = [replaced.get(argument, argument) for argument in arguments]
     if "--directory" not in arguments:
         arguments = ["--directory", str(folder), *arguments]
@@ -29,11 +35,17 @@ def snakemake(arguments, folder):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A working directory with `my_adni.yaml` as the README prints it, its two folders put here."""
-    for name in ("images", "tables"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "my_adni.yaml").write_text(OWN_CONFIG.replace("/data/adni", str(tmp_path)))
+    """A working directory with the configurations that the README prints, their folders put here."""
+    for name in ("adni/images", "adni/tables", "bids", "oasis/images", "oasis/tables"):
+        (tmp_path / name).mkdir(parents=True)
+    for name, text in CONFIGS.items():
+        (tmp_path / name).write_text(text.replace("/data/", f"{tmp_path}/"))
     return tmp_path
+
+
+def test_every_configuration_has_a_name():
+    assert list(CONFIGS) == ["my_adni.yaml", "my_bids.yaml", "my_oasis.yaml"]
+    assert README.count("```yaml") == len(CONFIGS)
 
 
 def test_the_first_screen_has_the_two_commands():
@@ -56,6 +68,12 @@ def test_a_command_can_run(line, folder):
         pytest.skip("no conda here")
     elif program == "snakemake":
         command = snakemake(arguments, folder)
+    elif program == "ldae":
+        download = Download(folder / "download")
+        download.add("011_S_0021", 10)
+        download.write()
+        replaced = {"/data/adni/images": download.dicom_dir, "/data/adni/tables": download.clinical_dir}
+        command = [sys.executable, "-m", "ldae", *[str(replaced.get(argument, argument)) for argument in arguments]]
     else:
         assert line in ("source .venv/bin/activate", "mkdir -p ../my_study")
         return

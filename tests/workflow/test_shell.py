@@ -36,7 +36,7 @@ def test_every_rule_declares_what_a_cluster_needs(rule):
 
 def test_the_default_run_is_the_phantom_from_dicom_to_tables(fresh):
     plan = fresh.plan()
-    assert {"phantom", "inventory", "bids", "dataset", "autoencoder", "latents", "ldm", "representation"} <= set(plan)
+    assert {"phantom", "check", "bids", "dataset", "autoencoder", "latents", "ldm", "representation"} <= set(plan)
     assert plan["preprocess"] == yaml.safe_load((ROOT / "config.yaml").read_text())["cohort"]["shards"]
     assert {"embeddings", "downstream", "reconstruction", "phantom_truth"} <= set(plan)
 

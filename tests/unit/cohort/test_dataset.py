@@ -162,9 +162,8 @@ def test_what_left_the_cohort_leaves_the_derivative_and_is_said(build, tmp_path,
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
     subjects = ["S0", "S1", "S2", "S3"]
-    build(
-        [image(name) for name in subjects], [scan(name, status="fail" if name == "S1" else "pass") for name in subjects]
-    )
+    failing = {"S1": {"status": "fail", "reason": "dice 0.9 is below 0.92"}}
+    build([image(name) for name in subjects], [scan(name, **failing.get(name, {})) for name in subjects])
     left = sorted(path.relative_to(home).as_posix() for path in home.rglob("*") if path.suffix in (".gz", ".png"))
     assert left == [
         "sub-S0/figures/sub-S0_ses-M000_desc-qc_T1w.png",

@@ -54,9 +54,23 @@ def test_an_empty_brain_gives_numbers(template):
     assert numbers["missing"] == 1 and numbers["ncc"] == 0 and numbers["white_grey_ratio"] == 0
 
 
-def test_native_volume_and_border():
-    mask = np.zeros((10, 10, 10), bool)
-    mask[0:5, 2:7, 2:7] = True
-    numbers = measure_native(Volume(mask.astype(np.float32), np.diag([2.0, 2.0, 2.0, 1.0])), mask)
-    assert numbers["brain_volume_ml"] == pytest.approx(1.0)
-    assert numbers["border"] == pytest.approx(0.2)
+@pytest.mark.parametrize("spacing_mm", [1.0, 2.0])
+def test_the_area_of_a_cut_does_not_hang_on_the_voxels(spacing_mm):
+    """A block of 20 x 40 x 40 mm that touches two faces of the image with 40 x 40 and 20 x 40 mm."""
+    mask = np.zeros(tuple(round(size / spacing_mm) for size in (60, 80, 80)), bool)
+    block = tuple(slice(*(round(at / spacing_mm) for at in edges)) for edges in ((0, 20), (40, 80), (20, 60)))
+    mask[block] = True
+    noise = np.random.default_rng(0).uniform(0, 1, mask.shape).astype(np.float32)
+    numbers = measure_native(Volume(noise, np.diag([spacing_mm] * 3 + [1])), mask)
+    assert numbers["brain_volume_ml"] == pytest.approx(32)
+    assert numbers["border"] == pytest.approx(16 + 8)
+
+
+def test_a_part_set_to_zero_is_a_cut_too():
+    data = np.random.default_rng(0).uniform(0, 1, (30, 30, 30)).astype(np.float32)
+    mask = np.zeros(data.shape, bool)
+    mask[10:20, 10:20, 5:25] = True
+    whole = measure_native(Volume(data, np.eye(4)), mask)
+    data[:, :, :8] = 0
+    assert whole["border"] == 0
+    assert measure_native(Volume(data, np.eye(4)), mask)["border"] == pytest.approx(1.0)

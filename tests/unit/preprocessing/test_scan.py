@@ -1,8 +1,3 @@
-import os
-import subprocess
-import tarfile
-from pathlib import Path
-
 import nibabel as nib
 import numpy as np
 import pytest
@@ -11,9 +6,7 @@ from ldae.files import hash_file, read_json
 from ldae.preprocessing.grid import Grid, mni_template
 from ldae.preprocessing.scan import ScanFiles, preprocess_scan
 from ldae.preprocessing.verdict import judge
-from tests.unit.preprocessing.conftest import LESION_MM, ROOT, make_head
-
-REAL_SCAN = Path(os.environ.get("LDAE_REAL_SCAN", ROOT.parent / "shared" / "data" / "t1-dicom.tar.xz"))
+from tests.unit.preprocessing.conftest import LESION_MM
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +41,8 @@ def test_the_record_is_complete(done, head, qc):
     record, files = done
     assert read_json(files.sidecar) == record
     assert record["ImageSHA256"] == hash_file(files.image) and record["SourceSHA256"] == hash_file(head)
-    assert record["Parameters"]["transform"] == "affine" and record["Key"] == "k"
+    assert record["Transform"] == record["Parameters"]["transform"] == "affine" and record["Key"] == "k"
+    assert record["BrainExtraction"]["name"] == "deepbet" and len(record["BrainExtraction"]["model_sha256"]) == 64
     assert judge(record["QC"], qc)[0] == "pass"
 
 
@@ -63,49 +57,7 @@ def test_right_stays_right(done):
     assert right < 0.7 * left
 
 
-def turned(data, axis):
-    return np.ascontiguousarray(np.flip(data, axis))
-
-
-DAMAGED = {
-    "flipped front-back": lambda data: turned(data, 1),
-    "flipped up-down": lambda data: turned(data, 2),
-    "top missing": lambda data: np.where(np.arange(data.shape[2]) > 0.6 * data.shape[2], 0, data),
-    "noise": lambda data: np.random.default_rng(0).uniform(0, 1000, data.shape),
-    "inverted": lambda data: np.where(data > 80, data.max() - data, data),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
-def test_damaged_copies_fail(damage, config, qc, tmp_path):
-    image = make_head(2.9)
-    data = damage(np.asarray(image.dataobj).astype(np.float32)).astype(np.float32)
-    nib.Nifti1Image(data, image.affine).to_filename(tmp_path / "bad.nii.gz")
-    record = preprocess_scan(tmp_path / "bad.nii.gz", ScanFiles.of(tmp_path, "X", "M000"), config)
-    assert judge(record["QC"], qc)[0] == "fail"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("ventricle_mm", "grey_loss"), [(-3, 0.0), (10, 0.6)])
-def test_no_atrophy_and_much_atrophy_pass(ventricle_mm, grey_loss, config, qc, tmp_path):
-    make_head(2.9, ventricle_mm, grey_loss, seed=3).to_filename(tmp_path / "head.nii.gz")
-    record = preprocess_scan(tmp_path / "head.nii.gz", ScanFiles.of(tmp_path, "X", "M000"), config)
-    assert judge(record["QC"], qc)[0] == "pass", record["QC"]
-
-
 @pytest.mark.slow
 def test_the_same_scan_twice_gives_the_same_bytes(head, config, done, tmp_path):
     again = preprocess_scan(head, ScanFiles.of(tmp_path, "ADNI011S0001", "M000"), config, key="k")
     assert again["ImageSHA256"] == done[0]["ImageSHA256"]
-
-
-@pytest.mark.slow
-def test_a_real_scan_passes(config, qc, tmp_path):
-    if not REAL_SCAN.is_file():
-        pytest.skip(f"no real scan: {REAL_SCAN} is absent; set LDAE_REAL_SCAN")
-    with tarfile.open(REAL_SCAN) as archive:
-        archive.extractall(tmp_path, filter="data")
-    subprocess.run(["dcm2niix", "-z", "y", "-f", "real", "-o", tmp_path, tmp_path], check=True)
-    record = preprocess_scan(tmp_path / "real.nii.gz", ScanFiles.of(tmp_path, "X", "M000"), config)
-    assert judge(record["QC"], qc) == ("pass", ""), record["QC"]

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from ldae.errors import UserError
-from ldae.files import hash_file, write_json
+from ldae.files import hash_file, read_json, write_json
 from ldae.pool import Outcome
-from ldae.preprocessing import scan, shard
+from ldae.preprocessing import brain_mask, scan, shard
 from ldae.preprocessing.volume import write_volume
 
 GOOD = {
@@ -53,7 +53,8 @@ def shop(tmp_path, monkeypatch, config, qc):
         write_volume(files.image, np.ones((2, 2, 2), np.float32), np.eye(4))
         write_volume(files.mask, np.ones((2, 2, 2), np.uint8), np.eye(4))
         hashes = {"ImageSHA256": hash_file(files.image), "MaskSHA256": hash_file(files.mask)}
-        sidecar = hashes | {"Key": key, "QC": GOOD}
+        settings = {"Transform": config.transform, "BrainExtraction": {"name": config.brain_extraction}}
+        sidecar = hashes | settings | {"Key": key, "QC": GOOD}
         write_json(files.sidecar, sidecar)
         return sidecar
 
@@ -104,6 +105,36 @@ def test_whatever_changes_is_done_again(shop, config, change):
         code="2" if change == "code" else "1",
     )
     assert done == (["A", "B", "C"] if change in ("config", "code") else ["A", "C"])
+
+
+@pytest.mark.parametrize(("setting", "value"), [("transform", "syn"), ("brain_extraction", "template")])
+def test_transforms_and_engines_are_never_mixed(shop, config, setting, value, tmp_path):
+    run, done, _ = shop
+    first = run()
+    other = config.model_copy(update={setting: value})
+    table = run(config=other)
+    assert done == ["A", "B", "C"]
+    assert set(first[setting].dropna()) == {getattr(config, setting)} and set(table[setting].dropna()) == {value}
+    sidecars = [read_json(path) for path in (tmp_path / "out").rglob("*.json")]
+    assert len(sidecars) == 2
+    assert {(s["Transform"], s["BrainExtraction"]["name"]) for s in sidecars} == {
+        (other.transform, other.brain_extraction)
+    }
+
+
+def test_another_version_of_the_engine_does_all_again(shop, monkeypatch):
+    run, done, _ = shop
+    run()
+    monkeypatch.setattr(brain_mask, "engine_record", lambda config: {"name": "deepbet", "version": "2"})
+    run()
+    assert done == ["A", "B", "C"]
+
+
+def test_an_engine_that_is_not_usable_stops_the_shard_at_once(shop, config):
+    run, done, _ = shop
+    with pytest.raises(UserError, match="pip install antspynet"):
+        run(config=config.model_copy(update={"brain_extraction": "antspynet"}))
+    assert done == []
 
 
 def test_other_thresholds_judge_anew_without_work(shop, qc):

@@ -2,7 +2,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from ldae.preprocessing.volume import Volume, coarsen, crop, write_volume
+from ldae.preprocessing.volume import Volume, coarsen, crop, sample_every, write_volume
 
 OBLIQUE = nib.affines.from_matvec(
     nib.eulerangles.euler2mat(0.1, -0.05, 0.2) @ np.diag([1.0, 1.2, 0.9]), [-60.0, -80.0, -40.0]
@@ -29,6 +29,16 @@ def test_blocks_stay_where_they_were(axis):
     coarse, factors = coarsen(ramp((12, 10, 14), OBLIQUE, axis), 2.0)
     assert factors == (2, 2, 2)
     np.testing.assert_allclose(coarse.data, ramp(coarse.data.shape, coarse.affine, axis).data, atol=1e-3)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("spacing_mm", [0.8, 2.0, 3.1])
+def test_kept_voxels_stay_where_they_were(axis, spacing_mm):
+    fine = ramp((12, 11, 14), OBLIQUE, axis)
+    kept, first, steps = sample_every(fine, spacing_mm)
+    np.testing.assert_allclose(kept.data, ramp(kept.data.shape, kept.affine, axis).data, atol=1e-3)
+    assert kept.data[1, 1, 1] == fine.data[tuple(first + steps)]
+    assert np.abs(kept.spacing_mm - spacing_mm).max() <= 0.51 * fine.spacing_mm.max()
 
 
 def test_blocks_cover_sizes_that_do_not_divide():

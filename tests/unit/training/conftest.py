@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from ldae.config import LDM, Autoencoder, Diffusion, Representation, Training
+from ldae.config import DAE, LDM, Autoencoder, Diffusion, Representation, Supervised, Training
 
 GRID = (16, 16, 8)
 SPLITS = ["train"] * 5 + ["validation"] * 3 + ["test"] * 2
@@ -92,6 +92,28 @@ def representation_config(make_training) -> Representation:
         learning_rate=1e-3,
         training=make_training(),
     )
+
+
+@pytest.fixture
+def dae_config(make_training) -> DAE:
+    return DAE(
+        grid_shape=(16, 16, 4),
+        center_images=True,
+        loss="v",
+        prediction="v",
+        channels=[4, 8],
+        residual_blocks=1,
+        attention_levels=[False, True],
+        head_channels=4,
+        norm_groups=2,
+        learning_rate=1e-3,
+        training=make_training(),
+    )
+
+
+@pytest.fixture
+def supervised_config(make_training) -> Supervised:
+    return Supervised(learning_rate=1e-3, training=make_training())
 
 
 @pytest.fixture

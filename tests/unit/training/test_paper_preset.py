@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,11 +14,14 @@ from ldae.config import Training, load_config
 from ldae.models.autoencoder import build_autoencoder
 from ldae.models.denoiser import build_denoiser
 from ldae.models.semantic_encoder import SemanticEncoder
+from ldae.models.voxel_dae import VoxelDAE
 from ldae.training.autoencoder import AutoencoderStage
+from ldae.training.dae import DAEStage
 from ldae.training.data import Aligned, Volumes
 from ldae.training.fit import fit
 from ldae.training.ldm import LDMStage
 from ldae.training.representation import RepresentationStage
+from ldae.training.supervised import SupervisedStage
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = load_config(ROOT / "config.yaml", ROOT / "presets" / "paper.yaml")
@@ -51,6 +55,14 @@ def test_the_nets_have_the_published_sizes():
     assert parameters(lambda: build_autoencoder(CONFIG.autoencoder)) == pytest.approx(13.8e6, rel=0.01)
     assert parameters(lambda: build_denoiser(CONFIG.ldm, CONFIG.diffusion, 3)) == pytest.approx(475e6, rel=0.01)
     assert parameters(lambda: SemanticEncoder(CONFIG.representation, grid)) == pytest.approx(53.6e6, rel=0.03)
+
+
+def test_the_voxel_dae_has_the_published_grid_and_its_net_builds():
+    assert CONFIG.dae.grid_shape == (112, 128, 112) and np.prod(CONFIG.dae.grid_shape) == 1_605_632
+    assert not CONFIG.dae.center_images and CONFIG.dae.loss == CONFIG.dae.prediction == "epsilon"
+    encoder = CONFIG.representation.encoder
+    alone = parameters(lambda: SemanticEncoder(encoder, CONFIG.dae.grid_shape))
+    assert parameters(lambda: VoxelDAE(CONFIG.dae, encoder, CONFIG.diffusion)) > alone + 10e6
 
 
 def one_step(training: Training, device: str) -> Training:
@@ -106,3 +118,22 @@ def test_the_representation_takes_a_step(device, tmp_path):
     stage = RepresentationStage(CONFIG.representation, CONFIG.diffusion, denoiser, CONFIG.preprocessing.grid_shape)
     row = take_one_step(stage, Aligned(scans, latents), Aligned(scans, latents, scans), training, tmp_path)
     assert row["val_loss_none"] == pytest.approx(row["val_loss"], rel=0.2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here; tens of GiB of activations on a CPU")
+def test_the_voxel_dae_takes_a_step(tmp_path):
+    images, training = random_volumes((1, *CONFIG.dae.grid_shape)), one_step(CONFIG.dae.training, "cuda")
+    stage = DAEStage(CONFIG.dae, CONFIG.representation.encoder, CONFIG.diffusion)
+    row = take_one_step(stage, images, Aligned(images, images), training, tmp_path)
+    assert 0 < row["val_loss"] < 2
+
+
+@pytest.mark.usefixtures("all_threads")
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_supervised_encoder_takes_a_step(device, tmp_path):
+    grid, ages = CONFIG.preprocessing.grid_shape, [60.0, 80.0]
+    pairs = Aligned(random_volumes((1, *grid)), Volumes(ages, torch.tensor))
+    training = one_step(CONFIG.supervised.training, device)
+    stage = SupervisedStage("age", CONFIG.supervised, CONFIG.representation.encoder, grid, ages)
+    assert 0 < take_one_step(stage, pairs, pairs, training, tmp_path)["val_loss"] < 5

@@ -1,0 +1,31 @@
+"""The semantic encoder with a linear head, for training with labels."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ldae.config import Encoder
+from ldae.models.semantic_encoder import SemanticEncoder
+
+
+class SupervisedEncoder(nn.Module):
+    """One number a scan: the logit of a diagnosis, or an age standardised by the training subjects' mean and std."""
+
+    target_mean: torch.Tensor
+    target_std: torch.Tensor
+
+    def __init__(self, config: Encoder, grid_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.semantic_encoder = SemanticEncoder(config, grid_shape)
+        self.head = nn.Linear(config.semantic_dim, 1)
+        self.register_buffer("target_mean", torch.zeros(()))
+        self.register_buffer("target_std", torch.ones(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x (B, 1, D, H, W) in 0..1 -> (B,), the logit or the standardised age."""
+        return self.head(self.semantic_encoder(x)).squeeze(1)
+
+    def standardize(self, target: torch.Tensor) -> torch.Tensor:
+        """Targets (B,), such as ages in years -> what `forward` predicts."""
+        return (target - self.target_mean) / self.target_std

@@ -1,0 +1,99 @@
+"""The voxel DAE: semantic encoder and conditional U-Net on the image grid, trained together."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from ldae.config import DAE, Diffusion, Encoder, Latents
+from ldae.diffusion.losses import draw_noise, noise_loss
+from ldae.diffusion.schedule import Schedule
+from ldae.models.voxel_dae import VoxelDAE, resample
+from ldae.training.data import Aligned, Reordered, Volumes, fitting_rows, other_subjects_scan, read_dataset, read_image
+from ldae.training.fit import Stage, fit_and_save
+from ldae.training.latents import fit_normalizer
+from ldae.training.state import Job, describe_run
+
+VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
+
+
+def train_dae(dataset_csv: str | Path, config: DAE, encoder: Encoder, diffusion: Diffusion, job: Job) -> None:
+    """Train on the training subjects' scans, select by the validation subjects', and write the weights and the history.
+
+    Raises
+    ------
+    UserError
+        The dataset is unusable, a test subject is among the scans, or another process is training this stage.
+    """
+    table = read_dataset(dataset_csv)
+    train, validation = (fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
+    read = partial(read_resampled, grid_shape=config.grid_shape)
+    images, held_out = Volumes(train["path"], read), Volumes(validation["path"], read)
+    partners = Reordered(held_out, other_subjects_scan(validation["subject"]))
+    sections = {"dae": config, "representation": encoder, "diffusion": diffusion}
+    sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
+    run = describe_run(job, sections, dataset_csv, {}, (train, validation))
+
+    def build() -> DAEStage:
+        stage = DAEStage(config, encoder, diffusion)
+        if config.center_images:
+            stage.dae.normalizer = fit_normalizer(images, Latents(center="voxel"))
+        if encoder.center_input:
+            stage.dae.semantic_encoder.set_mean_image(images.mean())
+        return stage
+
+    fit_and_save(job, run, build, "dae", images, Aligned(held_out, partners), config.training)
+
+
+def read_resampled(path: str, grid_shape: tuple[int, int, int]) -> torch.Tensor:
+    """Read a preprocessed volume and bring it to another grid: float32 (1, D, H, W), intensities 0..1."""
+    return resample(read_image(path)[None], grid_shape)[0]
+
+
+class DAEStage(Stage):
+    """A batch is images x (B, 1, D, H, W) in 0..1 on the DAE's grid; for validation also those of other subjects.
+
+    The loss is the squared error of the predicted noise; with `config.loss` "v" that of v, which is the former over
+    abar_t and so counts the high noise levels more, where y_sem tells most.
+
+    The held-out loss is logged with an image's own y_sem (`val_loss`, which selects the weights) and with another
+    subject's (`val_loss_shuffled`), at the same noise.
+    """
+
+    def __init__(self, config: DAE, encoder: Encoder, diffusion: Diffusion) -> None:
+        super().__init__()
+        self.learning_rate, self.of_v = config.learning_rate, config.loss == "v"
+        self.schedule = Schedule(diffusion)
+        self.dae = VoxelDAE(config, encoder, diffusion)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam over both networks."""
+        return torch.optim.Adam(self.dae.parameters(), self.learning_rate)
+
+    def loss(self, x_0: torch.Tensor, y_sem: torch.Tensor, t: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
+        """Mean loss at timesteps t (B,) and noises eps of the shape of x_0."""
+        losses = noise_loss(partial(self.dae, y_sem=y_sem), self.schedule, x_0, t, eps)
+        if self.of_v:
+            signal, _ = self.schedule.signal_and_noise(t)
+            losses = losses / signal.flatten().square()
+        return losses.mean()
+
+    def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
+        """Noise prediction at random levels."""
+        x_0 = self.dae.normalizer.normalize(batch)
+        loss = self.loss(x_0, self.dae.semantic_encoder(batch), *draw_noise(self.schedule, x_0, self.noise))
+        self.track("train", {"loss": loss}, len(batch))
+        return loss
+
+    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int) -> None:
+        """The same at levels and noises that never change."""
+        x, other = batch
+        x_0 = self.dae.normalizer.normalize(x)
+        draws = [draw_noise(self.schedule, x_0, self.noise) for _ in range(VALIDATION_DRAWS)]
+        codes = {"loss": self.dae.semantic_encoder(x), "loss_shuffled": self.dae.semantic_encoder(other)}
+        losses = {
+            name: torch.stack([self.loss(x_0, y_sem, *draw) for draw in draws]).mean() for name, y_sem in codes.items()
+        }
+        self.track("val", losses, len(x))

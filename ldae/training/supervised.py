@@ -1,0 +1,113 @@
+"""The supervised encoder: the semantic encoder trained for AD vs CN, or for age."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import torch
+from torch import nn
+
+from ldae.config import Encoder, Supervised
+from ldae.errors import UserError
+from ldae.models.supervised import SupervisedEncoder
+from ldae.training.data import Aligned, Volumes, fitting_rows, read_dataset, read_image
+from ldae.training.fit import Stage, fit_and_save
+from ldae.training.state import Job, describe_run
+
+Task = Literal["ad_cn", "age"]
+
+
+def train_supervised(dataset_csv: str | Path, task: Task, config: Supervised, encoder: Encoder, job: Job) -> None:
+    """Train on the training subjects' labelled scans, select by the validation subjects', write weights and history.
+
+    Raises
+    ------
+    UserError
+        The dataset is unusable or lacks the labels, a test subject is among the scans, or another process is training
+        this stage.
+    """
+    table = read_dataset(dataset_csv)
+    rows = [labelled_rows(table, task, split, dataset_csv) for split in ("train", "validation")]
+    images = [Volumes(part["path"], read_image) for part in rows]
+    targets = [part["target"].tolist() for part in rows]
+    sections = {"supervised": config, "representation": encoder}
+    sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
+    counts = {f"{split}_scans": len(part) for split, part in zip(("train", "validation"), rows, strict=True)}
+    run = {**describe_run(job, sections, dataset_csv, {}, tuple(rows)), "task": task, **counts}
+
+    def build() -> SupervisedStage:
+        stage = SupervisedStage(task, config, encoder, tuple(images[0].shape[1:]), targets[0])
+        if encoder.center_input:
+            stage.encoder.semantic_encoder.set_mean_image(images[0].mean())
+        return stage
+
+    pairs = [Aligned(x, Volumes(values, torch.tensor)) for x, values in zip(images, targets, strict=True)]
+    fit_and_save(job, run, build, "encoder", *pairs, config.training)
+
+
+def labelled_rows(table: pd.DataFrame, task: Task, split: str, path: str | Path = "dataset.csv") -> pd.DataFrame:
+    """`fitting_rows` that have the label, with a column target: 1 for AD and 0 for CN, or the age in years.
+
+    Raises
+    ------
+    UserError
+        As `fitting_rows`, and where the column is absent or all labels are the same.
+    """
+    column = "diagnosis" if task == "ad_cn" else "age"
+    if column not in table:
+        raise UserError(path, f"the column {column}", "no such column", "run the rule dataset again")
+    target = table["diagnosis"].map({"AD": 1.0, "CN": 0.0}) if task == "ad_cn" else table["age"].astype(float)
+    rows = fitting_rows(table.assign(target=target), split, path)
+    rows = rows[rows["target"].notna()].reset_index(drop=True)
+    if rows["target"].nunique() < 2:
+        expected = f"{split} scans with two different labels ({'AD and CN' if task == 'ad_cn' else 'ages'})"
+        found = f"{len(rows)} labelled scans, {rows['target'].nunique()} different labels"
+        raise UserError(path, expected, found, f"add subjects, or leave {task} out of evaluation.supervised_tasks")
+    return rows
+
+
+class SupervisedStage(Stage):
+    """A batch is scans x (B, 1, D, H, W) and targets (B,): 1 for AD and 0 for CN, or ages in years.
+
+    The loss is binary cross-entropy, the classes weighted to count alike, or L1 on standardised ages.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        config: Supervised,
+        encoder: Encoder,
+        grid_shape: tuple[int, int, int],
+        targets: Sequence[float],
+    ) -> None:
+        super().__init__()
+        self.learning_rate = config.learning_rate
+        self.encoder = SupervisedEncoder(encoder, grid_shape)
+        targets = torch.tensor(targets)
+        if task == "age":
+            self.encoder.target_mean.copy_(targets.mean())
+            self.encoder.target_std.copy_(targets.std())
+            self.criterion = nn.L1Loss()
+        else:
+            self.criterion = nn.BCEWithLogitsLoss(pos_weight=(targets == 0).sum() / (targets == 1).sum())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam."""
+        return torch.optim.Adam(self.encoder.parameters(), self.learning_rate)
+
+    def loss(self, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """The mean loss of the batch."""
+        return self.criterion(self.encoder(x).float(), self.encoder.standardize(target))
+
+    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        """The loss of one batch."""
+        loss = self.loss(*batch)
+        self.track("train", {"loss": loss}, len(batch[0]))
+        return loss
+
+    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int) -> None:
+        """The loss of one batch of validation subjects."""
+        self.track("val", {"loss": self.loss(*batch)}, len(batch[0]))

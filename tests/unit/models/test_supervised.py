@@ -1,0 +1,24 @@
+"""The supervised encoder: one number a scan."""
+
+from __future__ import annotations
+
+import torch
+
+from ldae.models.supervised import SupervisedEncoder
+
+
+def test_gives_one_number_a_scan_and_trains_all_of_it(config):
+    net = SupervisedEncoder(config.representation.encoder, (16, 16, 8))
+    predicted = net(torch.rand(3, 1, 16, 16, 8))
+    assert predicted.shape == (3,)
+    predicted.sum().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
+
+
+def test_ages_are_standardised_by_stored_statistics(config):
+    net = SupervisedEncoder(config.representation.encoder, (16, 16, 8))
+    assert torch.equal(net.standardize(torch.tensor([0.0, 1.0])), torch.tensor([0.0, 1.0]))
+    net.target_mean.fill_(75.0)
+    net.target_std.fill_(5.0)
+    assert torch.equal(net.standardize(torch.tensor([70.0, 80.0])), torch.tensor([-1.0, 1.0]))
+    assert net.state_dict()["target_mean"] == 75.0

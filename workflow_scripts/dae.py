@@ -1,0 +1,18 @@
+"""Train the voxel DAE."""
+
+import _rule  # first: puts this checkout on the path
+
+from _training import training_job
+
+from ldae.config import DAE, Diffusion, Encoder
+from ldae.training.dae import train_dae
+
+if __name__ == "__main__":
+    with _rule.rule_log(snakemake.log[0]):
+        train_dae(
+            snakemake.input.dataset,
+            DAE(**snakemake.params.config["dae"]),
+            Encoder(**snakemake.params.config["representation"]),
+            Diffusion(**snakemake.params.config["diffusion"]),
+            training_job(snakemake),
+        )

@@ -1,0 +1,18 @@
+"""Train a supervised encoder."""
+
+import _rule  # first: puts this checkout on the path
+
+from _training import training_job
+
+from ldae.config import Encoder, Supervised
+from ldae.training.supervised import train_supervised
+
+if __name__ == "__main__":
+    with _rule.rule_log(snakemake.log[0]):
+        train_supervised(
+            snakemake.input.dataset,
+            snakemake.wildcards.task,
+            Supervised(**snakemake.params.config["supervised"]),
+            Encoder(**snakemake.params.config["representation"]),
+            training_job(snakemake),
+        )
