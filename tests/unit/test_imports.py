@@ -7,7 +7,7 @@ import pytest
 from tests.unit.sources import PACKAGE, ROOT, imported_modules, imported_names
 
 LAYERS = [
-    {"__init__", "config", "errors", "files", "pool", "torchvision_ops"},
+    {"__init__", "config", "sections", "errors", "files", "pool", "torchvision_ops"},
     {"cohort"},
     {"preprocessing"},
     {"diffusion"},
