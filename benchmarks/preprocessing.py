@@ -130,9 +130,10 @@ def known_field(shape: tuple[int, ...]) -> np.ndarray:
     return np.exp(0.2 * (1 - 1.2 * (x**2 + y**2 + z**2)) + 0.08 * z - 0.05 * x).astype(np.float32)
 
 
-def spread(ratio: np.ndarray) -> float:
-    """Standard deviation of the logarithm of a ratio, in per cent."""
-    return 100 * float(np.log(ratio).std())
+def spread(a: np.ndarray, b: np.ndarray | float = 1.0) -> float:
+    """Standard deviation of the logarithm of a / b where both are positive, in per cent."""
+    ratio = np.divide(a, b, out=np.zeros_like(a), where=np.broadcast_to(b, a.shape) > 0)
+    return 100 * float(np.log(ratio[ratio > 0]).std())
 
 
 def compare(a: Result, b: Result, mask: np.ndarray) -> str:
@@ -144,7 +145,7 @@ def compare(a: Result, b: Result, mask: np.ndarray) -> str:
     correlation = np.corrcoef(a.image[either], b.image[either])[0, 1]
     native = [scale_intensities(r.brain.data, mask, (0.1, 99.9))[mask] for r in (a, b)]
     return (
-        f"bias fields {spread(a.brain.data[mask] / b.brain.data[mask]):5.2f} %   "
+        f"bias fields {spread(a.brain.data[mask], b.brain.data[mask]):5.2f} %   "
         f"native image {100 * np.abs(native[0] - native[1]).mean():5.2f} %   "
         f"affine {away.mean():5.2f} mm (max {away.max():5.2f})   "
         f"1.5 mm image {100 * change.mean():5.2f} %, correlation {correlation:.4f}, Dice of masks {dice:.4f}"
@@ -196,10 +197,10 @@ def measure(path: Path, configs: dict[str, Preprocessing], grid: Grid, truth: tu
         brain = results[setting.name].brain
         again = setting.correct(scan.with_data(scan.data * field), mask)
         line = "   ".join(f"{name} {s:5.1f} CPU-s" for name, s in seconds.items())
-        line += f"   left of the added field {spread(again.data[mask] / brain.data[mask]):5.2f} %"
+        line += f"   left of the added field {spread(again.data[mask], brain.data[mask]):5.2f} %"
         if truth is not None:
             away = np.linalg.norm(results[setting.name].points - truth[1], axis=1)
-            line += f"   against the truth: intensities {spread(brain.data[mask] / clean[mask]):5.2f} %, "
+            line += f"   against the truth: intensities {spread(brain.data[mask], clean[mask]):5.2f} %, "
             line += f"affine {away.mean():.2f} mm"
         print(f"{setting.name:8s} {line}", flush=True)
     ants.config.set_ants_deterministic(True, seed_value=registration.SEED + 1)

@@ -135,8 +135,8 @@ def measure_all(jobs: Sequence[tuple[str, Job]], timeout_s: float) -> pd.DataFra
     -------
     DataFrame
         A row a job: at (equal T or own best T), system, operation, solver, steps, device, batch, repeats;
-        seconds_a_scan (median; _low and _high the fastest and slowest run), scans_an_hour, peak_memory_gb, tflop_a_scan,
-        faster_than_dae (the DAE's seconds over these, same operation, same "at"), paper_faster_than_dae.
+        seconds_a_scan (median; _low and _high the fastest and slowest run), scans_an_hour, peak_memory_gb,
+        tflop_a_scan, faster_than_dae (the DAE's seconds over these, same operation, same "at"), paper_faster_than_dae.
 
     Raises
     ------

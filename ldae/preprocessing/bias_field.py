@@ -20,7 +20,9 @@ def correct_bias_field(volume: Volume, mask: np.ndarray, spacing_mm: float, iter
 
     The field is smooth, so N4 sees one voxel in every `spacing_mm` or so; the field is interpolated linearly to the
     full size and only there applied. Single voxels, not means of blocks: N4 sharpens the histogram, which means of
-    several tissues blur. Every level halves the distance between the field's knots, from the size of the brain.
+    several tissues blur. Every level halves the distance between the field's knots, from the size of the brain:
+    with four levels, antspyx's default, N4 also flattens the brain's own contrast (on a real brain's tissues painted in
+    three constant values, it leaves 2.3 % of intensity where three levels leave 0.9 %).
 
     Parameters
     ----------
