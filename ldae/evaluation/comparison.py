@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from ldae.evaluation.bootstrap import draw_weights, estimate, weighted_mean
 from ldae.evaluation.metrics import ms_ssim, ms_ssim_scales, mse, psnr, ssim
 from ldae.evaluation.scans import scan_batches
 from ldae.files import read_table
+from ldae.inference import DiffusionAutoencoder
 
 LDAE, LDDIM, DAE, AUTOENCODER = "LDAE", "LDDIM", "DAE", "AutoencoderKL"
 METRICS = ("ssim", "ms_ssim", "psnr", "mse", "lpips", "ssim_brain", "psnr_brain", "mse_brain")
@@ -31,16 +31,6 @@ PAPER = {
 }
 
 
-class Codec(Protocol):
-    """A trained `ldae.inference.LDAE` or `DAE`."""
-
-    def encode_image(self, x: torch.Tensor) -> torch.Tensor: ...
-    def decode_image(self, z_0: torch.Tensor) -> torch.Tensor: ...
-    def encode_semantic(self, x: torch.Tensor) -> torch.Tensor: ...
-    def encode_stochastic(self, z_0: torch.Tensor, y_sem: torch.Tensor | None, steps: int, solver: str): ...
-    def decode_stochastic(self, z_T: torch.Tensor, y_sem: torch.Tensor | None, steps: int, solver: str): ...
-
-
 @dataclass(frozen=True)
 class System:
     """One row of the comparison.
@@ -50,13 +40,13 @@ class System:
     """
 
     name: str
-    codec: Codec
+    codec: DiffusionAutoencoder
     semantic: bool = True
     diffusion: bool = True
     own_grid: bool = False
 
 
-def systems_of(ldae: Codec, dae: Codec) -> list[System]:
+def systems_of(ldae: DiffusionAutoencoder, dae: DiffusionAutoencoder) -> list[System]:
     """The four systems of the paper; LDDIM is the LDAE's unconditional part."""
     return [
         System(LDAE, ldae),

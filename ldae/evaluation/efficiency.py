@@ -17,7 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ldae.config import Config
 from ldae.errors import UserError
-from ldae.evaluation.comparison import DAE, LDAE, LDDIM, Codec
+from ldae.evaluation.comparison import DAE, LDAE, LDDIM
+from ldae.inference import DiffusionAutoencoder
 from ldae.pool import run_items
 
 EQUAL, OWN = "equal T", "own best T"
@@ -33,7 +34,7 @@ class Job:
     system: str
     operation: str
     steps: int
-    load: Callable[[str, Config], Codec]
+    load: Callable[[str, Config], DiffusionAutoencoder]
     models_dir: str
     config: Config
     solver: str
@@ -43,7 +44,7 @@ class Job:
 
 
 def plan_jobs(
-    loaders: dict[str, Callable[[str, Config], Codec]],
+    loaders: dict[str, Callable[[str, Config], DiffusionAutoencoder]],
     models_dir: str | Path,
     config: Config,
     *,
@@ -104,7 +105,7 @@ def measure(job: Job) -> dict[str, object]:
     }
 
 
-def _operate(codec: Codec, job: Job, scans: torch.Tensor, steps: int) -> Callable[[], torch.Tensor]:
+def _operate(codec: DiffusionAutoencoder, job: Job, scans: torch.Tensor, steps: int) -> Callable[[], torch.Tensor]:
     """The operation, ready to be timed; what it starts from is made before."""
 
     def encode() -> tuple[torch.Tensor, torch.Tensor | None]:

@@ -14,6 +14,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from ldae.cohort.programs import find_program
 from ldae.errors import UserError
 from ldae.preprocessing.scan import ScanFiles, preprocess_scan
 from ldae.preprocessing.verdict import judge
@@ -48,7 +49,7 @@ def real(tmp_path_factory) -> nib.Nifti1Image:
     folder = tmp_path_factory.mktemp("real")
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
-    subprocess.run(["dcm2niix", "-z", "y", "-f", "real", "-o", folder, folder], check=True)
+    subprocess.run([find_program("dcm2niix"), "-z", "y", "-f", "real", "-o", folder, folder], check=True)
     return nib.as_closest_canonical(nib.load(folder / "real.nii.gz"))
 
 
