@@ -152,7 +152,7 @@ def compare(a: Result, b: Result, mask: np.ndarray) -> str:
     )
 
 
-def make_phantom(path: Path) -> tuple[Volume, np.ndarray]:
+def make_phantom(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Write a tilted 1 mm head with a field and noise; return it clean, and the true place of the template's points."""
     turn = nib.eulerangles.euler2mat(0.1, -0.07, 0.05)
     shape = (190, 230, 200)
@@ -161,7 +161,7 @@ def make_phantom(path: Path) -> tuple[Volume, np.ndarray]:
     rng = np.random.default_rng(0)
     noisy = np.hypot(clean * known_field(shape) + rng.normal(0, 0.015, shape), rng.normal(0, 0.015, shape))
     nib.Nifti1Image((1500 * noisy).astype(np.uint16), affine).to_filename(path)
-    return Volume(clean, affine), nib.affines.apply_affine(np.linalg.inv(HEAD_SCALE), template_points())
+    return clean, nib.affines.apply_affine(np.linalg.inv(HEAD_SCALE), template_points())
 
 
 def whole_scan(path: Path, configs: dict[str, Preprocessing]) -> None:
@@ -176,14 +176,16 @@ def whole_scan(path: Path, configs: dict[str, Preprocessing]) -> None:
     print(f"largest memory         {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:7.0f} MiB")
 
 
-def measure(path: Path, configs: dict[str, Preprocessing], grid: Grid, truth: tuple[Volume, np.ndarray] | None) -> None:
+def measure(
+    path: Path, configs: dict[str, Preprocessing], grid: Grid, truth: tuple[np.ndarray, np.ndarray] | None
+) -> None:
     """Print the table of one scan."""
     seconds: dict[str, float] = {}
     scan = timed(seconds, "read and check", lambda: load_scan(path))
     extract_brain(scan, configs["fast"])  # loads the networks
     mask = timed(seconds, "brain mask", lambda: extract_brain(scan, configs["fast"]))
     print("   ".join(f"{name} {s:.1f} CPU-s" for name, s in seconds.items()))
-    clean = None if truth is None else crop(truth[0], mask, CROP_MARGIN_MM)[0].data
+    clean = None if truth is None else crop(scan.with_data(truth[0]), mask, CROP_MARGIN_MM)[0].data
     scan, mask = crop(scan, mask, CROP_MARGIN_MM)
     field = known_field(scan.data.shape)
     settings = [of_config(name, config) for name, config in configs.items()]

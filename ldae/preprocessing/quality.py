@@ -20,7 +20,8 @@ def measure_native(volume: Volume, mask: np.ndarray) -> dict[str, float]:
     """``brain_volume_ml`` of the mask, and ``border``: square centimetres of the brain cut by the image's border.
 
     An area, unlike a share of the voxels, does not hang on their size. The border is that of what was measured: planes
-    that hold one value only, as where a part was set to zero, do not count.
+    that hold one value only, as where a part was set to zero, do not count. A field of view that ends in the brainstem
+    cuts 3 to 8 square centimetres.
     """
     voxel_mm3, cut_mm2 = float(np.prod(volume.spacing_mm)), 0.0
     for axis, spacing in enumerate(volume.spacing_mm):

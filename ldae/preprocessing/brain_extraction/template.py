@@ -1,7 +1,8 @@
 """The MNI152 brain laid over the head: affine, then SyN, at 2 mm, with nothing but what nilearn ships.
 
 The metric sees the surroundings of the template's brain only, in every stage; without that mask the skull-stripped
-template is stretched to the scalp. Long necks still mislead it: prefer deepbet, and look at the montages.
+template is stretched to the scalp. Its mask is about a tenth smaller than deepbet's (Dice .92 to .95 on synthetic
+heads and a real one), and long necks mislead it: prefer deepbet, and look at the montages.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """The shard's bookkeeping, with a stand-in for the slow preprocessing of one scan."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -130,8 +132,9 @@ def test_another_version_of_the_engine_does_all_again(shop, monkeypatch):
     assert done == ["A", "B", "C"]
 
 
-def test_an_engine_that_is_not_usable_stops_the_shard_at_once(shop, config):
+def test_an_engine_that_is_not_usable_stops_the_shard_at_once(shop, config, monkeypatch):
     run, done, _ = shop
+    monkeypatch.setitem(sys.modules, "antspynet", None)
     with pytest.raises(UserError, match="pip install antspynet"):
         run(config=config.model_copy(update={"brain_extraction": "antspynet"}))
     assert done == []
