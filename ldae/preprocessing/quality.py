@@ -14,6 +14,7 @@ from ldae.preprocessing.volume import Volume
 
 QC_SPACING_MM = 2.0
 MARGIN_VOXELS = 3
+SMALL = 1e-6
 
 
 def measure_native(volume: Volume, mask: np.ndarray) -> dict[str, float]:
@@ -44,10 +45,13 @@ def measure_alignment(brain: Volume, mask: np.ndarray, template: Template) -> di
     dict
         ``dice`` of the masks; ``outside``: share of the brain beyond the template's mask dilated by 3 voxels;
         ``missing``: share of the template's mask that is not covered; ``mutual_information`` in nats (Mattes, all
-        voxels); ``ncc``: correlation of the intensities inside both masks; ``white_grey_ratio`` of the medians under
-        the template's tissue maps.
+        voxels); ``ncc``: correlation of the intensities inside both masks; ``upright``: a - b over
+        abs(a) + abs(b), a being ``ncc`` and b the best with the template turned back to front or upside down (-1..1,
+        whatever the noise); ``white_grey_ratio`` of the medians under the template's tissue maps.
     """
     both = mask & template.brain
+    ncc = _correlation(brain.data[both], template.t1[both])
+    turned = max(_turned_correlation(brain.data, mask, template, axis) for axis in (1, 2))
     near = ndimage.binary_dilation(template.brain, iterations=MARGIN_VOXELS)
     size = max(int(mask.sum()), 1)
     return {
@@ -55,7 +59,8 @@ def measure_alignment(brain: Volume, mask: np.ndarray, template: Template) -> di
         "outside": float((mask & ~near).sum() / size),
         "missing": float((template.brain & ~mask).sum() / template.brain.sum()),
         "mutual_information": _mutual_information(brain, template.t1),
-        "ncc": _correlation(brain.data[both], template.t1[both]),
+        "ncc": ncc,
+        "upright": (ncc - turned) / max(abs(ncc) + abs(turned), SMALL),
         "white_grey_ratio": _ratio(
             brain.data[both & template.white], brain.data[both & template.grey & ~template.white]
         ),
@@ -73,6 +78,15 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     if a.size < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def _turned_correlation(brain: np.ndarray, mask: np.ndarray, template: Template, axis: int) -> float:
+    """Correlation with the template flipped along an axis about the middle of its brain."""
+    inside = np.flatnonzero(template.brain.any(tuple(a for a in range(3) if a != axis)))
+    size = mask.shape[axis]
+    source = np.clip(inside[0] + inside[-1] - np.arange(size), 0, size - 1)
+    both = mask & template.brain.take(source, axis)
+    return _correlation(brain[both], template.t1.take(source, axis)[both])
 
 
 def _ratio(white: np.ndarray, grey: np.ndarray) -> float:

@@ -22,6 +22,7 @@ NUMBERS = (
     "missing",
     "mutual_information",
     "ncc",
+    "upright",
     "white_grey_ratio",
     "border",
     "volume_scale",

@@ -14,6 +14,7 @@ CHECKS = (
     ("outside", "max_outside"),
     ("missing", "max_missing"),
     ("mutual_information", "min_mutual_information"),
+    ("upright", "min_upright"),
     ("white_grey_ratio", "min_white_grey_ratio"),
     ("border", "max_border"),
 )

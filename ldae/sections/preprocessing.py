@@ -48,5 +48,6 @@ class QC(Section):
     max_outside: Limits
     max_missing: Limits
     min_mutual_information: Limits
+    min_upright: Limits
     min_white_grey_ratio: Limits
     max_border: Limits

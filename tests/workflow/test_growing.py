@@ -15,7 +15,7 @@ def download(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("download")
     phantom = tiny.directory / "results/phantom"
     shutil.copytree(phantom / "clinical", folder / "clinical")
-    chosen = sorted(path.name for path in (phantom / "images").iterdir())[:SUBJECTS]
+    chosen = sorted(path.name for path in (phantom / "images").iterdir() if path.is_dir())[:SUBJECTS]
     for ptid in chosen[:-1]:
         shutil.copytree(phantom / "images" / ptid, folder / "images" / ptid)
     return folder, phantom / "images" / chosen[-1]

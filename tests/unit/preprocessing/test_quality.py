@@ -29,9 +29,10 @@ def test_the_template_matches_itself(template):
 @pytest.mark.parametrize("axis", [1, 2])
 def test_flips_lower_every_agreement(template, axis):
     good, flipped = measured(template), measured(template, lambda data: np.flip(data, axis))
-    for name in ("dice", "mutual_information", "ncc", "white_grey_ratio"):
+    for name in ("dice", "mutual_information", "ncc", "upright", "white_grey_ratio"):
         assert flipped[name] < good[name], name
     assert flipped["outside"] > 0.02
+    assert flipped["upright"] < 0 < 0.2 < good["upright"]
 
 
 def test_a_missing_top_is_counted(template):

@@ -19,6 +19,7 @@ GOOD = {
     "missing": 0.01,
     "mutual_information": 0.5,
     "ncc": 0.5,
+    "upright": 0.3,
     "white_grey_ratio": 1.4,
     "border": 0.0,
     "volume_scale": 1.1,

@@ -22,7 +22,7 @@ CASES = {
 
 
 def numbers(values, border=0.0):
-    return dict(zip(NAMES, values, strict=True)) | {"border": border}
+    return dict(zip(NAMES, values, strict=True)) | {"border": border, "upright": 0.3}
 
 
 @pytest.mark.parametrize(("values", "expected"), CASES.values(), ids=CASES)

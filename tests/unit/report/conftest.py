@@ -9,7 +9,7 @@ from ldae.config import QC, load_config
 
 ROOT = Path(__file__).resolve().parents[3]
 GOOD = {"brain_volume_ml": 1500.0, "dice": 0.96, "outside": 0.001, "missing": 0.01}
-GOOD |= {"mutual_information": 0.5, "white_grey_ratio": 1.3, "border": 0.0}
+GOOD |= {"mutual_information": 0.5, "white_grey_ratio": 1.3, "border": 0.0, "upright": 0.3}
 TEXTS = dict.fromkeys(("status", "reason", "override", "override_reason", "rater", "verdict"), "")
 
 
