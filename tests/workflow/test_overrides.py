@@ -13,10 +13,11 @@ IMAGE_RULES = {"check", "convert", "bids", "preprocess"}
 
 @pytest.fixture
 def listed(planted, tmp_path):
-    """The finished run with an empty list of verdicts, and the list."""
+    """The finished run with an empty list of verdicts, and the list; afterwards the run is as it was."""
     path = tmp_path / "qc_overrides.tsv"
     path.write_text(HEADER)
-    return planted[0].with_overlay(tmp_path / "list.yaml", f"qc_overrides: {path}\n"), path
+    yield planted[0].with_overlay(tmp_path / "list.yaml", f"qc_overrides: {path}\n"), path
+    planted[0].run("--cores", "2", "results/qc.html")
 
 
 def test_a_list_and_every_change_of_it_rerun_the_tables_but_no_image(listed):
