@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,9 @@ from ldae.evaluation.bootstrap import draw_weights, estimate, weighted_mean
 from ldae.evaluation.metrics import ms_ssim, ms_ssim_scales, mse, psnr, ssim
 from ldae.evaluation.scans import scan_batches
 from ldae.files import read_table
-from ldae.inference import DiffusionAutoencoder
+
+if TYPE_CHECKING:
+    from ldae.inference import DiffusionAutoencoder
 
 LDAE, LDDIM, DAE, AUTOENCODER = "LDAE", "LDDIM", "DAE", "AutoencoderKL"
 METRICS = ("ssim", "ms_ssim", "psnr", "mse", "lpips", "ssim_brain", "psnr_brain", "mse_brain")
