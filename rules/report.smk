@@ -48,6 +48,56 @@ rule figure_training_curves:
         "../workflow_scripts/figure_training_curves.py"
 
 
+use rule figure_training_curves as figure_training_curves_paper with:
+    input:
+        **{name: f"results/training/{name}.csv" for name in SYSTEMS},
+    output:
+        report(
+            "results/figures/training_curves_paper.png",
+            caption="captions/figure_training_curves_paper.rst",
+            category="Figures",
+        ),
+    log:
+        "results/logs/figure_training_curves_paper.log",
+    benchmark:
+        "results/benchmarks/figure_training_curves_paper.tsv"
+
+
+rule figure_probes:
+    """What every encoder's probes give."""
+    input:
+        "results/tables/downstream.csv",
+    output:
+        report("results/figures/probes.png", caption="captions/figure_probes.rst", category="Figures"),
+    log:
+        "results/logs/figure_probes.log",
+    benchmark:
+        "results/benchmarks/figure_probes.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=hash_modules("report/probes", "report/figures", "files"),
+    message:
+        "draw what the probes give"
+    script:
+        "../workflow_scripts/figure_probes.py"
+
+
+use rule figure_probes as figure_probes_paper with:
+    input:
+        "results/tables/downstream_paper.csv",
+    output:
+        report("results/figures/probes_paper.png", caption="captions/figure_probes.rst", category="Figures"),
+    log:
+        "results/logs/figure_probes_paper.log",
+    benchmark:
+        "results/benchmarks/figure_probes_paper.tsv"
+
+
 rule figure_qc_montage:
     """The riskiest scans after preprocessing."""
     input:

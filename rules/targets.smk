@@ -2,7 +2,8 @@
 
 TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "leakage"] + ["phantom_truth"] * IS_PHANTOM
 PAPER_TABLES = ["comparison", "downstream_paper", "interpolation", "generation", "efficiency", "leakage_paper"]
-FIGURES = ["qc_montage", "training_curves", "reconstructions"]
+FIGURES = ["qc_montage", "training_curves", "reconstructions", "probes"]
+PAPER_FIGURES = ["generated", "training_curves_paper", "probes_paper"]
 
 
 localrules:
@@ -28,13 +29,13 @@ rule tables:
 
 
 rule figures:
-    """Every figure."""
+    """Every figure of the first target."""
     input:
         expand("results/figures/{figure}.png", figure=FIGURES),
 
 
 rule paper_tables:
-    """The tables that need the slow systems: the voxel DAE, the supervised encoders, sampling."""
+    """Tables and figures that need the slow systems: the voxel DAE, the supervised encoders, sampling."""
     input:
         expand("results/tables/{table}.csv", table=PAPER_TABLES),
-        "results/figures/generated.png",
+        expand("results/figures/{figure}.png", figure=PAPER_FIGURES),

@@ -178,6 +178,7 @@ def test_the_report_holds_tables_and_figures(tiny):
         "reconstruction.csv",
         "reconstructions.png",
         "training_curves.png",
+        "probes.png",
         "qc_montage.png",
     ):
         assert name in page

@@ -50,7 +50,11 @@ def test_interpolation_and_generation_say_what_they_rest_on(paper):
     assert {"LDAE"} < set(gaps.system) and gaps.loc[gaps.n_subjects == 0, "note"].notna().all()
     generated = table(paper, "generation")
     assert generated.loc[generated.value.isna(), "note"].notna().all()
-    assert (paper.directory / "results/figures/generated.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("figure", ["generated", "training_curves_paper", "probes_paper"])
+def test_the_figures_of_the_second_target_are_drawn(paper, figure):
+    assert (paper.directory / f"results/figures/{figure}.png").stat().st_size > 10_000
 
 
 def test_nothing_saw_a_test_subject(paper):

@@ -1,11 +1,13 @@
-"""A table of quality control with every kind of scan."""
+"""A table of quality control with every kind of scan, and the figures as they are saved."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 
 from ldae.config import QC, load_config
+from ldae.report import figures
 
 ROOT = Path(__file__).resolve().parents[3]
 GOOD = {"brain_volume_ml": 1500.0, "dice": 0.96, "outside": 0.001, "missing": 0.01}
@@ -16,6 +18,15 @@ TEXTS = dict.fromkeys(("status", "reason", "override", "override_reason", "rater
 @pytest.fixture(scope="session")
 def qc_config() -> QC:
     return load_config(ROOT / "config.yaml").qc
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures as they are saved, kept open for inspection."""
+    kept = []
+    monkeypatch.setattr(figures.plt, "close", kept.append)
+    yield kept
+    plt.close("all")
 
 
 def scan(subject: str, status: str = "pass", **values: object) -> dict:

@@ -4,17 +4,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from ldae.errors import UserError
-from ldae.report import figures
 from ldae.report.figures import central_slices, draw_reconstructions, draw_training_curves
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures as they are saved, kept open for inspection."""
-    kept = []
-    monkeypatch.setattr(figures.plt, "close", kept.append)
-    yield kept
-    plt.close("all")
 
 
 def test_slices_show_the_centre_with_superior_up():

@@ -1,20 +1,8 @@
 import nibabel as nib
 import numpy as np
 import pandas as pd
-import pytest
-from matplotlib import pyplot as plt
 
-from ldae.report import figures
 from ldae.report.qc_montage import draw_qc_montage
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures as they are saved, kept open for inspection."""
-    kept = []
-    monkeypatch.setattr(figures.plt, "close", kept.append)
-    yield kept
-    plt.close("all")
 
 
 def test_it_begins_with_the_riskiest_and_says_what_has_no_image(qc_table, qc_config, drawn, tmp_path):

@@ -1,0 +1,53 @@
+"""The figure of the linear probes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib import pyplot as plt
+
+from ldae.errors import UserError
+from ldae.files import read_table
+from ldae.report.figures import save_figure
+
+LABELS = {"roc_auc": "area under the ROC curve", "mae": "mean absolute error, years"}
+CHANCE = {"roc_auc": 0.5}
+HIGHLIGHTED = "LDAE"
+
+
+def draw_probes(table: str | Path, output: str | Path) -> None:
+    """Draw what every encoder's probe gives, with its interval: a panel a task, a row an encoder.
+
+    Parameters
+    ----------
+    table : path
+        What `ldae.evaluation.downstream.evaluate_encoders` wrote; of it the ROC AUC or MAE on all test scans.
+    output : path
+        PNG. The dashed line is chance.
+
+    Raises
+    ------
+    UserError
+        No task could be probed.
+    """
+    columns = ("encoder", "task", "scans", "metric", "value", "low", "high", "n_subjects", "n_scans")
+    rows = read_table(table, columns)
+    rows = rows[rows["metric"].isin(LABELS) & (rows["scans"] == "all")]
+    if rows.empty:
+        raise UserError(table, "tasks with both diagnoses or ages", "none", "see its column note")
+    tasks = dict(tuple(rows.groupby("task", sort=False)))
+    size = (3.0 * len(tasks) + 1.5, 0.25 * rows["encoder"].nunique() + 1.2)
+    figure, axes = plt.subplots(1, len(tasks), figsize=size, sharey=True, squeeze=False, layout="constrained")
+    for panel, (task, found) in zip(axes[0], tasks.items(), strict=True):
+        metric, counts = found["metric"].iloc[0], found.iloc[0]
+        for row in found.itertuples():
+            color = "C3" if row.encoder == HIGHLIGHTED else "C0"
+            panel.plot([row.low, row.high], [row.encoder, row.encoder], color=color)
+            panel.plot(row.value, row.encoder, "o", color=color, markersize=4)
+        if metric in CHANCE:
+            panel.axvline(CHANCE[metric], color="0.6", linestyle="--", linewidth=0.8)
+        panel.set_title(f"{task}\n{counts['n_subjects']:.0f} subjects, {counts['n_scans']:.0f} scans", fontsize=8)
+        panel.set_xlabel(LABELS[metric], fontsize=8)
+        panel.tick_params(labelsize=7)
+    axes[0, 0].invert_yaxis()
+    save_figure(figure, output)

@@ -1,0 +1,51 @@
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from ldae.errors import UserError
+from ldae.report.probes import draw_probes
+
+
+def row(encoder, task, metric, value, scans="all"):
+    bounds = {"value": value, "low": value - 0.1, "high": value + 0.1}
+    return {
+        "encoder": encoder,
+        "task": task,
+        "scans": scans,
+        "metric": metric,
+        **bounds,
+        "n_subjects": 9,
+        "n_scans": 12,
+    }
+
+
+def test_every_encoder_and_task_is_drawn_with_its_interval(tmp_path, drawn):
+    table = [
+        row("LDAE", "AD vs CN", "roc_auc", 0.8),
+        row("training mean", "AD vs CN", "roc_auc", 0.5),
+        row("LDAE", "AD vs CN", "accuracy", 0.7),
+        row("LDAE", "AD vs CN", "roc_auc", 0.1, "baseline"),
+        row("LDAE", "age", "mae", 4.2),
+        row("training mean", "age", "mae", 6.0),
+        {"task": "AD vs MCI", "note": "not possible"},
+    ]
+    pd.DataFrame(table).to_csv(tmp_path / "downstream.csv", index=False)
+    draw_probes(tmp_path / "downstream.csv", tmp_path / "out.png")
+    assert plt.imread(tmp_path / "out.png").std() > 0.05
+    auc, mae = drawn[0].axes
+    assert [panel.get_title() for panel in (auc, mae)] == [
+        "AD vs CN\n9 subjects, 12 scans",
+        "age\n9 subjects, 12 scans",
+    ]
+    intervals, points = mae.lines[::2], mae.lines[1::2]
+    assert [list(line.get_xdata()) for line in intervals] == [pytest.approx([4.1, 4.3]), pytest.approx([5.9, 6.1])]
+    assert [float(point.get_xdata()[0]) for point in points] == [4.2, 6.0]
+    assert len(auc.lines) == 2 * 2 + 1, "two encoders, and chance"
+    assert [label.get_text() for label in auc.get_yticklabels()] == ["LDAE", "training mean"]
+
+
+def test_a_table_without_a_task_is_refused(tmp_path):
+    empty = {name: None for name in row("LDAE", "age", "mae", 1.0)} | {"task": "age", "note": "not possible"}
+    pd.DataFrame([empty]).to_csv(tmp_path / "downstream.csv", index=False)
+    with pytest.raises(UserError, match="none"):
+        draw_probes(tmp_path / "downstream.csv", tmp_path / "out.png")
