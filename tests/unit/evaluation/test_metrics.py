@@ -3,6 +3,7 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as torchmetrics_ms_ssim
+from torchmetrics.functional.image.lpips import _LPIPS as TorchmetricsLPIPS
 
 from ldae import torchvision_ops  # noqa: F401  (before torchvision)
 from ldae.errors import UserError
@@ -125,6 +126,19 @@ def test_lpips_uses_the_given_backbone_on_every_slice_and_is_deterministic(backb
     values = lpips(with_one_slice_changed, scans)
     assert values[0] > 0 and values[1] == values[2] == 0
     assert torch.equal(values, lpips(with_one_slice_changed, scans))
+
+
+def test_lpips_agrees_with_torchmetrics_on_every_slice_of_the_three_planes(backbone, scans):
+    path, model = backbone
+    theirs = TorchmetricsLPIPS(net="squeeze", pnet_rand=True)
+    in_order = zip(theirs.net.state_dict(), model.features.state_dict().values(), strict=True)
+    theirs.net.load_state_dict(dict(in_order))
+    first, second = scans[:1], scans[1:2]
+    expected = 0.0
+    for axis in (2, 3, 4):
+        slices = [image.movedim(axis, 0).squeeze(2).expand(-1, 3, -1, -1) for image in (first, second)]
+        expected += theirs(*slices).mean()
+    torch.testing.assert_close(LPIPS25D("squeeze", path)(first, second), expected[None], rtol=1e-4, atol=1e-6)
 
 
 def test_lpips_without_weights_is_not_available_and_says_where_they_go(tmp_path, monkeypatch):
