@@ -65,6 +65,11 @@ def test_the_voxel_dae_has_the_published_grid_and_its_net_builds():
     assert parameters(lambda: VoxelDAE(CONFIG.dae, encoder, CONFIG.diffusion)) > alone + 10e6
 
 
+def test_the_tables_hold_the_published_numbers_of_steps():
+    assert CONFIG.evaluation.reconstruction_steps == CONFIG.evaluation.comparison_steps == [10, 20, 50, 100]
+    assert (CONFIG.sampling.solver, CONFIG.sampling.steps) == ("ddim", 100)
+
+
 def one_step(training: Training, device: str) -> Training:
     """The preset's training cut to one step of one scan, in bf16 on a CPU."""
     changes = {"steps": 1, "validate_every_steps": 1, "batch_size": 1, "accumulate": 1}
