@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 
 import matplotlib
@@ -19,6 +20,7 @@ from matplotlib.figure import Figure  # noqa: E402
 
 REBUILT = {"autoencoder": "AutoencoderKL", "ldae": "LDAE, encoded z_T", "y_sem_only": "LDAE, y_sem only"}
 DPI = 120
+MAX_COLUMNS = 4
 
 
 def central_slices(volume: np.ndarray) -> np.ndarray:
@@ -76,7 +78,7 @@ def draw_reconstructions(examples: str | Path, output: str | Path) -> None:
 
 
 def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path) -> None:
-    """Draw every numeric column named train_* or val_* against the step: a row a stage, a panel a quantity.
+    """Draw every numeric column named train_* or val_* against the step: a panel a stage and quantity.
 
     The quantity is the word after train_ or val_; val_loss and val_loss_shuffled share a panel.
 
@@ -93,23 +95,26 @@ def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path
         A history has no such column.
     """
     tables = {stage: read_table(path, ("step",)) for stage, path in histories.items()}
-    panels = {stage: _quantities(table, histories[stage]) for stage, table in tables.items()}
-    width = max(map(len, panels.values()))
-    size = (3.2 * width, 2.4 * len(tables))
-    figure, axes = plt.subplots(len(tables), width, figsize=size, squeeze=False, layout="constrained")
-    for row, (stage, table) in zip(axes, tables.items(), strict=True):
-        for panel in row[len(panels[stage]) :]:
-            panel.axis("off")
-        for panel, quantity in zip(row, panels[stage], strict=False):
-            for name in panels[stage][quantity]:
-                style, label = "--" if name.startswith("train_") else "-", name.replace(f"_{quantity}", "", 1)
-                drawn = table[["step", name]].dropna()
-                panel.plot(drawn["step"], drawn[name], style, marker=".", markersize=3, label=label.replace("_", ", "))
-            panel.set_title(f"{stage}: {quantity}", fontsize=8)
-            panel.tick_params(labelsize=7)
-            panel.legend(fontsize=7)
-    for panel in axes[-1]:
+    panels = [
+        (stage, quantity, names)
+        for stage, table in tables.items()
+        for quantity, names in _quantities(table, histories[stage]).items()
+    ]
+    columns = min(len(panels), MAX_COLUMNS)
+    rows = ceil(len(panels) / columns)
+    size = (3.2 * columns, 2.4 * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    for panel in axes.flat[len(panels) :]:
+        panel.axis("off")
+    for panel, (stage, quantity, names) in zip(axes.flat, panels, strict=False):
+        for name in names:
+            style, label = "--" if name.startswith("train_") else "-", name.replace(f"_{quantity}", "", 1)
+            drawn = tables[stage][["step", name]].dropna()
+            panel.plot(drawn["step"], drawn[name], style, marker=".", markersize=3, label=label.replace("_", ", "))
+        panel.set_title(f"{stage}: {quantity}", fontsize=8)
         panel.set_xlabel("optimizer step", fontsize=8)
+        panel.tick_params(labelsize=7)
+        panel.legend(fontsize=7)
     save_figure(figure, output)
 
 
