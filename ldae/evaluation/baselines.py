@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from ldae.config import Preprocessing, Representation
 from ldae.errors import UserError
 from ldae.evaluation.embeddings import COLUMNS, Embeddings, extract_embeddings, name_features
-from ldae.evaluation.morphometry import NAMES, measure_volumes
+from ldae.evaluation.morphometry import NAMES, measure_shares
 from ldae.evaluation.scans import scan_batches
 from ldae.models.semantic_encoder import SemanticEncoder
 from ldae.preprocessing.grid import Grid
@@ -39,11 +39,10 @@ def with_brain_volume(demographics: Embeddings, qc: pd.DataFrame) -> Embeddings:
 
 
 def volumes(dataset: pd.DataFrame, qc: pd.DataFrame, config: Preprocessing, batch_size: int) -> Embeddings:
-    """Tissue and ventricle volumes (see `morphometry`) and the brain volume, in millilitres."""
+    """Tissues and ventricles as shares of the brain (see `morphometry`), and the brain's volume in millilitres."""
     grid = Grid(config.grid_shape, config.grid_spacing_mm, config.grid_center_mm)
-    scale = iter(_of_scans(dataset, qc, "volume_scale"))
     measured = [
-        measure_volumes(scan.numpy(), grid, next(scale))
+        measure_shares(scan.numpy(), grid)
         for _, scans in scan_batches(dataset, batch_size, "volumes")
         for scan in scans[:, 0]
     ]

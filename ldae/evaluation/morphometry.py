@@ -1,4 +1,4 @@
-"""Volumes of tissues and ventricles from a preprocessed scan: what a reader would measure before training anything."""
+"""Tissues and ventricles of a preprocessed scan: what a reader would measure before training anything."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sklearn.mixture import GaussianMixture
 
 from ldae.preprocessing.grid import Grid, mni_template
 
-NAMES = ("csf_ml", "grey_ml", "white_ml", "ventricles_ml")
+NAMES = ("csf_share", "grey_share", "white_share", "ventricles_share")
 VENTRICLE_DEPTH_MM = 25.0
 VENTRICLE_MARGIN_MM = 6.0
 FITTED_VOXELS = 20_000
 START_QUANTILES, START_WEIGHTS, START_SD = (0.1, 0.45, 0.85), (0.2, 0.45, 0.35), 0.1  # of fluid, grey, white matter
 
 
-def measure_volumes(scan: np.ndarray, grid: Grid, volume_scale: float) -> np.ndarray:
-    """Volumes in the subject's own millilitres.
+def measure_shares(scan: np.ndarray, grid: Grid) -> np.ndarray:
+    """Volumes of the tissues and the ventricles as shares of the brain's, which differs more than they do.
 
     Three Gaussians are fitted to the brain's intensities (Ashburner & Friston, NeuroImage 26:839, 2005, without their
     priors); a voxel counts for each tissue by its posterior. Ventricles are the fluid where MNI152 has neither
@@ -28,12 +28,11 @@ def measure_volumes(scan: np.ndarray, grid: Grid, volume_scale: float) -> np.nda
     ----------
     scan : (D, H, W), intensities 0..1, 0 outside the brain, on `grid`
     grid : voxels in MNI152 space
-    volume_scale : factor by which the alignment enlarged the brain
 
     Returns
     -------
     ndarray
-        (4,) float64, the volumes `NAMES`.
+        (4,) float64, 0..1, the shares `NAMES`; the first three add up to 1.
     """
     inside = scan > 0
     values = scan[inside].astype(np.float64)[:, None]
@@ -47,8 +46,7 @@ def measure_volumes(scan: np.ndarray, grid: Grid, volume_scale: float) -> np.nda
     ).fit(values[::step])
     posterior = mixture.predict_proba(values)[:, np.argsort(mixture.means_[:, 0])]
     fluid = posterior[ventricle_region(grid)[inside], 0].sum()
-    voxel_ml = grid.spacing_mm**3 / 1000 / volume_scale
-    return np.append(posterior.sum(0), fluid) * voxel_ml
+    return np.append(posterior.sum(0), fluid) / len(values)
 
 
 @lru_cache(maxsize=2)

@@ -14,7 +14,7 @@ from tests.unit.sources import ROOT
 @pytest.fixture
 def qc(dataset):
     scans = dataset[["subject", "session"]].sample(frac=1, random_state=0)
-    return scans.assign(brain_volume_ml=1000.0 + scans.index, volume_scale=2.0)
+    return scans.assign(brain_volume_ml=1000.0 + scans.index)
 
 
 def test_facts_about_a_person_are_numbers_with_gaps(dataset, qc):
@@ -78,12 +78,10 @@ def test_the_untrained_encoder_is_the_seeds_and_sees_the_centred_image(dataset):
 
 
 def test_volumes_are_those_of_the_scan_and_the_brain(dataset, qc, monkeypatch):
-    monkeypatch.setattr(
-        baselines, "measure_volumes", lambda scan, grid, scale: np.array([scan.mean() / scale, grid.spacing_mm, 0, 0])
-    )
+    monkeypatch.setattr(baselines, "measure_shares", lambda scan, grid: np.array([scan.mean(), grid.spacing_mm, 0, 0]))
     config = load_config(ROOT / "config.yaml").preprocessing
     found = baselines.volumes(dataset, qc, Preprocessing(**config.model_dump()), 4)
     scans = read_scans(list(dataset["path"]))
-    np.testing.assert_allclose(found.features[:, 0], scans.mean((1, 2, 3, 4)) / 2, rtol=1e-5)
+    np.testing.assert_allclose(found.features[:, 0], scans.mean((1, 2, 3, 4)), rtol=1e-5)
     np.testing.assert_array_equal(found.features[:, -1], 1000 + np.arange(len(dataset)))
     assert found.names[-1] == "brain_volume_ml" and isinstance(found.table, pd.DataFrame)

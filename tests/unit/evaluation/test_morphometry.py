@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ldae.cohort.anatomy import Anatomy, draw_shape, render_head
-from ldae.evaluation.morphometry import NAMES, measure_volumes, ventricle_region
+from ldae.evaluation.morphometry import NAMES, measure_shares, ventricle_region
 from ldae.preprocessing.grid import Grid, mni_template
 
 GRID = Grid((38, 47, 38), 4.0, (0.0, -17.0, 5.0))
@@ -19,21 +19,21 @@ def brain(ventricle_mm: float, grey_loss: float, seed: int = 0) -> tuple[np.ndar
 def test_ventricles_follow_the_truth():
     rng = np.random.default_rng(1)
     pairs = [brain(rng.uniform(-2, 8), rng.uniform(0, 0.4), seed) for seed in range(8)]
-    measured = [measure_volumes(scan, GRID, 1.0)[NAMES.index("ventricles_ml")] for scan, _ in pairs]
+    measured = [measure_shares(scan, GRID)[NAMES.index("ventricles_share")] for scan, _ in pairs]
     assert np.corrcoef(measured, [truth for _, truth in pairs])[0, 1] > 0.85
 
 
 def test_grey_matter_falls_with_its_loss():
-    grey = [measure_volumes(brain(1, loss)[0], GRID, 1.0)[NAMES.index("grey_ml")] for loss in (0.0, 0.5)]
+    grey = [measure_shares(brain(1, loss)[0], GRID)[NAMES.index("grey_share")] for loss in (0.0, 0.5)]
     assert grey[1] < grey[0]
 
 
-def test_the_tissues_fill_the_brain_in_native_millilitres():
+def test_the_tissues_fill_the_brain_and_the_ventricles_are_some_of_its_fluid():
     scan, _ = brain(1, 0.1)
-    volumes = measure_volumes(scan, GRID, 1.0)
-    assert volumes[:3].sum() == pytest.approx((scan > 0).sum() * 0.064)
-    np.testing.assert_allclose(measure_volumes(scan, GRID, 1.25), volumes / 1.25)
-    np.testing.assert_array_equal(measure_volumes(scan, GRID, 1.0), volumes)
+    csf, grey, white, ventricles = shares = measure_shares(scan, GRID)
+    assert csf + grey + white == pytest.approx(1)
+    assert 0 < ventricles < csf < grey
+    np.testing.assert_array_equal(measure_shares(scan, GRID), shares)
 
 
 def test_the_ventricles_lie_in_the_middle_of_the_brain():
