@@ -1,5 +1,6 @@
 """The checked configuration, shards and names that every stage uses."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ sys.path.insert(0, workflow.basedir)
 from snakemake.exceptions import WorkflowError
 
 try:
+    from ldae.allocation import GLIBC_KEEPS_MEMORY
     from ldae.config import parse_config
     from ldae.errors import UserError
     from ldae.files import hash_modules
@@ -16,6 +18,9 @@ except ModuleNotFoundError as error:
         f"The environment Snakemake runs in lacks {error.name}. Take the one that `make demo` creates "
         "(source .venv/bin/activate), or add what the Snakefile needs beside Snakemake: pip install pydantic pandas"
     )
+
+for variable, value in GLIBC_KEEPS_MEMORY.items():
+    os.environ.setdefault(variable, value)  # every job inherits it
 
 CONFIG = parse_config(config, "the configuration (config.yaml, --configfile, --config)")
 SHARDS = list(range(CONFIG.cohort.shards))
