@@ -53,11 +53,11 @@ def estimate_frechet(
     """The distance and an interval for its expectation at this number of images.
 
     Drawing with replacement repeats images, which alone raises the distance: the percentiles are those of the draws
-    moved by a constant so that their mean is the value.
+    moved by a constant so that their mean is the value, 0 at least.
     """
     value = frechet_distance(first, second)
     if not np.isfinite(value) or not len(first_weights):
         return Estimate(value, np.nan, np.nan)
     drawn = weighted_frechet(first, second, first_weights, second_weights)
     low, high = np.quantile(drawn - drawn.mean(), [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Estimate(value, value + float(low), value + float(high))
+    return Estimate(value, max(0.0, value + float(low)), value + float(high))

@@ -78,6 +78,16 @@ def test_the_interval_holds_the_value_though_drawing_raises_the_distance(sets):
     assert [result.low, result.high] == pytest.approx(moved.tolist())
 
 
+def test_no_bound_lies_below_zero():
+    rng = np.random.default_rng(0)
+    pair = [rng.normal(size=(12, 2)) for _ in range(2)]
+    weights = [draw_weights(np.arange(12), 300, np.random.default_rng(i)) for i in range(2)]
+    drawn = weighted_frechet(*pair, *weights)
+    result = estimate_frechet(*pair, *weights, 0.95)
+    assert np.quantile(drawn, 0.025) + result.value - drawn.mean() < 0, "a case that would be negative"
+    assert result.low == 0
+
+
 def test_the_interval_covers_the_distance_expected_of_such_sets():
     """In most repetitions the interval contains the mean distance of sets of the same size."""
     rng = np.random.default_rng(0)
