@@ -47,6 +47,16 @@ def test_curves_show_every_quantity_of_every_stage(tmp_path, drawn):
     assert titles == {"autoencoder: loss": 3, "autoencoder: ssim": 1, "ldm: loss": 1}
 
 
+def test_many_curves_wrap_into_rows_of_four(tmp_path, drawn):
+    columns = {f"val_{name}": [2.0, 1.0] for name in "abcde"}
+    pd.DataFrame({"step": [1, 2], **columns}).to_csv(tmp_path / "a.csv", index=False)
+    draw_training_curves({"ldm": tmp_path / "a.csv"}, tmp_path / "out.png")
+    panels = drawn[0].axes
+    assert panels[0].get_gridspec().get_geometry() == (2, 4)
+    assert [panel.get_title() for panel in panels if panel.lines] == [f"ldm: {name}" for name in "abcde"]
+    assert not any(panel.axison for panel in panels if not panel.lines)
+
+
 def test_a_history_without_curves_is_refused(tmp_path):
     pd.DataFrame({"step": [1], "loss": [1.0]}).to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(UserError, match="train_"):
