@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-PROBE_RULES = {"downstream", "leakage", "phantom_truth"}
+PROBE_RULES = {"downstream", "figure_probes", "leakage", "phantom_truth"}
 TRAININGS = {"autoencoder", "latents", "ldm", "representation"}
 
 
