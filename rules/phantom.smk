@@ -56,7 +56,20 @@ rule phantom_truth:
         config=evaluation("probe_alpha_grid", "batch_size", "bootstrap_draws", "confidence"),
         steps=CONFIG.sampling.steps,
         seed=CONFIG.seed,
-        code=hash_modules("evaluation", "cohort/split", "files"),
+        code=hash_modules(
+            "evaluation/phantom_truth",
+            "evaluation/bootstrap",
+            "evaluation/downstream",
+            "evaluation/embeddings",
+            "evaluation/metrics",
+            "evaluation/probes",
+            "evaluation/reconstruction",
+            "evaluation/reconstruction_table",
+            "evaluation/scans",
+            "evaluation/scores",
+            "cohort/split",
+            "files",
+        ),
     message:
         "hold the results against the phantom's truth"
     script:

@@ -18,7 +18,7 @@ START_QUANTILES, START_WEIGHTS, START_SD = (0.1, 0.45, 0.85), (0.2, 0.45, 0.35),
 
 
 def measure_shares(scan: np.ndarray, grid: Grid) -> np.ndarray:
-    """Volumes of the tissues and the ventricles as shares of the brain's, which differs more than they do.
+    """Volumes of the tissues and the ventricles as shares of the brain's: free of the size of the head.
 
     Three Gaussians are fitted to the brain's intensities (Ashburner & Friston, NeuroImage 26:839, 2005, without their
     priors); a voxel counts for each tissue by its posterior. Ventricles are the fluid where MNI152 has neither

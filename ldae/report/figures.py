@@ -47,6 +47,17 @@ def save_figure(figure: Figure, output: str | Path) -> None:
     plt.close(figure)
 
 
+def panel_grid(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels, each of `size` (width, height) in inches, four in a row."""
+    columns = min(MAX_COLUMNS, max(1, count))
+    rows = max(1, ceil(count / columns))
+    figsize = (size[0] * columns, size[1] * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=figsize, squeeze=False, layout="constrained")
+    for unused in axes.flat[count:]:
+        unused.axis("off")
+    return figure, list(axes.flat[:count])
+
+
 def draw_reconstructions(examples: str | Path, output: str | Path) -> None:
     """Draw test scans, their reconstructions, and below them the differences (rebuilt - scan, -0.25..0.25).
 
@@ -100,13 +111,8 @@ def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path
         for stage, table in tables.items()
         for quantity, names in _quantities(table, histories[stage]).items()
     ]
-    columns = min(len(panels), MAX_COLUMNS)
-    rows = ceil(len(panels) / columns)
-    size = (3.2 * columns, 2.4 * rows)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    for panel in axes.flat[len(panels) :]:
-        panel.axis("off")
-    for panel, (stage, quantity, names) in zip(axes.flat, panels, strict=False):
+    figure, axes = panel_grid(len(panels), (3.2, 2.4))
+    for panel, (stage, quantity, names) in zip(axes, panels, strict=True):
         for name in names:
             style, label = "--" if name.startswith("train_") else "-", name.replace(f"_{quantity}", "", 1)
             drawn = tables[stage][["step", name]].dropna()

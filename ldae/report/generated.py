@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from matplotlib import pyplot as plt
 
-from ldae.report.figures import central_slices, save_figure, show_image
+from ldae.report.figures import central_slices, plt, save_figure, show_image
 
 TITLES = {
     "sample": "sample from noise",
@@ -36,9 +35,10 @@ def draw_generated(generated: str | Path, output: str | Path) -> None:
     for column, (name, title) in zip(axes.T, TITLES.items(), strict=True):
         column[0].set_title(title, fontsize=9)
         drawn = {"cmap": "RdBu_r", "vmin": -0.25, "vmax": 0.25} if name == "difference" else {"cmap": "gray", "vmax": 1}
-        for panel, volume in zip(column, content[name], strict=False):
+        volumes = content[name]
+        for panel, volume in zip(column[: len(volumes)], volumes, strict=True):
             show_image(panel, central_slices(volume), **{"vmin": 0} | drawn)
-        for panel in column[len(content[name]) :]:
+        for panel in column[len(volumes) :]:
             panel.axis("off")
     for panel, mse in zip(axes[:, 1], content["nearest_mse"], strict=True):
         panel.set_xlabel(f"MSE {mse:.4f}", fontsize=7)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from matplotlib import pyplot as plt
-
 from ldae.errors import UserError
 from ldae.files import read_table
-from ldae.report.figures import save_figure
+from ldae.report.figures import plt, save_figure
 
 LABELS = {"roc_auc": "area under the ROC curve", "mae": "mean absolute error, years"}
 CHANCE = {"roc_auc": 0.5}

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 
 from ldae.config import QC
-from ldae.report.figures import central_slices, plt, save_figure, show_image
+from ldae.report.figures import central_slices, panel_grid, save_figure, show_image
 from ldae.report.qc_scans import read_scans
 
 
@@ -23,12 +23,9 @@ def draw_qc_montage(qc: str | Path, config: QC, output: str | Path, count: int) 
     count : number of scans at most
     """
     chosen = read_scans(qc, config).head(count)
-    columns = min(4, max(1, len(chosen)))
-    rows = max(1, -(-len(chosen) // columns))
-    figure, axes = plt.subplots(rows, columns, figsize=(4 * columns, 1.7 * rows), squeeze=False, layout="constrained")
-    for panel in axes.flat:
+    figure, axes = panel_grid(len(chosen), (4, 1.7))
+    for panel, scan in zip(axes, chosen.itertuples(), strict=True):
         panel.axis("off")
-    for panel, scan in zip(axes.flat, chosen.itertuples(), strict=False):
         reason = f"judged by {scan.rater}: {scan.override_reason}" if scan.override else scan.reason
         panel.set_title(f"{scan.subject} {scan.session} {scan.verdict} {reason:.60}", fontsize=6)
         if scan.path and Path(scan.path).is_file():
