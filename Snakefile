@@ -9,17 +9,33 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/cohort.smk"
 include: "rules/preprocess.smk"
 include: "rules/dataset.smk"
 include: "rules/train.smk"
-include: "rules/evaluation.smk"
-include: "rules/systems.smk"
-include: "rules/comparison.smk"
-include: "rules/interpolation.smk"
-include: "rules/generation.smk"
-include: "rules/report.smk"
+include: "rules/encode.smk"
+include: "rules/measure.smk"
+include: "rules/tables.smk"
+include: "rules/figures.smk"
 include: "rules/targets.smk"
+
+
+if IS_PHANTOM:
+
+    include: "rules/phantom.smk"
+
+
+if CONFIG.cohort.source == "adni":
+
+    include: "rules/adni.smk"
+
+else:
+
+    include: "rules/bids.smk"
+
+
+if CONFIG.cohort.is_converted:
+
+    include: "rules/clinica.smk"
 
 
 rule all:

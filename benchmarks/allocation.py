@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402
 
 from ldae.allocation import GLIBC_KEEPS_MEMORY  # noqa: E402
-from ldae.config import load_config  # noqa: E402
+from ldae.config.load import load_config  # noqa: E402
 from ldae.models.autoencoder import build_autoencoder  # noqa: E402
 from ldae.models.voxel_dae import VoxelDAE  # noqa: E402
 

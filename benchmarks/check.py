@@ -19,9 +19,9 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
+from ldae.cohort.adni.headers import check_headers  # noqa: E402
 from ldae.cohort.disk import list_files  # noqa: E402
-from ldae.cohort.headers import check_headers  # noqa: E402
-from ldae.cohort.phantom_dicom import Series, write_series  # noqa: E402
+from ldae.phantom.scanner import Series, write_series  # noqa: E402
 
 SHAPE, SPACING_MM = (166, 64, 64), (1.2, 3.75, 3.75)  # pixels are not read, so few will do
 

@@ -33,8 +33,9 @@ import ants  # noqa: E402
 import nibabel as nib  # noqa: E402
 import numpy as np  # noqa: E402
 
-from ldae.cohort.anatomy import Anatomy, render_head  # noqa: E402
-from ldae.config import Preprocessing, load_config  # noqa: E402
+from ldae.config.load import load_config  # noqa: E402
+from ldae.config.preprocessing import PreprocessingConfig  # noqa: E402
+from ldae.phantom.anatomy import Anatomy, render_head  # noqa: E402
 from ldae.preprocessing import registration  # noqa: E402
 from ldae.preprocessing.bias_field import DARKEST, correct_bias_field  # noqa: E402
 from ldae.preprocessing.brain_mask import extract_brain  # noqa: E402
@@ -68,7 +69,7 @@ class Result:
     mask: np.ndarray
 
 
-def of_config(name: str, config: Preprocessing) -> Setting:
+def of_config(name: str, config: PreprocessingConfig) -> Setting:
     return Setting(
         name,
         lambda scan, mask: correct_bias_field(scan, mask, config.bias_field_spacing_mm, config.bias_field_iterations),
@@ -165,7 +166,7 @@ def make_phantom(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return clean, nib.affines.apply_affine(np.linalg.inv(HEAD_SCALE), template_points())
 
 
-def whole_scan(path: Path, configs: dict[str, Preprocessing]) -> None:
+def whole_scan(path: Path, configs: dict[str, PreprocessingConfig]) -> None:
     """CPU seconds of everything a scan needs, files and pictures included."""
     with tempfile.TemporaryDirectory() as folder:
         for name, config in configs.items():
@@ -178,7 +179,7 @@ def whole_scan(path: Path, configs: dict[str, Preprocessing]) -> None:
 
 
 def measure(
-    path: Path, configs: dict[str, Preprocessing], grid: Grid, truth: tuple[np.ndarray, np.ndarray] | None
+    path: Path, configs: dict[str, PreprocessingConfig], grid: Grid, truth: tuple[np.ndarray, np.ndarray] | None
 ) -> None:
     """Print the table of one scan."""
     seconds: dict[str, float] = {}
@@ -214,7 +215,7 @@ def measure(
         print(f"{a} - {b}: {compare(results[a], results[b], mask)}")
 
 
-def engines(path: Path, config: Preprocessing) -> None:
+def engines(path: Path, config: PreprocessingConfig) -> None:
     """Dice and CPU seconds of the template engine against deepbet."""
     scan, seconds = load_scan(path), {}
     other = config.model_copy(update={"brain_extraction": "template"})

@@ -81,17 +81,3 @@ def hash_file(path: str | Path) -> str:
 def hash_content(content: object) -> str:
     """SHA-256 of a JSON-serialisable object, independent of the order of its keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def hash_modules(*modules: str) -> str:
-    """SHA-256 of the sources of `ldae` modules or sub-packages named like ``models/autoencoder`` or ``diffusion``."""
-    root = Path(__file__).parent
-    digest = hashlib.sha256()
-    for module in modules:
-        single = root / f"{module}.py"
-        sources = [single] if single.is_file() else sorted((root / module).rglob("*.py"))
-        if not sources:
-            raise ValueError(f"no module ldae/{module}")
-        for source in sources:
-            digest.update(source.relative_to(root).as_posix().encode() + b"\0" + source.read_bytes())
-    return digest.hexdigest()[:16]

@@ -1,63 +1,27 @@
-rule convert:
-    """Convert one shard of subjects with Clinica; images move into results/bids subject by subject."""
+from ldae.cohort.bids.layout import fingerprint as bids_fingerprint
+
+BIDS_DIR = CONFIG.cohort.bids_dir or "results/bids"
+
+
+localrules:
+    check,
+
+
+rule check:
+    """All there is to say about the dataset: the index says it."""
     input:
-        inventory="results/cohort/inventory_shards/{shard}.csv",
-    output:
-        manifest="results/bids_shards/{shard}.csv",
-        visits="results/bids_shards/visits/{shard}.csv",
-    log:
-        "results/logs/convert/{shard}.log",
-    benchmark:
-        "results/benchmarks/convert/{shard}.tsv"
-    conda:
-        ENV
-    threads: 1
-    resources:
-        mem_mb=3000,
-        runtime=480,
-    params:
-        dicom_dir=CONFIG.cohort.dicom_dir,
-        clinical_dir=CONFIG.cohort.clinical_dir,
-        bids_dir=lambda wildcards: "results/bids",
-        state_dir="results/bids_shards/subjects",
-        timeout_s=CONFIG.cohort.conversion_timeout_s,
-        code=hash_modules(
-            "cohort/conversion",
-            "cohort/selection",
-            "cohort/clinica",
-            "cohort/programs",
-            "cohort/converted",
-            "cohort/orientation",
-            "cohort/visits",
-            "cohort/dicom",
-            "cohort/contrast",
-            "cohort/nifti",
-            "cohort/disk",
-            "cohort/adni_tables",
-            "cohort/adni_adapters",
-            "cohort/adni_files",
-            "cohort/adni_names",
-            "cohort/adni_rules",
-            "cohort/columns",
-            "files",
-            "pool",
-        ),
-    message:
-        "convert shard {wildcards.shard} to BIDS"
-    script:
-        "../workflow_scripts/convert.py"
+        "results/cohort/conversion.csv",
 
 
 rule bids:
-    """Merge the shards into one BIDS dataset with one conversion report."""
+    """Index a BIDS dataset: its T1w images, what its tables say of each, and what is set aside."""
     input:
-        manifests=expand("results/bids_shards/{shard}.csv", shard=SHARDS),
-        visits=expand("results/bids_shards/visits/{shard}.csv", shard=SHARDS),
+        bids_dir=BIDS_DIR,
+        set_aside=["results/cohort/lost.csv"] if CONFIG.cohort.is_converted else [],
     output:
-        participants="results/bids/participants.tsv",
-        description="results/bids/dataset_description.json",
+        shards=expand("results/bids_shards/{shard}.csv", shard=SHARDS),
         report="results/cohort/conversion.csv",
-        visits="results/cohort/visits.csv",
+        quarantine="results/cohort/quarantine.csv",
     log:
         "results/logs/bids.log",
     benchmark:
@@ -66,11 +30,16 @@ rule bids:
         ENV
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=2000,
+        runtime=240,
     params:
-        code=hash_modules("cohort/bids", "cohort/columns", "files"),
+        source=CONFIG.cohort.source,
+        columns=CONFIG.cohort.columns.model_dump(),
+        diagnoses=CONFIG.cohort.diagnoses,
+        findings="results/cohort/preflight.csv",
+        dataset=lambda wildcards: "" if CONFIG.cohort.is_converted else bids_fingerprint(BIDS_DIR),
+        code=code_of("index_bids.py"),
     message:
-        "merge the BIDS dataset"
+        "index the BIDS dataset"
     script:
-        "../workflow_scripts/bids.py"
+        "../workflow_scripts/index_bids.py"

@@ -1,5 +1,6 @@
-"""The checked configuration, shards and names that every stage uses."""
+"""What the rules share: the checked configuration, names, and helpers; no other rule file defines a shared name."""
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ from snakemake.exceptions import WorkflowError
 
 try:
     from ldae.allocation import GLIBC_KEEPS_MEMORY
-    from ldae.config import parse_config
+    from ldae.code_hash import hash_script
+    from ldae.config import names
+    from ldae.config.load import parse_config
     from ldae.errors import UserError
-    from ldae.files import hash_modules
 except ModuleNotFoundError as error:
     raise WorkflowError(
         f"The environment Snakemake runs in lacks {error.name}. Take the one that `make demo` creates "
@@ -27,20 +29,40 @@ SHARDS = list(range(CONFIG.cohort.shards))
 ENV = f"{workflow.basedir}/envs/ldae.yaml"
 IS_PHANTOM = CONFIG.cohort.is_phantom
 
+LDAE_MODELS = [f"results/models/{name}.safetensors" for name in names.LDAE_MODELS]
+LDAE_SECTIONS = ["preprocessing", "autoencoder", "latents", "diffusion", "ldm", "representation"]
+# Take long, and no table of the first target needs them.
+SLOW_ENCODERS = names.slow_encoders(CONFIG.evaluation.supervised_tasks)
+ALL_ENCODERS = names.ENCODERS | SLOW_ENCODERS
+SYSTEM_SECTIONS = ["preprocessing", "diffusion", "representation", "dae", "supervised"]
+# The encoder's settings alone: another schedule of the representation stage trains none of these again.
+ENCODER = {"representation": CONFIG.representation.encoder.model_dump()}
+GENERATED_MB = 4 * CONFIG.evaluation.generation_samples * math.prod(CONFIG.preprocessing.grid_shape) // 10**6
+
+TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "leakage"] + ["phantom_truth"] * IS_PHANTOM
+PAPER_TABLES = ["comparison", "downstream_paper", "interpolation", "generation", "efficiency", "leakage_paper"]
+FIGURES = ["qc_montage", "training_curves", "reconstructions", "probes"]
+PAPER_FIGURES = ["generated", "training_curves_paper", "probes_paper"]
+
 
 wildcard_constraints:
     shard=r"\d+",
 
 
-def section(*names):
+def code_of(script):
+    """Hash of a script and of all it imports, taken when a job needs it."""
+    return lambda wildcards: hash_script(f"{workflow.basedir}/workflow_scripts/{script}", workflow.basedir)
+
+
+def section(*keys):
     """Plain dicts of config sections, so that a job's environment needs no `ldae` to unpickle its params."""
-    parts = {name: getattr(CONFIG, name) for name in names}
+    parts = {name: getattr(CONFIG, name) for name in keys}
     return {name: p.model_dump() if hasattr(p, "model_dump") else p for name, p in parts.items()}
 
 
-def evaluation(*names):
+def evaluation(*keys):
     """Single keys of the section `evaluation`: changing a probe's setting leaves reconstructions alone."""
-    return {name: getattr(CONFIG.evaluation, name) for name in names}
+    return {name: getattr(CONFIG.evaluation, name) for name in keys}
 
 
 def check_paths():

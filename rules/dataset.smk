@@ -28,14 +28,7 @@ rule dataset:
     params:
         config=section("split"),
         latents_dir="results/latents",
-        code=hash_modules(
-            "cohort/dataset",
-            "cohort/overrides",
-            "cohort/split",
-            "cohort/bids",
-            "cohort/columns",
-            "files",
-        ),
+        code=code_of("dataset.py"),
     message:
         "write the table of scans and split it by subject"
     script:

@@ -17,7 +17,7 @@ rule preprocess:
     params:
         config=section("preprocessing", "qc"),
         output_dir="results/derivatives/preproc",
-        code=hash_modules("preprocessing", "pool", "files"),
+        code=code_of("preprocess.py"),
     message:
         "preprocess shard {wildcards.shard}"
     script:

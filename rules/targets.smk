@@ -1,14 +1,10 @@
 """Targets that stand for many files; a single stage is a target by its own rule's name."""
 
-TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "leakage"] + ["phantom_truth"] * IS_PHANTOM
-PAPER_TABLES = ["comparison", "downstream_paper", "interpolation", "generation", "efficiency", "leakage_paper"]
-FIGURES = ["qc_montage", "training_curves", "reconstructions", "probes"]
-PAPER_FIGURES = ["generated", "training_curves_paper", "probes_paper"]
-
 
 localrules:
     all,
     preprocess_all,
+    downstream,
     tables,
     figures,
     paper_tables,
@@ -20,6 +16,12 @@ rule preprocess_all:
         "results/tables/exclusions.csv",
         "results/figures/qc_montage.png",
         "results/qc.html",
+
+
+rule downstream:
+    """The linear probes of every encoder."""
+    input:
+        "results/tables/downstream.csv",
 
 
 rule tables:

@@ -1,14 +1,3 @@
-TRAINING_MODULES = ["training/fit", "training/data", "training/state", "models/weights", "torchvision_ops", "files"]
-DIFFUSION_MODULES = [
-    "training/latents",
-    "models/autoencoder",
-    "models/latent_normalizer",
-    "models/denoiser",
-    "diffusion",
-]
-REPRESENTATION_MODULES = ["representation", "semantic_encoder", "gradient_estimator", "conditioned_decoder"]
-
-
 rule autoencoder:
     """Stage 1: AutoencoderKL."""
     input:
@@ -31,48 +20,11 @@ rule autoencoder:
     params:
         config=section("autoencoder", "seed"),
         checkpoints="results/checkpoints/autoencoder",
-        code=hash_modules("training/autoencoder", "training/perceptual", "models/autoencoder", *TRAINING_MODULES),
+        code=code_of("autoencoder.py"),
     message:
         "train the autoencoder"
     script:
         "../workflow_scripts/autoencoder.py"
-
-
-rule latents:
-    """Encode every scan; statistics of the training latents."""
-    input:
-        dataset="results/dataset.csv",
-        autoencoder="results/models/autoencoder.safetensors",
-    output:
-        manifest="results/latents/manifest.csv",
-        statistics="results/models/latent_statistics.safetensors",
-        sidecar="results/models/latent_statistics.json",
-    log:
-        "results/logs/latents.log",
-    benchmark:
-        "results/benchmarks/latents.tsv"
-    conda:
-        ENV
-    threads: 2
-    resources:
-        mem_mb=6000,
-        runtime=480,
-        gpu=1,
-    params:
-        config=section("autoencoder", "latents"),
-        code=hash_modules(
-            "training/latents",
-            "training/data",
-            "training/state",
-            "models/autoencoder",
-            "models/latent_normalizer",
-            "models/weights",
-            "files",
-        ),
-    message:
-        "encode all scans"
-    script:
-        "../workflow_scripts/latents.py"
 
 
 rule ldm:
@@ -99,7 +51,7 @@ rule ldm:
     params:
         config=section("ldm", "diffusion", "seed"),
         checkpoints="results/checkpoints/ldm",
-        code=hash_modules("training/ldm", *DIFFUSION_MODULES, *TRAINING_MODULES),
+        code=code_of("ldm.py"),
     message:
         "train the latent diffusion model"
     script:
@@ -131,13 +83,68 @@ rule representation:
     params:
         config=section("representation", "ldm", "diffusion", "seed"),
         checkpoints="results/checkpoints/representation",
-        code=hash_modules(
-            "training/representation",
-            *[f"models/{name}" for name in REPRESENTATION_MODULES],
-            *DIFFUSION_MODULES,
-            *TRAINING_MODULES,
-        ),
+        code=code_of("representation.py"),
     message:
         "train the semantic encoder and the gradient estimator"
     script:
         "../workflow_scripts/representation.py"
+
+
+rule dae:
+    """The diffusion autoencoder on the image grid."""
+    input:
+        dataset="results/dataset.csv",
+    output:
+        weights="results/models/dae.safetensors",
+        sidecar="results/models/dae.json",
+        history="results/training/dae.csv",
+    log:
+        "results/logs/dae.log",
+    benchmark:
+        "results/benchmarks/dae.tsv"
+    conda:
+        ENV
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=2880,
+        gpu=1,
+    params:
+        config=section("dae", "diffusion", "seed") | ENCODER,
+        checkpoints="results/checkpoints/dae",
+        code=code_of("dae.py"),
+    message:
+        "train the voxel DAE"
+    script:
+        "../workflow_scripts/dae.py"
+
+
+rule supervised:
+    """The semantic encoder with a linear head, trained with labels."""
+    input:
+        dataset="results/dataset.csv",
+    output:
+        weights="results/models/supervised_{task}.safetensors",
+        sidecar="results/models/supervised_{task}.json",
+        history="results/training/supervised_{task}.csv",
+    log:
+        "results/logs/supervised_{task}.log",
+    benchmark:
+        "results/benchmarks/supervised_{task}.tsv"
+    wildcard_constraints:
+        task="|".join(names.SUPERVISED),
+    conda:
+        ENV
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=1440,
+        gpu=1,
+    params:
+        config=section("supervised", "seed") | ENCODER,
+        checkpoints="results/checkpoints/supervised_{task}",
+        code=code_of("supervised.py"),
+    message:
+        "train the supervised encoder: {wildcards.task}"
+    script:
+        "../workflow_scripts/supervised.py"

@@ -12,10 +12,10 @@ import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from ldae.cohort.adni_names import COLUMNS, DIAGNOSES, MERGE, META, rid_of
-from ldae.cohort.adni_tables import read_tables
+from ldae.cohort.adni.inventory import list_images
+from ldae.cohort.adni.names import COLUMNS, DIAGNOSES, MERGE, META, rid_of
+from ldae.cohort.adni.tables import read_tables
 from ldae.cohort.disk import find_subjects, list_files
-from ldae.cohort.inventory import list_images
 from ldae.files import write_table
 
 SLICES, ROWS, COLUMNS_OF_PIXELS = 20, 32, 28

@@ -9,11 +9,11 @@ import nibabel as nib
 import numpy as np
 import yaml
 
-from ldae.config import Columns
+from ldae.config.cohort import ColumnsConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 COHORT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["cohort"]
-COLUMNS, DIAGNOSES = Columns(**COHORT["columns"]), COHORT["diagnoses"]
+COLUMNS, DIAGNOSES = ColumnsConfig(**COHORT["columns"]), COHORT["diagnoses"]
 AFFINE = np.array([[5.0, 0, 0, -100], [0, 5, 0, -100], [0, 0, 5, -100], [0, 0, 0, 1]])
 
 

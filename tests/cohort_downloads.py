@@ -8,8 +8,8 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from ldae.cohort.anatomy import Anatomy, draw_shape, draw_size, render_head
-from ldae.cohort.phantom_dicom import acquire, draw_grid
+from ldae.phantom.anatomy import Anatomy, draw_shape, draw_size, render_head
+from ldae.phantom.scanner import acquire, draw_grid
 from tests.bids_dataset import describe, write_image, write_tsv
 
 OASIS_TABLE = "oasis_cross-sectional-5708aa0a98d82080.xlsx"

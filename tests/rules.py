@@ -6,7 +6,6 @@ import os
 import tempfile
 from functools import cache
 from pathlib import Path
-from unittest import mock
 
 from snakemake.api import SnakemakeApi
 from snakemake.rules import Rule
@@ -24,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @cache
 def script_rules(source: str = "adni") -> dict[str, Rule]:
-    """The rules that run a script, by name; ``params.code`` holds the names given to `hash_modules`, not their hash.
+    """The rules that run a script, by name.
 
     Parameters
     ----------
@@ -33,7 +32,6 @@ def script_rules(source: str = "adni") -> dict[str, Rule]:
     here = Path.cwd()
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch("ldae.files.hash_modules", lambda *names: names),
         SnakemakeApi(OutputSettings()) as api,
     ):
         workflow = api.workflow(

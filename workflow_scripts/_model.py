@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ldae.config import Config
-from ldae.inference import DAE, LDAE, load_supervised
+from ldae.config.load import Config
+from ldae.systems.dae import DAE
+from ldae.systems.ldae import LDAE
+from ldae.systems.supervised import load_supervised
 
 
 def load_ldae(weights: list[str], sections: dict[str, dict]) -> LDAE:

@@ -4,13 +4,13 @@ import _rule  # first: puts this checkout on the path
 
 from _training import training_job
 
-from ldae.config import Autoencoder
+from ldae.config.models import AutoencoderConfig
 from ldae.training.autoencoder import train_autoencoder
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         train_autoencoder(
             snakemake.input.dataset,
-            Autoencoder(**snakemake.params.config["autoencoder"]),
+            AutoencoderConfig(**snakemake.params.config["autoencoder"]),
             training_job(snakemake),
         )

@@ -5,10 +5,11 @@ import _rule  # first: puts this checkout on the path
 import torch
 from _model import load_ldae
 
-from ldae.config import Preprocessing, Representation
-from ldae.evaluation import baselines
-from ldae.evaluation.embeddings import write_embeddings
-from ldae.evaluation.scans import read_dataset
+from ldae.config.models import RepresentationConfig
+from ldae.config.preprocessing import PreprocessingConfig
+from ldae.data.scans import read_dataset
+from ldae.evaluation.features.embeddings import write_embeddings
+from ldae.evaluation.measure.extractors import baselines
 from ldae.files import read_table
 
 if __name__ == "__main__":
@@ -23,12 +24,16 @@ if __name__ == "__main__":
             ("mean", baselines.constant(dataset)),
             ("age_sex", people),
             ("age_sex_volume", baselines.with_brain_volume(people, qc)),
-            ("volumes", baselines.volumes(dataset, qc, Preprocessing(**sections["preprocessing"]), batch_size)),
+            ("volumes", baselines.volumes(dataset, qc, PreprocessingConfig(**sections["preprocessing"]), batch_size)),
             ("pca", baselines.voxel_components(dataset, batch_size)),
             (
                 "untrained",
                 baselines.untrained(
-                    dataset, Representation(**sections["representation"]), mean_image, snakemake.params.seed, batch_size
+                    dataset,
+                    RepresentationConfig(**sections["representation"]),
+                    mean_image,
+                    snakemake.params.seed,
+                    batch_size,
                 ),
             ),
         ):

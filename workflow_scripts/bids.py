@@ -2,7 +2,7 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.cohort.bids import merge_shards
+from ldae.cohort.adni.merge import merge_shards
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):  # noqa: F821

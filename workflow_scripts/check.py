@@ -2,7 +2,7 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.cohort.preflight import write_check
+from ldae.cohort.adni.preflight import write_check
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):  # noqa: F821

@@ -2,7 +2,7 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.cohort.conversion import convert_shard
+from ldae.cohort.adni.conversion import convert_shard
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):  # noqa: F821

@@ -4,15 +4,15 @@ import _rule  # first: puts this checkout on the path
 
 from _training import training_job
 
-from ldae.config import DAE, Diffusion, Encoder
+from ldae.config.models import DAEConfig, DiffusionConfig, EncoderConfig
 from ldae.training.dae import train_dae
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         train_dae(
             snakemake.input.dataset,
-            DAE(**snakemake.params.config["dae"]),
-            Encoder(**snakemake.params.config["representation"]),
-            Diffusion(**snakemake.params.config["diffusion"]),
+            DAEConfig(**snakemake.params.config["dae"]),
+            EncoderConfig(**snakemake.params.config["representation"]),
+            DiffusionConfig(**snakemake.params.config["diffusion"]),
             training_job(snakemake),
         )

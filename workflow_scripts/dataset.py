@@ -3,7 +3,7 @@
 import _rule  # first: puts this checkout on the path
 
 from ldae.cohort.dataset import build_dataset
-from ldae.config import Split
+from ldae.config.cohort import SplitConfig
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):  # noqa: F821
@@ -12,7 +12,7 @@ if __name__ == "__main__":
             snakemake.input.conversion,  # noqa: F821
             snakemake.input.quarantine,  # noqa: F821
             list(snakemake.input.manifests),  # noqa: F821
-            Split(**snakemake.params.config["split"]),  # noqa: F821
+            SplitConfig(**snakemake.params.config["split"]),  # noqa: F821
             overrides=next(iter(snakemake.input.overrides), None),  # noqa: F821
             dataset=output.dataset,
             qc=output.qc,

@@ -5,8 +5,8 @@ import _rule  # first: puts this checkout on the path
 import torch
 from _model import load_ldae
 
-from ldae.evaluation.embeddings import extract_embeddings, write_embeddings
-from ldae.evaluation.scans import read_dataset
+from ldae.data.scans import read_dataset
+from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):

@@ -2,10 +2,10 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.config import QC
+from ldae.config.preprocessing import QCConfig
 from ldae.report.qc_montage import draw_qc_montage
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        qc = QC(**snakemake.params.config["qc"])
+        qc = QCConfig(**snakemake.params.config["qc"])
         draw_qc_montage(snakemake.input[0], qc, snakemake.output[0], snakemake.params.scans)

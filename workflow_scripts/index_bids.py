@@ -2,8 +2,8 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.cohort.bids_index import write_index
-from ldae.config import Columns
+from ldae.cohort.bids.index import write_index
+from ldae.config.cohort import ColumnsConfig
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):  # noqa: F821
@@ -11,7 +11,7 @@ if __name__ == "__main__":
         write_index(
             snakemake.input.bids_dir,  # noqa: F821
             params.source,
-            Columns(**params.columns),
+            ColumnsConfig(**params.columns),
             params.diagnoses,
             set_aside=list(snakemake.input.set_aside),  # noqa: F821
             shard_tables=list(snakemake.output.shards),  # noqa: F821

@@ -4,7 +4,7 @@ import _rule  # first: puts this checkout on the path
 
 import torch
 
-from ldae.config import Autoencoder, Latents
+from ldae.config.models import AutoencoderConfig, LatentsConfig
 from ldae.training.latents import encode_latents
 
 if __name__ == "__main__":
@@ -13,8 +13,8 @@ if __name__ == "__main__":
         encode_latents(
             snakemake.input.dataset,
             snakemake.input.autoencoder,
-            Autoencoder(**snakemake.params.config["autoencoder"]),
-            Latents(**snakemake.params.config["latents"]),
+            AutoencoderConfig(**snakemake.params.config["autoencoder"]),
+            LatentsConfig(**snakemake.params.config["latents"]),
             manifest=snakemake.output.manifest,
             statistics=snakemake.output.statistics,
         )

@@ -4,7 +4,7 @@ import _rule  # first: puts this checkout on the path
 
 from _training import training_job
 
-from ldae.config import LDM, Diffusion
+from ldae.config.models import DiffusionConfig, LDMConfig
 from ldae.training.ldm import train_ldm
 
 if __name__ == "__main__":
@@ -12,7 +12,7 @@ if __name__ == "__main__":
         train_ldm(
             snakemake.input.dataset,
             snakemake.input.statistics,
-            LDM(**snakemake.params.config["ldm"]),
-            Diffusion(**snakemake.params.config["diffusion"]),
+            LDMConfig(**snakemake.params.config["ldm"]),
+            DiffusionConfig(**snakemake.params.config["diffusion"]),
             training_job(snakemake),
         )

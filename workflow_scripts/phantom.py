@@ -2,13 +2,13 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.cohort.phantom import make_phantom
-from ldae.config import Phantom
+from ldae.config.cohort import PhantomConfig
+from ldae.phantom.download import make_phantom
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):  # noqa: F821
         make_phantom(
-            Phantom(**snakemake.params.config["phantom"]),  # noqa: F821
+            PhantomConfig(**snakemake.params.config["phantom"]),  # noqa: F821
             images_dir=snakemake.output.images,  # noqa: F821
             clinical_dir=snakemake.output.clinical,  # noqa: F821
             truth_path=snakemake.output.truth,  # noqa: F821

@@ -4,7 +4,7 @@ import _rule  # first: puts this checkout on the path
 
 from _training import training_job
 
-from ldae.config import LDM, Diffusion, Representation
+from ldae.config.models import DiffusionConfig, LDMConfig, RepresentationConfig
 from ldae.training.representation import train_representation
 
 if __name__ == "__main__":
@@ -13,8 +13,8 @@ if __name__ == "__main__":
             snakemake.input.dataset,
             snakemake.input.statistics,
             snakemake.input.ldm,
-            Representation(**snakemake.params.config["representation"]),
-            LDM(**snakemake.params.config["ldm"]),
-            Diffusion(**snakemake.params.config["diffusion"]),
+            RepresentationConfig(**snakemake.params.config["representation"]),
+            LDMConfig(**snakemake.params.config["ldm"]),
+            DiffusionConfig(**snakemake.params.config["diffusion"]),
             training_job(snakemake),
         )

@@ -4,7 +4,7 @@ import _rule  # first: puts this checkout on the path
 
 from _training import training_job
 
-from ldae.config import Encoder, Supervised
+from ldae.config.models import EncoderConfig, SupervisedConfig
 from ldae.training.supervised import train_supervised
 
 if __name__ == "__main__":
@@ -12,7 +12,7 @@ if __name__ == "__main__":
         train_supervised(
             snakemake.input.dataset,
             snakemake.wildcards.task,
-            Supervised(**snakemake.params.config["supervised"]),
-            Encoder(**snakemake.params.config["representation"]),
+            SupervisedConfig(**snakemake.params.config["supervised"]),
+            EncoderConfig(**snakemake.params.config["representation"]),
             training_job(snakemake),
         )

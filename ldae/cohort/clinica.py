@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.adni_tables import APOE, COLUMNS, DIAGNOSES, MERGE, META
+from ldae.cohort.adni.tables import APOE, COLUMNS, DIAGNOSES, MERGE, META
 from ldae.cohort.disk import group_files
 from ldae.cohort.programs import clinica_environment, find_program
 

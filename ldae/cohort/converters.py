@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.bids_layout import check_dataset
+from ldae.cohort.bids.layout import check_dataset
 from ldae.cohort.columns import QUARANTINE_COLUMNS
 from ldae.cohort.programs import clinica_environment, find_program
 from ldae.errors import UserError

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.bids import describe
+from ldae.cohort.adni.merge import describe
 from ldae.cohort.columns import QUARANTINE_COLUMNS, REPORT_COLUMNS
 from ldae.cohort.overrides import apply_overrides, read_overrides
-from ldae.cohort.split import SPLITS, assert_no_leak, split_subjects
-from ldae.config import Split
+from ldae.config.cohort import SplitConfig
+from ldae.data.split import SPLITS, assert_no_leak, split_subjects
 from ldae.errors import UserError
 from ldae.files import read_table, write_json, write_table
 
@@ -39,7 +39,7 @@ def build_dataset(
     conversion: str | Path,
     quarantine: str | Path,
     manifests: list[str],
-    config: Split,
+    config: SplitConfig,
     *,
     overrides: str | Path | None,
     dataset: str | Path,
@@ -106,7 +106,7 @@ def remove_stale(derivative: Path, scans: pd.DataFrame) -> None:
             shutil.rmtree(subject)
 
 
-def build_table(scans: pd.DataFrame, config: Split, latents_dir: str | Path) -> pd.DataFrame:
+def build_table(scans: pd.DataFrame, config: SplitConfig, latents_dir: str | Path) -> pd.DataFrame:
     """The rows of `dataset.csv` for the scans that passed quality control, columns `DATASET_COLUMNS`.
 
     ``qc`` is the final verdict, ``pass`` or ``warn``, or ``readmitted`` where a person overruled failing numbers.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ldae.config import Diffusion
+from ldae.config.models import DiffusionConfig
 
 
 class Schedule(nn.Module):
@@ -17,7 +17,7 @@ class Schedule(nn.Module):
     alphas_cumprod: torch.Tensor
     log_snr: torch.Tensor
 
-    def __init__(self, config: Diffusion) -> None:
+    def __init__(self, config: DiffusionConfig) -> None:
         super().__init__()
         betas = torch.linspace(config.beta_start, config.beta_end, config.timesteps, dtype=torch.float64)
         alphas_cumprod = torch.cumprod(1 - betas, 0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from monai.networks.nets import AutoencoderKL, PatchDiscriminator
 from torch import nn
 
-from ldae.config import Autoencoder
+from ldae.config.models import AutoencoderConfig
 
 
-def build_autoencoder(config: Autoencoder) -> AutoencoderKL:
+def build_autoencoder(config: AutoencoderConfig) -> AutoencoderKL:
     """AutoencoderKL without attention (Rombach et al. 2022; LDAE, section 3.1).
 
     ``encode`` maps (B, 1, D, H, W) to z_mu and z_sigma of (B, C, D/f, H/f, W/f), f = 2 ** (levels - 1). A low
@@ -31,7 +31,7 @@ def build_autoencoder(config: Autoencoder) -> AutoencoderKL:
     return net
 
 
-def build_discriminator(config: Autoencoder) -> PatchDiscriminator:
+def build_discriminator(config: AutoencoderConfig) -> PatchDiscriminator:
     """PatchGAN discriminator on (B, 1, D, H, W); returns the features of every layer, the last are the logits."""
     return PatchDiscriminator(
         spatial_dims=3,

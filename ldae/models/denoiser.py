@@ -8,7 +8,7 @@ import torch
 from monai.networks.nets import DiffusionModelUNet
 from monai.networks.nets.diffusion_model_unet import get_timestep_embedding
 
-from ldae.config import Diffusion, UNet
+from ldae.config.models import DiffusionConfig, UNetConfig
 from ldae.diffusion.schedule import Schedule
 
 
@@ -65,7 +65,7 @@ class Denoiser(DiffusionModelUNet):
         return self.decode(self.encode(z_t, timesteps))
 
 
-def build_denoiser(config: UNet, diffusion: Diffusion, channels: int) -> Denoiser:
+def build_denoiser(config: UNetConfig, diffusion: DiffusionConfig, channels: int) -> Denoiser:
     """The U-Net of the configured size over latents, or images, of `channels` channels."""
     return Denoiser(
         config.prediction,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from ldae.config import Representation as RepresentationConfig
+from ldae.config.models import RepresentationConfig
 from ldae.models.denoiser import Denoiser
 from ldae.models.gradient_estimator import GradientEstimator
 from ldae.models.semantic_encoder import SemanticEncoder

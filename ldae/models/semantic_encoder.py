@@ -11,7 +11,7 @@ from torch import nn
 from torchvision import models
 from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
-from ldae.config import Encoder
+from ldae.config.models import EncoderConfig
 from ldae.errors import UserError
 
 
@@ -25,7 +25,7 @@ class SemanticEncoder(nn.Module):
 
     mean_image: torch.Tensor
 
-    def __init__(self, config: Encoder, grid_shape: tuple[int, int, int]) -> None:
+    def __init__(self, config: EncoderConfig, grid_shape: tuple[int, int, int]) -> None:
         super().__init__()
         self.backbone, features = _build_backbone(config.backbone, config.backbone_weights)
         dim = config.semantic_dim

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ldae.config import Encoder
+from ldae.config.models import EncoderConfig
 from ldae.models.semantic_encoder import SemanticEncoder
 
 
@@ -15,7 +15,7 @@ class SupervisedEncoder(nn.Module):
     target_mean: torch.Tensor
     target_std: torch.Tensor
 
-    def __init__(self, config: Encoder, grid_shape: tuple[int, int, int]) -> None:
+    def __init__(self, config: EncoderConfig, grid_shape: tuple[int, int, int]) -> None:
         super().__init__()
         self.semantic_encoder = SemanticEncoder(config, grid_shape)
         self.head = nn.Linear(config.semantic_dim, 1)

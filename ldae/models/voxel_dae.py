@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ldae.config import DAE, Diffusion, Encoder
+from ldae.config.models import DAEConfig, DiffusionConfig, EncoderConfig
 from ldae.models.conditioned_decoder import ConditionedDecoder
 from ldae.models.denoiser import build_denoiser
 from ldae.models.latent_normalizer import LatentNormalizer
@@ -20,7 +20,7 @@ class VoxelDAE(nn.Module):
     1 until it is loaded with the statistics of training images.
     """
 
-    def __init__(self, config: DAE, encoder: Encoder, diffusion: Diffusion) -> None:
+    def __init__(self, config: DAEConfig, encoder: EncoderConfig, diffusion: DiffusionConfig) -> None:
         super().__init__()
         self.grid_shape = config.grid_shape
         self.normalizer = LatentNormalizer((1, *config.grid_shape))

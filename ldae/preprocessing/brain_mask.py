@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ldae.config import Preprocessing
+from ldae.config.preprocessing import PreprocessingConfig
 from ldae.errors import UserError
 from ldae.preprocessing.brain_extraction import antspynet, command, deepbet, template
 from ldae.preprocessing.volume import Volume
@@ -12,7 +12,7 @@ from ldae.preprocessing.volume import Volume
 ENGINES = {"deepbet": deepbet, "template": template, "antspynet": antspynet, "command": command}
 
 
-def extract_brain(volume: Volume, config: Preprocessing) -> np.ndarray:
+def extract_brain(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
     """Whole-brain mask of a raw head by the configured engine.
 
     Parameters
@@ -36,7 +36,7 @@ def extract_brain(volume: Volume, config: Preprocessing) -> np.ndarray:
     return mask
 
 
-def engine_record(config: Preprocessing) -> dict[str, str]:
+def engine_record(config: PreprocessingConfig) -> dict[str, str]:
     """Name, version and hashes of the engine, for the sidecar and for the key that decides whether a scan is kept.
 
     Raises

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ldae.config import Preprocessing
+from ldae.config.preprocessing import PreprocessingConfig
 from ldae.files import hash_file, write_json
 from ldae.preprocessing.bias_field import correct_bias_field
 from ldae.preprocessing.brain_mask import engine_record, extract_brain
@@ -58,7 +58,7 @@ class ScanFiles:
             path.unlink(missing_ok=True)
 
 
-def preprocess_scan(source: str | Path, files: ScanFiles, config: Preprocessing, key: str = "") -> dict:
+def preprocess_scan(source: str | Path, files: ScanFiles, config: PreprocessingConfig, key: str = "") -> dict:
     """Extract, correct, align and scale one brain, and write image, mask, montage and, last, the sidecar.
 
     The bias-corrected native intensities are interpolated once, onto the model grid (see `resampling`). Outside the
@@ -105,7 +105,7 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: Preprocessing,
     return sidecar
 
 
-def _sidecar(source: str | Path, files: ScanFiles, config: Preprocessing, key: str) -> dict:
+def _sidecar(source: str | Path, files: ScanFiles, config: PreprocessingConfig, key: str) -> dict:
     return {
         "Description": "Bias-corrected brain in MNI152 space, intensities 0..1, background 0",
         "Sources": [Path(source).as_posix()],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.config import QC, Preprocessing
+from ldae.config.preprocessing import PreprocessingConfig, QCConfig
 from ldae.files import hash_content, hash_file, read_json, read_table, write_table
 from ldae.pool import run_items
 from ldae.preprocessing.verdict import judge
@@ -39,7 +39,7 @@ class Job:
     session: str
     source: str
     output_dir: str
-    config: Preprocessing
+    config: PreprocessingConfig
     code: str
     engine: dict
 
@@ -48,8 +48,8 @@ def preprocess_shard(
     conversion: str | Path,
     manifest: str | Path,
     output_dir: str | Path,
-    config: Preprocessing,
-    qc: QC,
+    config: PreprocessingConfig,
+    qc: QCConfig,
     *,
     code: str,
     workers: int,
@@ -121,7 +121,7 @@ def _kept(sidecar: Path, image: Path, mask: Path, key: str) -> dict | None:
     return record if whole and record["Key"] == key else None
 
 
-def _row(job: Job, result: dict | None, error: str, qc: QC) -> dict:
+def _row(job: Job, result: dict | None, error: str, qc: QCConfig) -> dict:
     row = {"subject": job.subject, "session": job.session, "source": job.source}
     if error:
         return row | {"status": "error", "reason": " ".join(error.split())}

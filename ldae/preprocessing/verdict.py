@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ldae.config import QC
+from ldae.config.preprocessing import QCConfig
 
 CHECKS = (
     ("brain_volume_ml", "min_brain_volume_ml"),
@@ -34,7 +34,7 @@ class Check:
     margin: float
 
 
-def check(numbers: dict[str, float], config: QC) -> list[Check]:
+def check(numbers: dict[str, float], config: QCConfig) -> list[Check]:
     """Hold every number against its limits.
 
     Parameters
@@ -75,7 +75,7 @@ def margin(value: float, warn: float, fail: float, side: str) -> float:
     return past_warn / min(step, abs(warn) or step)
 
 
-def judge(numbers: dict[str, float], config: QC) -> tuple[str, str]:
+def judge(numbers: dict[str, float], config: QCConfig) -> tuple[str, str]:
     """Verdict by the thresholds of the config.
 
     Parameters
@@ -94,6 +94,6 @@ def judge(numbers: dict[str, float], config: QC) -> tuple[str, str]:
     return max((one.level for one in checks), key=LEVELS.index), "; ".join(reasons)
 
 
-def risk(numbers: dict[str, float], config: QC) -> float:
+def risk(numbers: dict[str, float], config: QCConfig) -> float:
     """The worst `margin` of all checks: the higher, the sooner a person should look."""
     return max(one.margin for one in check(numbers, config))

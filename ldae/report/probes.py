@@ -19,7 +19,7 @@ def draw_probes(table: str | Path, output: str | Path) -> None:
     Parameters
     ----------
     table : path
-        What `ldae.evaluation.downstream.evaluate_encoders` wrote; of it the ROC AUC or MAE on all test scans.
+        What `ldae.evaluation.tables.downstream.evaluate_encoders` wrote; of it the ROC AUC or MAE on all test scans.
     output : path
         PNG. The dashed line is chance.
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from ldae.config import QC
+from ldae.config.preprocessing import QCConfig
 from ldae.report.figures import central_slices, panel_grid, save_figure, show_image
 from ldae.report.qc_scans import read_scans
 
 
-def draw_qc_montage(qc: str | Path, config: QC, output: str | Path, count: int) -> None:
+def draw_qc_montage(qc: str | Path, config: QCConfig, output: str | Path, count: int) -> None:
     """Draw the central slices of the riskiest scans, in the order of `read_scans`.
 
     Parameters

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from ldae.config import QC
+from ldae.config.preprocessing import QCConfig
 from ldae.files import read_table, write_text
 from ldae.preprocessing.verdict import check
 from ldae.report.qc_scans import NUMBERS, ORDER, montage_of, read_scans
@@ -17,7 +17,7 @@ TEMPLATE = Path(__file__).with_name("qc_page.html")
 EFFECTS = ("subject", "session", "verdict", "reason", "rater", "line", "effect")
 
 
-def write_qc_page(qc: str | Path, effects: str | Path, config: QC, output: str | Path) -> None:
+def write_qc_page(qc: str | Path, effects: str | Path, config: QCConfig, output: str | Path) -> None:
     """Write the page: one file without any outside resource; pictures are linked relative to it and loaded lazily.
 
     Parameters
@@ -41,7 +41,7 @@ def write_qc_page(qc: str | Path, effects: str | Path, config: QC, output: str |
     write_text(output, page)
 
 
-def _card(row: dict, config: QC, home: Path) -> dict:
+def _card(row: dict, config: QCConfig, home: Path) -> dict:
     """What the page says of one scan."""
     numbers = {name: row[name] for name in NUMBERS}
     levels: dict[str, str] = {}

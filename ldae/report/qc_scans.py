@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.config import QC
+from ldae.config.preprocessing import QCConfig
 from ldae.files import read_table
 from ldae.preprocessing.verdict import CHECKS, risk
 
@@ -16,7 +16,7 @@ NUMBERS = tuple(dict.fromkeys(name for name, _ in CHECKS))
 IMAGE_SUFFIX, MONTAGE_SUFFIX = "_space-MNI152_desc-preproc_T1w.nii.gz", "_desc-qc_T1w.png"
 
 
-def read_scans(qc: str | Path, config: QC) -> pd.DataFrame:
+def read_scans(qc: str | Path, config: QCConfig) -> pd.DataFrame:
     """Read `results/qc.csv` sorted by risk.
 
     By final verdict (error, fail, warn, pass), within a verdict by the worst margin of the numbers over their limits

@@ -9,9 +9,9 @@ from monai.losses import PatchAdversarialLoss
 from monai.losses.perceptual import PerceptualLoss
 from torch.nn import functional as F
 
-from ldae.config import Autoencoder
+from ldae.config.models import AutoencoderConfig
+from ldae.data.volumes import Volumes, fitting_rows, read_dataset, read_image
 from ldae.models.autoencoder import build_autoencoder, build_discriminator
-from ldae.training.data import Volumes, fitting_rows, read_dataset, read_image
 from ldae.training.fit import Frozen, Stage, fit_and_save
 from ldae.training.perceptual import load_perceptual_loss
 from ldae.training.state import Job, describe_run
@@ -19,7 +19,7 @@ from ldae.training.state import Job, describe_run
 
 def train_autoencoder(
     dataset_csv: str | Path,
-    config: Autoencoder,
+    config: AutoencoderConfig,
     job: Job,
 ) -> None:
     """Train on the training subjects' scans, select by the validation subjects', and write the weights and the history.
@@ -45,7 +45,7 @@ class AutoencoderStage(Stage):
     without the adversarial part.
     """
 
-    def __init__(self, config: Autoencoder, perceptual: PerceptualLoss | None) -> None:
+    def __init__(self, config: AutoencoderConfig, perceptual: PerceptualLoss | None) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.config = config

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from ldae.config import DAE, Diffusion, Encoder, Latents
+from ldae.config.models import DAEConfig, DiffusionConfig, EncoderConfig, LatentsConfig
+from ldae.data.volumes import Aligned, Reordered, Volumes, fitting_rows, other_subjects_scan, read_dataset, read_image
 from ldae.diffusion.losses import draw_noise, noise_loss
 from ldae.diffusion.schedule import Schedule
 from ldae.models.voxel_dae import VoxelDAE, resample
-from ldae.training.data import Aligned, Reordered, Volumes, fitting_rows, other_subjects_scan, read_dataset, read_image
 from ldae.training.fit import Stage, fit_and_save
 from ldae.training.latents import fit_normalizer
 from ldae.training.state import Job, describe_run
@@ -19,7 +19,9 @@ from ldae.training.state import Job, describe_run
 VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
 
 
-def train_dae(dataset_csv: str | Path, config: DAE, encoder: Encoder, diffusion: Diffusion, job: Job) -> None:
+def train_dae(
+    dataset_csv: str | Path, config: DAEConfig, encoder: EncoderConfig, diffusion: DiffusionConfig, job: Job
+) -> None:
     """Train on the training subjects' scans, select by the validation subjects', and write the weights and the history.
 
     Raises
@@ -39,7 +41,7 @@ def train_dae(dataset_csv: str | Path, config: DAE, encoder: Encoder, diffusion:
     def build() -> DAEStage:
         stage = DAEStage(config, encoder, diffusion)
         if config.center_images:
-            stage.dae.normalizer = fit_normalizer(images, Latents(center="voxel"))
+            stage.dae.normalizer = fit_normalizer(images, LatentsConfig(center="voxel"))
         if encoder.center_input:
             stage.dae.semantic_encoder.set_mean_image(images.mean())
         return stage
@@ -62,7 +64,7 @@ class DAEStage(Stage):
     subject's (`val_loss_shuffled`), at the same noise.
     """
 
-    def __init__(self, config: DAE, encoder: Encoder, diffusion: Diffusion) -> None:
+    def __init__(self, config: DAEConfig, encoder: EncoderConfig, diffusion: DiffusionConfig) -> None:
         super().__init__()
         self.learning_rate, self.of_v = config.learning_rate, config.loss == "v"
         self.schedule = Schedule(diffusion)

@@ -24,11 +24,11 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from ldae.config import Training
+from ldae.config.models import TrainingConfig
+from ldae.data.volumes import Aligned, InOrder, StepBatchSampler, Volumes, make_loader
 from ldae.errors import UserError
 from ldae.files import write_table
 from ldae.models.weights import save_weights
-from ldae.training.data import Aligned, InOrder, StepBatchSampler, Volumes, make_loader
 from ldae.training.state import Job, is_main_process, origin, training_state
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def fit(
     module: Stage,
     train: Volumes | Aligned,
     validation: Volumes | Aligned,
-    training: Training,
+    training: TrainingConfig,
     *,
     seed: int,
     state_dir: str | Path,
@@ -152,7 +152,7 @@ def fit_and_save(
     network: str,
     train: Volumes | Aligned,
     validation: Volumes | Aligned,
-    training: Training,
+    training: TrainingConfig,
 ) -> None:
     """`fit` the stage that `build` makes and save its part `network` with `run`, the stage's description, beside it.
 
@@ -175,7 +175,9 @@ def fit_and_save(
 class Loaders(L.LightningDataModule):
     """Training batches by (seed, step), validation batches in order."""
 
-    def __init__(self, train: Volumes | Aligned, validation: Volumes | Aligned, training: Training, seed: int) -> None:
+    def __init__(
+        self, train: Volumes | Aligned, validation: Volumes | Aligned, training: TrainingConfig, seed: int
+    ) -> None:
         super().__init__()
         self.train, self.validation, self.training, self.seed = train, validation, training, seed
 
@@ -194,7 +196,7 @@ class Loaders(L.LightningDataModule):
 class Course(L.Callback):
     """Randomness and learning rate of each step; history, progress and early stopping at each validation."""
 
-    def __init__(self, training: Training, seed: int, history: Path, monitor: str, run: str) -> None:
+    def __init__(self, training: TrainingConfig, seed: int, history: Path, monitor: str, run: str) -> None:
         self.training, self.seed, self.history, self.monitor, self.run = training, seed, history, monitor, run
         self.rows: list[dict[str, float]] = []
         self.started_at, self.started_with = 0.0, 0
@@ -264,7 +266,7 @@ class Course(L.Callback):
         logger.info(report, self.history.stem, step, self.training.steps, shown, pace_min * left)
 
 
-def learning_rate_factor(training: Training, step: int) -> float:
+def learning_rate_factor(training: TrainingConfig, step: int) -> float:
     """Share of the learning rate at a step: a linear warm-up, a plateau, a linear fall to zero after the last step."""
     rise = (step + 1) / max(1, training.warmup_steps)
     fall = (training.steps - step) / max(1.0, training.cooldown_fraction * training.steps)

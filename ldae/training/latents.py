@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ldae.config import Autoencoder, Latents
+from ldae.config.models import AutoencoderConfig, LatentsConfig
+from ldae.data.volumes import Volumes, fitting_rows, read_dataset, read_image, read_latent
 from ldae.errors import UserError
 from ldae.files import atomic_path, hash_file, write_table
 from ldae.models.autoencoder import build_autoencoder
 from ldae.models.latent_normalizer import LatentNormalizer
 from ldae.models.weights import load_tensors, load_weights, save_weights
-from ldae.training.data import Volumes, fitting_rows, read_dataset, read_image, read_latent
 from ldae.training.state import list_subjects, origin
 
 logger = logging.getLogger(__name__)
@@ -26,8 +26,8 @@ logger = logging.getLogger(__name__)
 def encode_latents(
     dataset_csv: str | Path,
     autoencoder_weights: str | Path,
-    config: Autoencoder,
-    latents: Latents,
+    config: AutoencoderConfig,
+    latents: LatentsConfig,
     *,
     manifest: str | Path,
     statistics: str | Path,
@@ -88,7 +88,7 @@ def _remove_others(paths: pd.Series) -> None:
             stale.unlink()
 
 
-def fit_normalizer(latents: Volumes, config: Latents) -> LatentNormalizer:
+def fit_normalizer(latents: Volumes, config: LatentsConfig) -> LatentNormalizer:
     """Mean (a voxel or a channel, `config.center`) of training latents, and one standard deviation a channel after it.
 
     Raises

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from ldae.config import LDM, Diffusion
+from ldae.config.models import DiffusionConfig, LDMConfig
+from ldae.data.volumes import Volumes, fitting_rows, read_dataset
 from ldae.diffusion.losses import draw_noise, noise_loss
 from ldae.diffusion.schedule import Schedule
 from ldae.models.denoiser import build_denoiser
-from ldae.training.data import Volumes, fitting_rows, read_dataset
 from ldae.training.fit import Stage, fit_and_save
 from ldae.training.latents import load_normalizer, normalized_reader
 from ldae.training.state import Job, describe_run
@@ -22,8 +22,8 @@ VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is
 def train_ldm(
     dataset_csv: str | Path,
     latent_statistics: str | Path,
-    config: LDM,
-    diffusion: Diffusion,
+    config: LDMConfig,
+    diffusion: DiffusionConfig,
     job: Job,
 ) -> None:
     """Train on the training subjects' latents, select by the validation subjects', write the weights and the history.
@@ -46,7 +46,7 @@ def train_ldm(
 class LDMStage(Stage):
     """A batch is a tensor of normalised latents z_0 (B, C, D, H, W)."""
 
-    def __init__(self, config: LDM, diffusion: Diffusion, latent_channels: int) -> None:
+    def __init__(self, config: LDMConfig, diffusion: DiffusionConfig, latent_channels: int) -> None:
         super().__init__()
         self.learning_rate = config.learning_rate
         self.schedule = Schedule(diffusion)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from monai.losses import PerceptualLoss
 
-from ldae.config import Autoencoder
+from ldae.config.models import AutoencoderConfig
 from ldae.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 BACKBONE_FILE = "squeezenet1_1-b8a52dc0.pth"
 
 
-def load_perceptual_loss(config: Autoencoder) -> tuple[PerceptualLoss | None, str]:
+def load_perceptual_loss(config: AutoencoderConfig) -> tuple[PerceptualLoss | None, str]:
     """MONAI's loss: SqueezeNet LPIPS on a random part of the slices of each plane; intensities enter as they are.
 
     Nothing is downloaded, and random weights never stand in.

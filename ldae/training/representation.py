@@ -7,14 +7,13 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ldae.config import LDM, Diffusion
-from ldae.config import Representation as RepresentationConfig
+from ldae.config.models import DiffusionConfig, LDMConfig, RepresentationConfig
+from ldae.data.volumes import Aligned, Reordered, Volumes, fitting_rows, other_subjects_scan, read_dataset, read_image
 from ldae.diffusion.losses import draw_noise, posterior_gap_loss
 from ldae.diffusion.schedule import Schedule
 from ldae.models.denoiser import Denoiser, build_denoiser
 from ldae.models.representation import Representation
 from ldae.models.weights import load_weights
-from ldae.training.data import Aligned, Reordered, Volumes, fitting_rows, other_subjects_scan, read_dataset, read_image
 from ldae.training.fit import Frozen, Stage, fit_and_save
 from ldae.training.latents import load_normalizer, normalized_reader
 from ldae.training.state import Job, describe_run
@@ -27,8 +26,8 @@ def train_representation(
     latent_statistics: str | Path,
     ldm_weights: str | Path,
     config: RepresentationConfig,
-    ldm: LDM,
-    diffusion: Diffusion,
+    ldm: LDMConfig,
+    diffusion: DiffusionConfig,
     job: Job,
 ) -> None:
     """Train on the training subjects' scans and latents, select by the validation subjects', write weights and history.
@@ -75,7 +74,7 @@ class RepresentationStage(Stage):
     def __init__(
         self,
         config: RepresentationConfig,
-        diffusion: Diffusion,
+        diffusion: DiffusionConfig,
         denoiser: Denoiser,
         grid_shape: tuple[int, int, int],
     ) -> None:

@@ -10,17 +10,19 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ldae.config import Encoder, Supervised
+from ldae.config.models import EncoderConfig, SupervisedConfig
+from ldae.data.volumes import Aligned, Volumes, fitting_rows, read_dataset, read_image
 from ldae.errors import UserError
 from ldae.models.supervised import SupervisedEncoder
-from ldae.training.data import Aligned, Volumes, fitting_rows, read_dataset, read_image
 from ldae.training.fit import Stage, fit_and_save
 from ldae.training.state import Job, describe_run
 
 Task = Literal["ad_cn", "age"]
 
 
-def train_supervised(dataset_csv: str | Path, task: Task, config: Supervised, encoder: Encoder, job: Job) -> None:
+def train_supervised(
+    dataset_csv: str | Path, task: Task, config: SupervisedConfig, encoder: EncoderConfig, job: Job
+) -> None:
     """Train on the training subjects' labelled scans, select by the validation subjects', write weights and history.
 
     Raises
@@ -78,8 +80,8 @@ class SupervisedStage(Stage):
     def __init__(
         self,
         task: Task,
-        config: Supervised,
-        encoder: Encoder,
+        config: SupervisedConfig,
+        encoder: EncoderConfig,
         grid_shape: tuple[int, int, int],
         targets: Sequence[float],
     ) -> None:

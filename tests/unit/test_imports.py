@@ -7,13 +7,16 @@ import pytest
 from tests.unit.sources import PACKAGE, ROOT, imported_modules, imported_names
 
 LAYERS = [
-    {"__init__", "config", "sections", "errors", "files", "pool", "torchvision_ops"},
+    {"__init__", "allocation", "code_hash", "errors", "files", "pool", "torchvision_ops"},
+    {"config"},
+    {"data"},
+    {"phantom"},
     {"cohort"},
     {"preprocessing"},
     {"diffusion"},
     {"models"},
     {"training"},
-    {"inference"},
+    {"systems"},
     {"evaluation"},
     {"report"},
     {"cli", "__main__"},

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ldae.cohort.split import assert_no_leak
-from ldae.config import load_config
+from ldae.config.load import load_config
+from ldae.data.scans import read_dataset
+from ldae.data.split import assert_no_leak
 from ldae.errors import UserError
-from ldae.evaluation.downstream import LDAE, Settings, evaluate_encoders
-from ldae.evaluation.embeddings import Embeddings
-from ldae.evaluation.leakage import Fitted, tabulate
-from ldae.evaluation.scans import read_dataset
+from ldae.evaluation.features.embeddings import Embeddings
+from ldae.evaluation.tables.downstream import LDAE, Settings, evaluate_encoders
+from ldae.evaluation.tables.leakage import Fitted, tabulate
 from ldae.training.autoencoder import train_autoencoder
 from ldae.training.dae import train_dae
 from ldae.training.latents import encode_latents

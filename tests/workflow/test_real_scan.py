@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ldae.cohort.split import split_subjects
-from ldae.config import Split
+from ldae.config.cohort import SplitConfig
+from ldae.data.split import split_subjects
 from tests.real_scan import lay_out_real_scan
 from tests.workflow.conftest import ROOT, Workflow
 
@@ -21,7 +21,9 @@ def seed_that_tests(table: pd.DataFrame, subject: str) -> int:
     """A split seed under which `subject` is a test subject."""
     split = {"validation_fraction": 0.25, "test_fraction": 0.25}
     baseline = table.drop_duplicates("subject")[["subject", "diagnosis"]]
-    return next(seed for seed in range(100) if split_subjects(baseline, Split(seed=seed, **split))[subject] == "test")
+    return next(
+        seed for seed in range(100) if split_subjects(baseline, SplitConfig(seed=seed, **split))[subject] == "test"
+    )
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 from scipy import ndimage
 
-from ldae.config import Preprocessing
+from ldae.config.preprocessing import PreprocessingConfig
 from ldae.errors import UserError
 from ldae.files import hash_file
 from ldae.preprocessing.volume import Volume
@@ -25,7 +25,7 @@ FETCH = """python -c 'import antspynet as a; {where}a.get_pretrained_network("br
 a.get_antsxnet_data("S_template3")'"""
 
 
-def extract(volume: Volume, config: Preprocessing) -> np.ndarray:
+def extract(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
     """The largest piece of where the network's probability is at least one half, its holes filled."""
     package = _package(config)
     probability = package.brain_extraction(volume.to_ants(), modality=MODALITY, verbose=False).numpy()
@@ -34,14 +34,14 @@ def extract(volume: Volume, config: Preprocessing) -> np.ndarray:
     return ndimage.binary_fill_holes(largest)
 
 
-def record(config: Preprocessing) -> dict[str, str]:
+def record(config: PreprocessingConfig) -> dict[str, str]:
     """Versions of ANTsPyNet and TensorFlow, and SHA-256 of its two files."""
     folder = Path(_package(config).get_antsxnet_cache_directory())
     hashes = {f"{name.split('.')[0]}_sha256": hash_file(folder / name) for name in FILES}
     return {"version": metadata.version("antspynet"), "tensorflow": metadata.version("tensorflow"), **hashes}
 
 
-def _package(config: Preprocessing) -> ModuleType:
+def _package(config: PreprocessingConfig) -> ModuleType:
     """ANTsPyNet, pointed at the configured folder, with every file it will read in place."""
     try:
         import antspynet

@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
-from ldae.config import Preprocessing
+from ldae.config.preprocessing import PreprocessingConfig
 from ldae.errors import UserError
 from ldae.files import hash_file
 from ldae.preprocessing.volume import Volume
@@ -25,7 +25,7 @@ SAME_MM = 0.01
 MESSAGE_CHARACTERS = 300
 
 
-def extract(volume: Volume, config: Preprocessing) -> np.ndarray:
+def extract(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
     """Run the command in a folder of its own and read its mask.
 
     Raises
@@ -43,7 +43,7 @@ def extract(volume: Volume, config: Preprocessing) -> np.ndarray:
         return _read_mask(Path(paths["{output}"]), volume)
 
 
-def record(config: Preprocessing) -> dict[str, str]:
+def record(config: PreprocessingConfig) -> dict[str, str]:
     """The command, SHA-256 of its program's file, and what the version command prints."""
     program = _program(KEY, shlex.split(config.brain_extraction_command)[0])
     return {

@@ -16,14 +16,14 @@ import torch
 from deepbet.bet import BrainExtraction
 from deepbet.utils import DATA_PATH
 
-from ldae.config import Preprocessing
+from ldae.config.preprocessing import PreprocessingConfig
 from ldae.files import hash_file
 from ldae.preprocessing.volume import Volume
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from glibc's malloc.h
 
 
-def extract(volume: Volume, config: Preprocessing) -> np.ndarray:
+def extract(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
     """Mask of one piece without holes; empty where deepbet finds nothing."""
     network = load_networks()
     try:
@@ -34,7 +34,7 @@ def extract(volume: Volume, config: Preprocessing) -> np.ndarray:
         return np.zeros(volume.data.shape, bool)
 
 
-def record(config: Preprocessing) -> dict[str, str]:
+def record(config: PreprocessingConfig) -> dict[str, str]:
     """Version of deepbet and SHA-256 of its two networks."""
     weights = {f"{name}_sha256": hash_file(Path(DATA_PATH, "models", f"{name}.pt")) for name in ("model", "bbox_model")}
     return {"version": metadata.version("deepbet"), **weights}

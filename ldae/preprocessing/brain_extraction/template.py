@@ -16,7 +16,7 @@ import ants
 import numpy as np
 from scipy import ndimage
 
-from ldae.config import Preprocessing
+from ldae.config.preprocessing import PreprocessingConfig
 from ldae.preprocessing.grid import covering_grid, mni_template
 from ldae.preprocessing.volume import Volume, coarsen
 
@@ -24,7 +24,7 @@ SPACING_MM = 2.0
 MARGIN_VOXELS = 5  # of the metric's mask around the template's brain
 
 
-def extract(volume: Volume, config: Preprocessing) -> np.ndarray:
+def extract(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
     """The template's brain, brought to the voxels of `volume`."""
     grid = covering_grid(SPACING_MM)
     template = mni_template(grid)
@@ -52,7 +52,7 @@ def extract(volume: Volume, config: Preprocessing) -> np.ndarray:
     return share.numpy() >= 0.5
 
 
-def record(config: Preprocessing) -> dict[str, str]:
+def record(config: PreprocessingConfig) -> dict[str, str]:
     """Versions of antspyx and nilearn, and SHA-256 of the template's T1 and mask at 2 mm."""
     template = mni_template(covering_grid(SPACING_MM))
     digest = hashlib.sha256(template.t1.tobytes() + template.brain.tobytes()).hexdigest()

@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from ldae.cohort.adni_tables import COLUMNS, read_tables
+from ldae.cohort.adni.selection import selection_tables
+from ldae.cohort.adni.tables import COLUMNS, read_tables
 from ldae.cohort.clinica import find_program, link_images, write_clinical
-from ldae.cohort.selection import selection_tables
 from ldae.errors import UserError
 from tests.adni_download import SLICES, Download
 

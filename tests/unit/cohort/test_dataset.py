@@ -3,10 +3,10 @@ import pytest
 
 from ldae.cohort.columns import QUARANTINE_COLUMNS, REPORT_COLUMNS
 from ldae.cohort.dataset import DATASET_COLUMNS, EXCLUSION_COLUMNS, build_dataset
-from ldae.config import Split
+from ldae.config.cohort import SplitConfig
 from ldae.errors import UserError, UserErrors
 
-SPLIT = Split(seed=0, validation_fraction=0.2, test_fraction=0.3)
+SPLIT = SplitConfig(seed=0, validation_fraction=0.2, test_fraction=0.3)
 
 
 def image(subject, session="M000", status="converted", image_id="1", **values):

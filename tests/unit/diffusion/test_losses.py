@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from ldae.config import LDM, Diffusion, Training
+from ldae.config.models import DiffusionConfig, LDMConfig, TrainingConfig
 from ldae.diffusion.losses import draw_noise, noise_loss, posterior_gap_loss
 from ldae.diffusion.schedule import Schedule
 from ldae.models.denoiser import build_denoiser
 from ldae.models.gradient_estimator import GradientEstimator
 
-DIFFUSION = Diffusion(timesteps=1000, beta_start=1e-4, beta_end=0.02)
+DIFFUSION = DiffusionConfig(timesteps=1000, beta_start=1e-4, beta_end=0.02)
 SCHEDULE = Schedule(DIFFUSION)
 
 
@@ -49,11 +49,11 @@ def test_the_gap_loss_is_zero_where_the_estimator_closes_the_gap():
 
 def test_at_step_zero_the_gap_loss_is_the_weighted_unconditional_loss():
     torch.manual_seed(0)
-    training = Training(
+    training = TrainingConfig(
         steps=1, batch_size=1, accumulate=1, validate_every_steps=1, patience=1, precision="32-true",
         gradient_clip=0, ema_decay=0, warmup_steps=0, cooldown_fraction=0,
     )  # fmt: skip
-    config = LDM(
+    config = LDMConfig(
         prediction="v", channels=[8, 16], residual_blocks=1, attention_levels=[False, True], head_channels=8,
         norm_groups=4, learning_rate=1, training=training,
     )  # fmt: skip

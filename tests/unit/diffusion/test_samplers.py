@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ldae.config import Diffusion
+from ldae.config.models import DiffusionConfig
 from ldae.diffusion.samplers import make_levels, sample
 from ldae.diffusion.schedule import Schedule
 
 
 @pytest.fixture
 def schedule() -> Schedule:
-    return Schedule(Diffusion(timesteps=1000, beta_start=1e-4, beta_end=0.02))
+    return Schedule(DiffusionConfig(timesteps=1000, beta_start=1e-4, beta_end=0.02))
 
 
 def gaussian_eps(mean: torch.Tensor, variance: float):

@@ -6,13 +6,13 @@ import pytest
 import torch
 from monai.networks.schedulers import DDPMScheduler
 
-from ldae.config import Diffusion
+from ldae.config.models import DiffusionConfig
 from ldae.diffusion.schedule import Schedule
 
 
 @pytest.fixture
 def schedule() -> Schedule:
-    return Schedule(Diffusion(timesteps=1000, beta_start=1e-4, beta_end=0.02))
+    return Schedule(DiffusionConfig(timesteps=1000, beta_start=1e-4, beta_end=0.02))
 
 
 def test_agrees_with_monai(schedule):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ldae.evaluation.embeddings import Embeddings
+from ldae.evaluation.features.embeddings import Embeddings
 
 
 def make_embeddings(signal: float, subjects: int = 240, dim: int = 8, seed: int = 0) -> Embeddings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ldae.config import Config, load_config
+from ldae.config.load import Config, load_config
 from ldae.models.denoiser import Denoiser, build_denoiser
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ldae.config import DAE, Encoder
+from ldae.config.models import DAEConfig, EncoderConfig
 from ldae.models.voxel_dae import VoxelDAE, resample
 
 GRID = (16, 16, 8)
 
 
 @pytest.fixture
-def encoder(config) -> Encoder:
+def encoder(config) -> EncoderConfig:
     return config.representation.encoder.model_copy(update={"semantic_dim": 8, "attention_heads": 2})
 
 
@@ -61,4 +61,4 @@ def test_resampling_keeps_the_field_of_view():
 
 def test_a_grid_that_the_net_cannot_halve_is_refused(config):
     with pytest.raises(ValueError, match="divisible by 4"):
-        DAE(**{**config.dae.model_dump(), "grid_shape": (28, 32, 30)})
+        DAEConfig(**{**config.dae.model_dump(), "grid_shape": (28, 32, 30)})

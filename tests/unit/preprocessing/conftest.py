@@ -6,8 +6,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from ldae.cohort.anatomy import Anatomy, render_head
-from ldae.config import QC, Preprocessing, load_config
+from ldae.config.load import load_config
+from ldae.config.preprocessing import PreprocessingConfig, QCConfig
+from ldae.phantom.anatomy import Anatomy, render_head
 
 ROOT = Path(__file__).resolve().parents[3]
 HEAD_SCALE = 0.95  # the MNI152 brain is larger than most people's
@@ -15,12 +16,12 @@ LESION_MM, LESION_RADIUS_MM = (28.0, -10.0, 32.0), 11.0  # in MNI152 space, in t
 
 
 @pytest.fixture(scope="session")
-def config() -> Preprocessing:
+def config() -> PreprocessingConfig:
     return load_config(ROOT / "config.yaml").preprocessing
 
 
 @pytest.fixture(scope="session")
-def qc() -> QC:
+def qc() -> QCConfig:
     return load_config(ROOT / "config.yaml").qc
 
 

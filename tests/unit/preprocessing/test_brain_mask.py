@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ldae.config import Preprocessing
+from ldae.config.preprocessing import PreprocessingConfig
 from ldae.errors import UserError
 from ldae.preprocessing import brain_mask
 from ldae.preprocessing.brain_mask import ENGINES, engine_record, extract_brain
@@ -26,7 +26,7 @@ def test_an_empty_mask_of_any_engine_is_an_error(name, config, monkeypatch):
 
 
 def test_every_engine_of_the_config_is_there():
-    assert set(ENGINES) == set(Preprocessing.model_fields["brain_extraction"].annotation.__args__)
+    assert set(ENGINES) == set(PreprocessingConfig.model_fields["brain_extraction"].annotation.__args__)
     assert all(hasattr(engine, "extract") and hasattr(engine, "record") for engine in ENGINES.values())
     assert brain_mask.ENGINES["deepbet"].__name__.endswith("brain_extraction.deepbet")
 

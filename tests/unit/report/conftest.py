@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from ldae.config import QC, load_config
+from ldae.config.load import load_config
+from ldae.config.preprocessing import QCConfig
 from ldae.report import figures
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -16,7 +17,7 @@ TEXTS = dict.fromkeys(("status", "reason", "override", "override_reason", "rater
 
 
 @pytest.fixture(scope="session")
-def qc_config() -> QC:
+def qc_config() -> QCConfig:
     return load_config(ROOT / "config.yaml").qc
 
 

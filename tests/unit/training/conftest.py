@@ -11,7 +11,15 @@ import pandas as pd
 import pytest
 import torch
 
-from ldae.config import DAE, LDM, Autoencoder, Diffusion, Representation, Supervised, Training
+from ldae.config.models import (
+    AutoencoderConfig,
+    DAEConfig,
+    DiffusionConfig,
+    LDMConfig,
+    RepresentationConfig,
+    SupervisedConfig,
+    TrainingConfig,
+)
 
 GRID = (16, 16, 8)
 SPLITS = ["train"] * 5 + ["validation"] * 3 + ["test"] * 2
@@ -28,7 +36,7 @@ def one_quiet_thread():
 
 @pytest.fixture
 def make_training():
-    def make(**changes) -> Training:
+    def make(**changes) -> TrainingConfig:
         values = {
             "steps": 6,
             "batch_size": 2,
@@ -39,14 +47,14 @@ def make_training():
             "cooldown_fraction": 0.0,
         }
         values |= {"precision": "32-true", "gradient_clip": 1.0, "ema_decay": 0.9}
-        return Training(**{**values, **changes})
+        return TrainingConfig(**{**values, **changes})
 
     return make
 
 
 @pytest.fixture
-def autoencoder_config(make_training) -> Autoencoder:
-    return Autoencoder(
+def autoencoder_config(make_training) -> AutoencoderConfig:
+    return AutoencoderConfig(
         channels=[4, 8],
         latent_channels=2,
         residual_blocks=1,
@@ -67,8 +75,8 @@ def autoencoder_config(make_training) -> Autoencoder:
 
 
 @pytest.fixture
-def ldm_config(make_training) -> LDM:
-    return LDM(
+def ldm_config(make_training) -> LDMConfig:
+    return LDMConfig(
         prediction="epsilon",
         channels=[4, 8],
         residual_blocks=1,
@@ -81,8 +89,8 @@ def ldm_config(make_training) -> LDM:
 
 
 @pytest.fixture
-def representation_config(make_training) -> Representation:
-    return Representation(
+def representation_config(make_training) -> RepresentationConfig:
+    return RepresentationConfig(
         semantic_dim=8,
         backbone="convnext_pico",
         backbone_weights=None,
@@ -95,8 +103,8 @@ def representation_config(make_training) -> Representation:
 
 
 @pytest.fixture
-def dae_config(make_training) -> DAE:
-    return DAE(
+def dae_config(make_training) -> DAEConfig:
+    return DAEConfig(
         grid_shape=(16, 16, 4),
         center_images=True,
         loss="v",
@@ -112,13 +120,13 @@ def dae_config(make_training) -> DAE:
 
 
 @pytest.fixture
-def supervised_config(make_training) -> Supervised:
-    return Supervised(learning_rate=1e-3, training=make_training())
+def supervised_config(make_training) -> SupervisedConfig:
+    return SupervisedConfig(learning_rate=1e-3, training=make_training())
 
 
 @pytest.fixture
-def diffusion() -> Diffusion:
-    return Diffusion(timesteps=50, beta_start=1e-3, beta_end=0.2)
+def diffusion() -> DiffusionConfig:
+    return DiffusionConfig(timesteps=50, beta_start=1e-3, beta_end=0.2)
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from ldae.data.volumes import Volumes
 from ldae.errors import UserError
 from ldae.files import hash_file, read_table
 from ldae.models.autoencoder import build_autoencoder
 from ldae.models.weights import load_weights
 from ldae.training.autoencoder import AutoencoderStage, train_autoencoder
-from ldae.training.data import Volumes
 from ldae.training.fit import fit
 from ldae.training.perceptual import load_perceptual_loss
 from ldae.training.state import Job

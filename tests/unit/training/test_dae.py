@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 import torch
 
+from ldae.data.volumes import Aligned, Volumes, fitting_rows, read_dataset, read_image
 from ldae.errors import UserError
 from ldae.files import hash_file, read_table
 from ldae.models.voxel_dae import VoxelDAE, resample
 from ldae.models.weights import load_weights
 from ldae.training.dae import DAEStage, train_dae
-from ldae.training.data import Aligned, Volumes, fitting_rows, read_dataset, read_image
 from ldae.training.fit import fit
 from ldae.training.state import Job
 

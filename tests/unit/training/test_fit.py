@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from ldae.data.volumes import Volumes
 from ldae.errors import UserError
 from ldae.files import read_table
-from ldae.training.data import Volumes
 from ldae.training.fit import Course, Stage, fit, learning_rate_factor
 from ldae.training.ldm import LDMStage
 

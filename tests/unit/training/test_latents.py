@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from ldae.config import Latents
+from ldae.config.models import LatentsConfig
+from ldae.data.volumes import Volumes, fitting_rows, read_dataset, read_image, read_latent
 from ldae.errors import UserError
 from ldae.files import read_table
 from ldae.models.autoencoder import build_autoencoder
 from ldae.models.weights import load_weights, save_weights
-from ldae.training.data import Volumes, fitting_rows, read_dataset, read_image, read_latent
 from ldae.training.latents import encode_latents, fit_normalizer, load_normalizer, normalized_reader
 
 
@@ -26,7 +26,7 @@ def encoded(dataset, autoencoder_config, tmp_path):
     def encode(center="voxel", name="latent_statistics"):
         statistics = tmp_path / f"{name}.safetensors"
         places = {"manifest": tmp_path / f"{name}.csv", "statistics": statistics}
-        encode_latents(dataset, weights, autoencoder_config, Latents(center=center), **places)
+        encode_latents(dataset, weights, autoencoder_config, LatentsConfig(center=center), **places)
         return read_dataset(dataset), statistics, read_table(places["manifest"])
 
     encode.weights = weights
@@ -78,7 +78,7 @@ def test_the_autoencoder_of_another_configuration_is_refused(encoded, dataset, a
 def test_constant_latents_are_refused():
     constant = Volumes(range(3), lambda i: torch.ones(2, 4, 4, 4))
     with pytest.raises(UserError, match="vary"):
-        fit_normalizer(constant, Latents(center="voxel"))
+        fit_normalizer(constant, LatentsConfig(center="voxel"))
 
 
 def test_a_latent_of_another_autoencoder_is_refused(encoded):

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from ldae.config import Training, load_config
+from ldae.config.load import load_config
+from ldae.config.models import TrainingConfig
+from ldae.data.volumes import Aligned, Volumes
 from ldae.models.autoencoder import build_autoencoder
 from ldae.models.denoiser import build_denoiser
 from ldae.models.semantic_encoder import SemanticEncoder
 from ldae.models.voxel_dae import VoxelDAE
 from ldae.training.autoencoder import AutoencoderStage
 from ldae.training.dae import DAEStage
-from ldae.training.data import Aligned, Volumes
 from ldae.training.fit import fit
 from ldae.training.ldm import LDMStage
 from ldae.training.representation import RepresentationStage
@@ -70,7 +71,7 @@ def test_the_tables_hold_the_published_numbers_of_steps():
     assert (CONFIG.sampling.solver, CONFIG.sampling.steps) == ("ddim", 100)
 
 
-def one_step(training: Training, device: str) -> Training:
+def one_step(training: TrainingConfig, device: str) -> TrainingConfig:
     """The preset's training cut to one step of one scan, in bf16 on a CPU."""
     changes = {"steps": 1, "validate_every_steps": 1, "batch_size": 1, "accumulate": 1}
     if device == "cpu":

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from ldae.data.volumes import Aligned, Volumes, fitting_rows, read_dataset, read_image
 from ldae.files import hash_file, read_table
 from ldae.models.denoiser import build_denoiser
 from ldae.models.latent_normalizer import LatentNormalizer
 from ldae.models.representation import Representation
 from ldae.models.weights import load_weights, save_weights
-from ldae.training.data import Aligned, Volumes, fitting_rows, read_dataset, read_image
 from ldae.training.fit import fit
 from ldae.training.representation import RepresentationStage, train_representation
 from ldae.training.state import Job

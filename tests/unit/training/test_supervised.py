@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
+from ldae.data.volumes import read_image
 from ldae.errors import UserError
 from ldae.files import hash_file
 from ldae.models.supervised import SupervisedEncoder
 from ldae.models.weights import load_weights
-from ldae.training.data import read_image
 from ldae.training.state import Job
 from ldae.training.supervised import SupervisedStage, labelled_rows, train_supervised
 from tests.unit.training.conftest import GRID

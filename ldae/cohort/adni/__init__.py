@@ -1,0 +1,1 @@
+"""An ADNI download: tables, check, conversion."""

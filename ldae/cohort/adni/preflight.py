@@ -1,0 +1,209 @@
+"""The check of a download before any work: everything that is wrong with it, at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ldae.cohort.adni.headers import SOUND, VERDICT_COLUMNS, check_headers
+from ldae.cohort.adni.inventory import list_faults, list_images
+from ldae.cohort.adni.tables import Tables, read_tables
+from ldae.cohort.columns import INVENTORY_COLUMNS, QUARANTINE_COLUMNS
+from ldae.cohort.disk import DISK_COLUMNS, check_level, find_subjects, list_files, list_others
+from ldae.errors import UserError, UserErrors
+from ldae.files import write_table
+
+logger = logging.getLogger(__name__)
+
+FINDING_COLUMNS = ["severity", "where", "expected", "found", "cure"]
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What a download holds and what is wrong with it.
+
+    Attributes
+    ----------
+    files : every image on disk, columns of `disk.list_files` and `headers.check_headers`
+    images : what can be converted, `INVENTORY_COLUMNS`
+    quarantine : what is set aside, `QUARANTINE_COLUMNS`
+    findings : all there is to say, `FINDING_COLUMNS`; severity ``error``, ``warning`` (set aside) or ``note`` (assumed)
+    errors : the faults that stop everything
+    """
+
+    files: pd.DataFrame
+    images: pd.DataFrame
+    quarantine: pd.DataFrame
+    findings: pd.DataFrame
+    errors: list[UserError]
+
+
+def check_download(
+    dicom_dir: str | Path, clinical_dir: str | Path, *, shards: int, workers: int, state: str | Path | None = None
+) -> Preflight:
+    """Read folders, tables and the headers of every image.
+
+    Parameters
+    ----------
+    dicom_dir, clinical_dir
+        The download; nothing in it is changed.
+    shards
+        How many shards the images are cut into.
+    workers
+        Processes that read headers.
+    state
+        CSV that keeps the verdicts on images, see `headers.check_headers`.
+    """
+    errors: list[UserError] = []
+    tables = _collect(errors, read_tables, clinical_dir)
+    _collect(errors, check_level, dicom_dir)
+    on_disk = Path(dicom_dir).is_dir()
+    subjects = find_subjects(dicom_dir) if on_disk else []
+    files = pd.DataFrame(columns=[*DISK_COLUMNS, *VERDICT_COLUMNS])
+    if subjects:
+        files = check_headers(list_files(dicom_dir), dicom_dir, workers=workers, state=state)
+    images, notes = pd.DataFrame(columns=INVENTORY_COLUMNS), []
+    if tables is None:
+        faulty = files[files["verdict"].ne(SOUND)]
+        quarantine = list_faults(faulty.assign(reason=faulty["fault"], cure=faulty["fault_cure"]))
+    else:
+        images, quarantine, notes = list_images(tables, files, subjects, shards)
+    if images.empty and not errors:
+        errors.append(_nothing_usable(dicom_dir, quarantine))
+    parts = [_describe_errors(errors), _describe_set_aside(tables, quarantine)]
+    parts += [_describe_folders(dicom_dir, subjects, files) if on_disk else [], _describe_notes(tables, notes)]
+    findings = pd.DataFrame(sum(parts, []), columns=FINDING_COLUMNS)
+    return Preflight(files, images, quarantine, findings, errors)
+
+
+def write_check(
+    dicom_dir: str | Path,
+    clinical_dir: str | Path,
+    *,
+    inventory: str | Path,
+    quarantine: str | Path,
+    shard_tables: list[str],
+    report: str | Path,
+    state: str | Path,
+    workers: int,
+) -> None:
+    """Check a download; write the images to convert, the same cut into shards, what was set aside, and the findings.
+
+    Raises
+    ------
+    UserErrors
+        The folders or tables are no usable ADNI download. The findings are written all the same.
+    """
+    checked = check_download(dicom_dir, clinical_dir, shards=len(shard_tables), workers=workers, state=state)
+    write_table(report, checked.findings)
+    if checked.errors:
+        raise UserErrors(checked.errors)
+    logger.info("%d of %d images on disk can be converted", len(checked.images), len(checked.files))
+    for finding in checked.findings.itertuples(index=False):
+        level = logging.WARNING if finding.severity == "warning" else logging.INFO
+        logger.log(level, "%s: %s", finding.where, finding.found)
+    write_table(inventory, checked.images)
+    write_table(quarantine, checked.quarantine)
+    for shard, path in enumerate(shard_tables):
+        write_table(path, checked.images[checked.images["shard"] == shard])
+
+
+def summarise(checked: Preflight, dicom_dir: str | Path, clinical_dir: str | Path) -> str:
+    """What a person wants to know of a check, as text."""
+    subjects = checked.files["ptid"].nunique()
+    lines = [
+        f"images: {dicom_dir}",
+        f"tables: {clinical_dir}",
+        f"{len(checked.files)} images of {subjects} subjects on disk, {len(checked.images)} can be converted",
+    ]
+    titles = {
+        "error": "Errors: nothing is converted until these are mended",
+        "warning": "Set aside: the rest is converted without these",
+        "note": "Notes: what was assumed",
+    }
+    for severity, title in titles.items():
+        found = checked.findings[checked.findings["severity"] == severity]
+        if len(found):
+            lines += ["", title]
+        for row in found.itertuples(index=False):
+            lines.append(f"- {row.where}: {row.found}")
+            lines += [f"    expected: {row.expected}"] if row.severity == "error" else []
+            lines += [f"    cure: {row.cure}"] if row.cure else []
+    return "\n".join(lines)
+
+
+def _collect(errors: list[UserError], check: Callable, folder: str | Path) -> Tables | None:
+    """Result of a check; its faults join `errors`."""
+    try:
+        return check(folder)
+    except UserError as error:
+        errors += getattr(error, "errors", [error])
+        return None
+
+
+def _nothing_usable(dicom_dir: str | Path, quarantine: pd.DataFrame) -> UserError:
+    reasons = quarantine["reason"].value_counts().head(3).items()
+    found = "; ".join(f"{count} x {reason}" for reason, count in reasons) or "no image file"
+    return UserError(dicom_dir, "at least one T1 image listed in MPRAGEMETA", found, "check both folders")
+
+
+def _finding(severity: str, where: object, expected: str, found: str, cure: str) -> dict:
+    return {"severity": severity, "where": str(where), "expected": expected, "found": found, "cure": cure}
+
+
+def _describe_errors(errors: list[UserError]) -> list[dict]:
+    return [_finding("error", error.where, error.expected, error.found, error.cure) for error in errors]
+
+
+def _describe_set_aside(tables: Tables | None, quarantine: pd.DataFrame) -> list[dict]:
+    """A warning for each kind of reason: how many, and the first of them."""
+    rows = pd.DataFrame(columns=QUARANTINE_COLUMNS) if tables is None else tables.quarantine
+    findings = []
+    for (table, _, cure), group in _by_kind(rows):
+        first = group.iloc[0]
+        found = f"{_count(group, 'row')}line {first['line']}: {first['reason']}"
+        findings.append(_finding("warning", table, "rows that Clinica can read", found, cure))
+    for (_, _, cure), group in _by_kind(quarantine[quarantine["line"].eq("")]):
+        first = group.iloc[0]
+        example = f"{_count(group, 'image')}{first['image_id']} of {first['subject']}: " if first["image_id"] else ""
+        expected = "complete, listed T1-weighted volumes"
+        findings.append(_finding("warning", "images", expected, example + first["reason"], cure))
+    return findings
+
+
+def _by_kind(rows: pd.DataFrame) -> list[tuple]:
+    """Groups of rows, the largest first, alike in table, cure, and reason but for values, names and numbers."""
+    kinds = rows["reason"].str.replace(r"'.*'|\S*[/\\]\S*|\S+\.(?:dcm|nii|gz)\b|\d+(?:\.\d+)?", "…", regex=True)
+    groups = rows.groupby([rows["table"], kinds, rows["cure"]], sort=False)
+    return sorted(groups, key=lambda group: -len(group[1]))
+
+
+def _count(group: pd.DataFrame, noun: str) -> str:
+    return f"{len(group)} {noun}s, e.g. " if len(group) > 1 else f"1 {noun}, "
+
+
+def _describe_folders(dicom_dir: str | Path, subjects: list[str], files: pd.DataFrame) -> list[dict]:
+    """Folders that the check does not read, or in which it found nothing."""
+    expected = "a folder with one folder a subject, such as 011_S_4102"
+    holding, others = list_others(dicom_dir)
+    findings = []
+    if holding and subjects:
+        found = f"subjects deeper in {len(holding)} folders, which are not read: {', '.join(holding[:5])}"
+        findings.append(_finding("warning", dicom_dir, expected, found, "move those subjects' folders up"))
+    empty = sorted(set(subjects) - set(files["ptid"]))
+    if empty:
+        found = f"{len(empty)} subjects' folders without an image file, e.g. {empty[0]}"
+        findings.append(_finding("warning", dicom_dir, "images in each", found, "unpack all of LONI's archives"))
+    if others and subjects:
+        found = f"{len(others)} other entries, which are not read: {', '.join(others[:5])}"
+        findings.append(_finding("note", dicom_dir, expected, found, "none, if they are not images"))
+    return findings
+
+
+def _describe_notes(tables: Tables | None, notes: list[str]) -> list[dict]:
+    said = ([] if tables is None else list(tables.notes)) + notes
+    return [_finding("note", "the tables", "", note, "") for note in said]

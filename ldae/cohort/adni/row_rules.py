@@ -1,0 +1,162 @@
+"""Rows that would ruin a conversion, each with its reason; found by running Clinica 0.12 and in its source."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import version
+from typing import NamedTuple
+
+import pandas as pd
+
+from ldae.cohort.adni.names import APOE, DIAGNOSES, KEYS, MAYO, MERGE, META, PTID, QUALITY, label_of, session_of
+from ldae.cohort.columns import QUARANTINE_COLUMNS
+from ldae.errors import UserError
+
+DATE = r"(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+NUMBER = r"\d+(\.\d+)?"
+MARK = r"(-?\d+(\.\d+)?)?"
+T1_SERIES = r"(?i).*((?<![a-z])mp[- _]?rage|spgr|(?<![a-z0-9])(mpr|mt1|t1w?)(?![a-z0-9])).*"
+NOT_T1 = "no T1-weighted series by its name"
+OWN_FILE = "use LONI's own file; spreadsheets rewrite dates and numbers"
+
+
+class Rule(NamedTuple):
+    """What the values of a column must match in full, that in words, and the cure."""
+
+    column: str
+    pattern: str
+    meaning: str
+    cure: str
+
+
+@cache
+def converter_phases() -> tuple[str, ...]:
+    """The phases of ADNI that the installed Clinica knows: its own list, so that a newer Clinica lifts the limit.
+
+    Raises
+    ------
+    UserError
+        Clinica is not installed, or keeps its list elsewhere.
+    """
+    try:
+        from clinica.converters.adni_to_bids._utils import ADNIStudy
+    except ImportError as error:
+        cure = "install the locked environment"
+        raise UserError("clinica", "Clinica's ADNI converter with its list of phases", str(error), cure) from None
+    return tuple(study.value for study in ADNIStudy)
+
+
+def subject_pattern() -> str:
+    """Codes of subjects that the installed Clinica can convert: ADNI4 brought five digits."""
+    return r"\d{3}_S_\d{4,5}" if "ADNI4" in converter_phases() else PTID
+
+
+def rules_of(name: str, legacy: bool) -> list[Rule]:
+    """The rules of a table, `legacy` as in `adni_files.Source`.
+
+    The first that a row breaks is its reason; those on columns that a table lacks do not count.
+    """
+    phases = sorted(converter_phases())
+    clinica = f"Clinica {version('clinica')}"
+    subject = (subject_pattern(), "a code like 011_S_4102", f"{clinica} cannot convert five-digit subjects (ADNI4)")
+    phase = ("|".join(phases), f"one of {', '.join(phases)}", f"{clinica} cannot convert other phases")
+    code = Rule("PTID", f"({subject[0]})?", *subject[1:])
+    visit = r".+" if "ADNI4" in phases else r"(?!ADNI4|4_).+"
+    by_table = {
+        MERGE: [
+            Rule("PTID", *subject),
+            Rule("ORIGPROT", *phase),
+            Rule("COLPROT", *phase),
+            Rule("VISCODE", r"bl|m\d{2,3}", "bl or mNN", "use ADNIMERGE's own visit codes"),
+            Rule("EXAMDATE", DATE, "a date YYYY-MM-DD", OWN_FILE),
+            Rule("EXAMDATE_bl", DATE, "a date YYYY-MM-DD", OWN_FILE),
+            Rule("DX", r"(CN|MCI|Dementia)?", "CN, MCI, Dementia or nothing", "correct the diagnosis"),
+            Rule("DX_bl", r"(CN|SMC|EMCI|LMCI|AD)?", "CN, SMC, EMCI, LMCI, AD or nothing", "correct the diagnosis"),
+            Rule("PTGENDER", r"Male|Female", "Male or Female", "correct the value"),
+            Rule("AGE", NUMBER, "an age in years", "fill in the age at baseline"),
+        ],
+        META: [
+            Rule("SubjectID", *subject),
+            Rule("Sequence", r".+", "the name of a series", "fill in the name as LONI gives it"),
+            Rule("Orig/Proc", r"Original|Processed", "Original or Processed", "none: derived images are left out"),
+            Rule("Visit", visit, "a visit that Clinica can convert", f"{clinica} cannot convert visits of ADNI4"),
+            Rule("ImageUID", r"\d+", "a whole number", "fill in the image ID as LONI gives it"),
+            Rule("SeriesID", r"\d+" if legacy else r"\d*", "a whole number", "fill in the series ID as LONI gives it"),
+            Rule("ScanDate", DATE, "a date YYYY-MM-DD", OWN_FILE),
+            Rule("MagStrength", NUMBER if legacy else rf"({NUMBER})?", "a field strength in tesla", "fill in 1.5 or 3"),
+        ],
+        APOE: [code],
+        QUALITY: [code, Rule("PASS", MARK, "a number or nothing", OWN_FILE)],
+        MAYO: [
+            code,
+            Rule("loni_image", r"I\d+", "an image ID like I123456", OWN_FILE),
+            Rule("series_selected", MARK, "a number or nothing", OWN_FILE),
+            Rule("series_quality", MARK, "a number or nothing", OWN_FILE),
+        ],
+        DIAGNOSES: [
+            Rule("PTID", *subject),
+            Rule("Phase", f"({phase[0]})?", *phase[1:]),
+            Rule("DIAGNOSIS", r"[123]?", "1, 2, 3 or nothing", "correct the diagnosis"),
+        ],
+    }
+    return by_table.get(name, [])
+
+
+def set_aside(frame: pd.DataFrame, name: str, file: str, legacy: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split the rows that would ruin a conversion from the others.
+
+    Parameters
+    ----------
+    frame : a table in its legacy form, all strings; its index counts the rows of the file from 0
+    name : which of the six tables
+    file : name of the file
+    legacy : whether the file bears the legacy name; others may lack series IDs and field strengths, and list images of
+        every kind
+
+    Returns
+    -------
+    good, quarantine
+        The quarantine has the columns `QUARANTINE_COLUMNS`; `line` counts from 1, the header's.
+    """
+    reasons, cures = pd.Series("", index=frame.index, dtype=str), pd.Series("", index=frame.index, dtype=str)
+
+    def mark(bad: pd.Series, reason: str | pd.Series, cure: str) -> None:
+        bad = bad & reasons.eq("")
+        reasons[bad] = reason if isinstance(reason, str) else reason[bad]
+        cures[bad] = cure
+
+    if name == META and not legacy:
+        mark(~frame["Sequence"].str.fullmatch(T1_SERIES), NOT_T1, "none: only T1-weighted series are converted")
+    rules = [rule for rule in rules_of(name, legacy) if rule.column in frame]
+    for column, pattern, meaning, cure in rules:
+        found = f"{column} must be {meaning}, found '" + frame[column].str.slice(0, 40) + "'"
+        mark(~frame[column].str.fullmatch(pattern), found, cure)
+    for column in [rule.column for rule in rules if rule.pattern == DATE]:
+        parsed = pd.to_datetime(frame[column], format="%Y-%m-%d", errors="coerce")
+        mark(parsed.isna(), f"{column} is no day of the calendar: '" + frame[column] + "'", "correct the date")
+    if name == MERGE:
+        roster = frame["PTID"].str.rsplit("_", n=1).str[-1].str.lstrip("0")
+        mark(frame["RID"].ne(roster), "RID is not the number at the end of PTID", OWN_FILE)
+        visits = pd.DataFrame({"PTID": frame["PTID"], "month": frame["VISCODE"].str.lstrip("blm0")})
+        doubled = visits[reasons.eq("")].duplicated().reindex(frame.index, fill_value=False)
+        mark(doubled, "a second row of this subject and visit", "keep one row a visit")
+    bad = reasons.ne("")
+    return frame[~bad], _describe(frame[bad], name, file, reasons[bad], cures[bad])
+
+
+def _describe(rows: pd.DataFrame, name: str, file: str, reasons: pd.Series, cures: pd.Series) -> pd.DataFrame:
+    subjects = rows[KEYS[name]]
+    if "PTID" in rows:
+        subjects = rows["PTID"].where(rows["PTID"].ne(""), subjects)
+    labelled = subjects.str.fullmatch(r"\d{3}_S_\d{4,5}")
+    codes = rows["VISCODE"] if name == MERGE else pd.Series("", index=rows.index)
+    described = {
+        "subject": subjects.mask(labelled, subjects.map(label_of)),
+        "session": codes.where(codes.str.fullmatch(r"bl|m\d+"), "").map(lambda code: session_of(code) if code else ""),
+        "image_id": rows.get("ImageUID", ""),
+        "table": file,
+        "line": rows.index + 2,
+        "reason": reasons,
+        "cure": cures,
+    }
+    return pd.DataFrame(described, columns=QUARANTINE_COLUMNS, index=rows.index).reset_index(drop=True)

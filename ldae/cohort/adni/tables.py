@@ -1,0 +1,181 @@
+"""The clinical tables of an ADNI download: found, checked, read as strings, poisonous rows set aside."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from ldae.cohort.adni.adapters import name_visits, to_legacy
+from ldae.cohort.adni.files import Source, find_sources, find_table, list_tables
+from ldae.cohort.adni.names import (
+    APOE,
+    COLUMNS,
+    DIAGNOSES,
+    KEYS,
+    MAYO,
+    MERGE,
+    META,
+    PTID,
+    QUALITY,
+    label_of,
+    months_of,
+    nominal_field,
+    rid_of,
+    session_of,
+)
+from ldae.cohort.adni.row_rules import set_aside, subject_pattern
+from ldae.cohort.columns import QUARANTINE_COLUMNS
+from ldae.errors import UserError, UserErrors
+from ldae.files import hash_content, read_table
+
+__all__ = [
+    "APOE",
+    "COLUMNS",
+    "DIAGNOSES",
+    "KEYS",
+    "MAYO",
+    "MERGE",
+    "META",
+    "PTID",
+    "QUALITY",
+    "Tables",
+    "find_table",
+    "hash_tables",
+    "label_of",
+    "months_of",
+    "nominal_field",
+    "read_tables",
+    "rid_of",
+    "session_of",
+    "subject_pattern",
+]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The six tables by legacy name, every cell a string, the rows set aside, and what was assumed.
+
+    SeriesID and MagStrength of MPRAGEMETA are empty where the download's table gives none.
+    """
+
+    frames: dict[str, pd.DataFrame]
+    quarantine: pd.DataFrame
+    notes: list[str] = field(default_factory=list)
+
+    def of_subject(self, ptid: str) -> dict[str, pd.DataFrame]:
+        """All six tables cut to one subject."""
+        values = {"PTID": ptid, "SubjectID": ptid, "RID": rid_of(ptid)}
+        return {name: frame[frame[KEYS[name]] == values[KEYS[name]]] for name, frame in self.frames.items()}
+
+
+def hash_tables(frames: dict[str, pd.DataFrame]) -> str:
+    """Hash of the content of one subject's tables."""
+    return hash_content({name: [list(frame.columns), frame.to_numpy().tolist()] for name, frame in frames.items()})[:16]
+
+
+def read_tables(clinical_dir: str | Path) -> Tables:
+    """Find, read and check the six tables that Clinica needs, under their old or today's names.
+
+    Of several tables that stand for the same one, that with the older name is read. Only of the lists of images all
+    are: a newer list adds the images that the older one lacks.
+
+    Raises
+    ------
+    UserErrors
+        Tables are missing, doubled, unreadable, empty, lack a column, or have no usable row; all of it at once.
+    """
+    list_tables(clinical_dir)
+    parts, notes = _read_parts(Path(clinical_dir))
+    frames = {name: parts[name][0].frame for name in COLUMNS}
+    phases = dict(zip(frames[MERGE]["PTID"], frames[MERGE]["ORIGPROT"], strict=True))
+    frames[META], more = _join_images(parts[META], phases)
+    quarantine = pd.concat([part.quarantine for name in COLUMNS for part in parts[name]], ignore_index=True)
+    quarantine = quarantine[~quarantine["image_id"].isin(frames[META]["ImageUID"])].reset_index(drop=True)
+    by_rid = {rid_of(ptid): label_of(ptid) for ptid in phases}
+    quarantine["subject"] = [by_rid.get(subject, subject) for subject in quarantine["subject"]]
+    return Tables(frames, quarantine[QUARANTINE_COLUMNS], notes + more)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One file: its good rows in legacy form, the others, and what was assumed."""
+
+    source: Source
+    frame: pd.DataFrame
+    quarantine: pd.DataFrame
+    notes: list[str]
+
+
+def _read_parts(folder: Path) -> tuple[dict[str, list[_Part]], list[str]]:
+    """Read each table's file, of the list of images every file; collect all faults before raising."""
+    parts: dict[str, list[_Part]] = {name: [] for name in COLUMNS}
+    errors: list[UserError] = []
+    notes: list[str] = []
+    for name in COLUMNS:
+        try:
+            sources = find_sources(folder, name)
+        except UserError as error:
+            errors.append(error)
+            continue
+        read = sources if name == META else sources[:1]
+        first = sources[0].path.name
+        notes += [f"{source.path.name}: not read, for {first} is there" for source in sources[len(read) :]]
+        for source in read:
+            needed = name == MERGE or source == sources[0] and name == META
+            try:
+                parts[name].append(_read_part(source, name, needed))
+            except UserError as error:
+                errors.append(error)
+    if errors:
+        raise UserErrors(errors)
+    return parts, [note for name in COLUMNS for part in parts[name] for note in part.notes] + notes
+
+
+def _read_part(source: Source, name: str, needed: bool) -> _Part:
+    """Read one file; `needed`: it must have a usable row."""
+    path = source.path
+    frame, notes = to_legacy(_read_strings(path), name, source.legacy)
+    missing = [column for column in COLUMNS[name] if column not in frame]
+    if name == APOE and not {"APGEN1", "APGEN2"} <= set(frame):
+        missing.append("APGEN1 and APGEN2, or GENOTYPE")
+    if missing:
+        found = f"columns {', '.join(frame.columns[:12])}"
+        raise UserError(path, f"{name}'s column {', '.join(missing)}", found, "download the full table")
+    if needed and frame.empty:
+        raise UserError(path, "at least one row", "a header only", "download it again")
+    good, quarantine = set_aside(frame, name, path.name, source.legacy)
+    if needed and good.empty:
+        first = quarantine.iloc[0]
+        raise UserError(path, "at least one usable row", f"none; line 2: {first['reason']}", first["cure"])
+    if len(quarantine):
+        worst = quarantine["reason"].value_counts().index[0]
+        logger.info("%s: %d of %d rows set aside, most: %s", path.name, len(quarantine), len(frame), worst)
+    return _Part(source, good, quarantine, [f"{path.name}: {note}" for note in notes])
+
+
+def _read_strings(path: Path) -> pd.DataFrame:
+    try:
+        frame = read_table(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise UserError(path, "a comma-separated UTF-8 table", str(error), "download it again") from None
+    frame.columns = frame.columns.str.strip()
+    doubled = frame.columns[frame.columns.duplicated()]
+    if len(doubled):
+        raise UserError(path, "each column once", f"twice: {', '.join(doubled)}", "download it again")
+    return frame.apply(lambda column: column.str.strip())
+
+
+def _join_images(parts: list[_Part], phases: dict[str, str]) -> tuple[pd.DataFrame, list[str]]:
+    """One list of images: of each image the row of the first file that lists it."""
+    images, notes = [], []
+    for part in parts:
+        frame, more = (part.frame, []) if part.source.legacy else name_visits(part.frame, phases)
+        notes += [f"{part.source.path.name}: {note}" for note in more]
+        known = {image for earlier in images for image in earlier["ImageUID"]}
+        images.append(frame[~frame["ImageUID"].isin(known)])
+    return pd.concat(images) if len(images) > 1 else images[0], notes

@@ -1,0 +1,1 @@
+"""Any BIDS dataset as a cohort."""

@@ -1,0 +1,1 @@
+"""The configuration: typed sections, loading, schema."""

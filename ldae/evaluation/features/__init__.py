@@ -1,0 +1,1 @@
+"""What a probe is given: one row of numbers per scan."""

@@ -1,0 +1,1 @@
+"""Measurements of scans: one row per scan, or arrays."""

@@ -1,0 +1,174 @@
+"""A scan predicted from one before it and one after it, of the same test subject, by LDAE and by the naive ways."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ldae.data.scans import read_scans, scan_batches
+from ldae.diffusion.interpolation import lerp, slerp
+from ldae.errors import UserError
+from ldae.evaluation.measure.metrics import mse, ssim
+
+logger = logging.getLogger(__name__)
+
+LDAE = "LDAE"
+LDAE_LERP = "LDAE, lerp of z_T"
+LATENT = "AutoencoderKL, lerp of the latents"
+BLEND = "blend of the two scans"
+COPY = "copy of the nearer scan"
+COPY_REBUILT = "copy of the nearer scan, through AutoencoderKL"
+SYSTEMS = (LDAE, LDAE_LERP, LATENT, BLEND, COPY, COPY_REBUILT)
+SCAN, RECONSTRUCTION = "scan", "AutoencoderKL reconstruction"
+TARGETS = (SCAN, RECONSTRUCTION)
+METRICS = ("ssim", "mse")
+TRIPLE = ["subject", "first_session", "session", "last_session"]
+COLUMNS = (*TRIPLE, "t", "between_months", "nearer_months", "system", "target", "solver", "steps", *METRICS, "note")
+
+
+class Sampler(NamedTuple):
+    """Solver ("2m" or "ddim") and steps of encoding and decoding."""
+
+    solver: str
+    steps: int
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Of some scans: z_0 and z_T (scans, C, d, h, w), y_sem (scans, dim), on the CPU."""
+
+    z_0: torch.Tensor
+    y_sem: torch.Tensor
+    z_T: torch.Tensor
+
+    def at(self, rows: np.ndarray) -> Codes:
+        """The codes of the scans in these rows."""
+        return Codes(self.z_0[rows], self.y_sem[rows], self.z_T[rows])
+
+
+def interpolate(ldae, dataset: pd.DataFrame, sampler: Sampler, batch_size: int) -> pd.DataFrame:
+    """Predict every test scan from every pair of the subject's scans around it, in every way, and measure it.
+
+    Parameters
+    ----------
+    ldae : ldae.systems.ldae.LDAE
+        The trained model.
+    dataset : DataFrame
+        The dataset table, of which only test scans are used.
+    sampler, batch_size : Sampler, int
+        Solver and steps, the same both ways, and scans a batch.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`, a row a triple, system and target: the sessions before, at and after the target, t in 0..1, months
+        between the given scans and from the nearer one to the target. A scan whose time is unknown is a row with only
+        its subject, session and a `note`. Without any triple there are no other rows.
+
+    Raises
+    ------
+    UserError
+        There are no test scans.
+    """
+    test = dataset[dataset["split"] == "test"].reset_index(drop=True)
+    if test.empty:
+        raise UserError("results/dataset.csv", "test scans", "none", "use more subjects or raise split.test_fraction")
+    time = scan_times(test)
+    unknown = test.loc[time.isna(), ["subject", "session"]]
+    records = unknown.assign(note="neither months nor age: its place in time is unknown").to_dict("records")
+    triples = find_triples(test, time)
+    if len(triples):
+        needed = np.unique(triples[["first", "middle", "last"]])
+        scans = test.loc[needed].reset_index(drop=True)
+        triples[["first", "middle", "last"]] = np.searchsorted(needed, triples[["first", "middle", "last"]])
+        codes = encode(ldae, scans, sampler, batch_size)
+        for start in range(0, len(triples), batch_size):
+            batch = triples.iloc[start : start + batch_size]
+            records += _measure(ldae, scans, batch, codes, sampler)
+            logger.info("interpolation: %d of %d triples done", start + len(batch), len(triples))
+    return pd.DataFrame(records, columns=list(COLUMNS)).astype({"steps": "Int64"}).fillna({"note": ""})
+
+
+def scan_times(test: pd.DataFrame) -> pd.Series:
+    """Months of each scan on its subject's own clock; NaN where unknown.
+
+    Months from baseline where all of a subject's scans have them; else the ages, times 12, where all have one; else
+    the months of those that have them. The two clocks are never mixed within a subject.
+    """
+    age = 12 * test["age"]
+    by_age = test["months"].isna().groupby(test["subject"]).transform("any")
+    by_age &= age.notna().groupby(test["subject"]).transform("all")
+    return test["months"].astype(float).where(~by_age, age)
+
+
+def find_triples(test: pd.DataFrame, time: pd.Series) -> pd.DataFrame:
+    """Every three scans of a subject at three different times, in the order of time.
+
+    Returns
+    -------
+    DataFrame
+        first, middle, last (rows of `test`), t, between_months, nearer_months.
+    """
+    found = []
+    for _, rows in test.groupby("subject"):
+        for triple in combinations(time[rows.index].dropna().sort_values(kind="stable").index, 3):
+            before, at, after = time[list(triple)]
+            if before < at < after:
+                gaps = after - before, min(at - before, after - at)
+                found.append((*triple, (at - before) / (after - before), *gaps))
+    return pd.DataFrame(found, columns=["first", "middle", "last", "t", "between_months", "nearer_months"])
+
+
+def encode(ldae, scans: pd.DataFrame, sampler: Sampler, batch_size: int) -> Codes:
+    """Each scan's codes, computed once however many triples it is part of."""
+    codes = []
+    for _, images in scan_batches(scans, batch_size, "interpolation, encoding"):
+        z_0, y_sem = ldae.encode_image(images), ldae.encode_semantic(images)
+        z_T = ldae.encode_stochastic(z_0, y_sem, sampler.steps, sampler.solver)
+        codes.append([code.float().cpu() for code in (z_0, y_sem, z_T)])
+    return Codes(*(torch.cat(parts) for parts in zip(*codes, strict=True)))
+
+
+def predict(
+    ldae, images: tuple[torch.Tensor, torch.Tensor], codes: tuple[Codes, Codes], t: torch.Tensor, sampler: Sampler
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield (system, scans (B, 1, D, H, W)) predicted at t (B,) between two scans; at t = 0.5 the copy is the first."""
+    first, last = codes
+    y_sem = lerp(first.y_sem, last.y_sem, t)
+    for system, between in ((LDAE, slerp), (LDAE_LERP, lerp)):
+        z_T = between(first.z_T, last.z_T, t)
+        yield system, ldae.decode_image(ldae.decode_stochastic(z_T, y_sem, sampler.steps, sampler.solver))
+    yield LATENT, ldae.decode_image(lerp(first.z_0, last.z_0, t))
+    yield BLEND, lerp(*images, t)
+    nearer = (t > 0.5).to(t)
+    yield COPY, lerp(*images, nearer)
+    yield COPY_REBUILT, ldae.decode_image(lerp(first.z_0, last.z_0, nearer))
+
+
+def _measure(ldae, scans: pd.DataFrame, triples: pd.DataFrame, codes: Codes, sampler: Sampler) -> Iterator[dict]:
+    first, middle, last = (triples[name].to_numpy() for name in ("first", "middle", "last"))
+    given = tuple(read_scans(list(scans["path"][rows])) for rows in (first, last))
+    targets = {
+        SCAN: read_scans(list(scans["path"][middle])),
+        RECONSTRUCTION: ldae.decode_image(codes.z_0[middle]).float(),
+    }
+    table = triples[["t", "between_months", "nearer_months"]].assign(
+        subject=scans["subject"][middle].to_numpy(),
+        first_session=scans["session"][first].to_numpy(),
+        session=scans["session"][middle].to_numpy(),
+        last_session=scans["session"][last].to_numpy(),
+    )
+    t = torch.from_numpy(triples["t"].to_numpy())
+    for system, predicted in predict(ldae, given, (codes.at(first), codes.at(last)), t, sampler):
+        diffusion = sampler._asdict() if system in (LDAE, LDAE_LERP) else {"solver": ""}
+        for target, wanted in targets.items():
+            images = predicted.float().to(ldae.device), wanted.to(ldae.device)
+            columns = {"ssim": ssim(*images).cpu().numpy(), "mse": mse(*images).cpu().numpy()}
+            yield from table.assign(system=system, target=target, **diffusion, **columns).to_dict("records")

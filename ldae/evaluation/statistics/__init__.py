@@ -1,0 +1,1 @@
+"""Bootstrap, scores, probes, Fréchet distance."""

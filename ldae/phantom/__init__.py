@@ -1,0 +1,1 @@
+"""The fabricated ADNI download with known anatomy."""

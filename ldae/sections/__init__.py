@@ -1,1 +1,0 @@
-"""The sections of config.yaml, each a frozen model."""

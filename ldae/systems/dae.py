@@ -1,0 +1,66 @@
+"""A trained voxel DAE as one object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ldae.config.load import Config
+from ldae.diffusion.schedule import Schedule
+from ldae.models.voxel_dae import VoxelDAE, resample
+from ldae.models.weights import load_weights
+from ldae.systems.base import DiffusionAutoencoder, pick_device
+
+
+class DAE(DiffusionAutoencoder):
+    """The voxel DAE, ready to use.
+
+    Its z is an image (B, 1, d, h, w) on its own grid, `VoxelDAE.normalizer` applied; what it decodes is on that grid.
+    It has no unconditional part: y_sem is never None.
+    """
+
+    def __init__(self, network: VoxelDAE, schedule: Schedule, device: str | torch.device = "cpu") -> None:
+        self.device = torch.device(device)
+        self.network, self.schedule = (
+            module.to(self.device).eval().requires_grad_(False) for module in (network, schedule)
+        )
+
+    @classmethod
+    def load(cls, models_dir: str | Path, config: Config, device: str = "auto") -> DAE:
+        """Load ``dae.safetensors`` of `models_dir`; "auto" takes the GPU where there is one.
+
+        Raises
+        ------
+        UserError
+            The file is missing or was trained with another configuration.
+        """
+        encoder = config.representation.encoder
+        network = VoxelDAE(config.dae, encoder, config.diffusion)
+        trained_with = config.model_dump(mode="json", include={"dae", "diffusion"})
+        trained_with["representation"] = encoder.model_dump(mode="json")
+        load_weights(network, Path(models_dir) / "dae.safetensors", trained_with)
+        return cls(network, Schedule(config.diffusion), pick_device(device))
+
+    @torch.inference_mode()
+    def encode_image(self, x: torch.Tensor) -> torch.Tensor:
+        """x -> z_0: the normalised image on the DAE's grid."""
+        return self.network.normalizer.normalize(self._on_grid(x))
+
+    @torch.inference_mode()
+    def decode_image(self, z_0: torch.Tensor) -> torch.Tensor:
+        """z_0 -> x on the DAE's grid, cut to 0..1."""
+        return self.network.normalizer.denormalize(z_0.to(self.device)).clamp(0, 1)
+
+    @torch.inference_mode()
+    def encode_semantic(self, x: torch.Tensor) -> torch.Tensor:
+        """x -> y_sem."""
+        return self.network.semantic_encoder(self._on_grid(x))
+
+    @torch.inference_mode()
+    def predict_noise(self, z_t: torch.Tensor, t: torch.Tensor, y_sem: torch.Tensor | None) -> torch.Tensor:
+        """The conditional U-Net's eps."""
+        return self.network(z_t, t, y_sem)
+
+    def _on_grid(self, x: torch.Tensor) -> torch.Tensor:
+        return resample(x.to(self.device), self.network.grid_shape)

@@ -1,0 +1,39 @@
+"""A trained supervised encoder as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from ldae.config.load import Config
+from ldae.models.supervised import SupervisedEncoder
+from ldae.models.weights import load_weights
+from ldae.systems.base import pick_device
+
+
+def load_supervised(
+    models_dir: str | Path, task: str, config: Config, device: str = "auto"
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The encoder of ``supervised_<task>.safetensors``: a function of x (B, 1, D, H, W) in 0..1 that gives (B, S).
+
+    Raises
+    ------
+    UserError
+        The file is missing or was trained with another configuration.
+    """
+    encoder, device = config.representation.encoder, pick_device(device)
+    network = SupervisedEncoder(encoder, config.preprocessing.grid_shape)
+    trained_with = {
+        "supervised": config.supervised.model_dump(mode="json"),
+        "representation": encoder.model_dump(mode="json"),
+    }
+    load_weights(network, Path(models_dir) / f"supervised_{task}.safetensors", trained_with)
+    network.to(device).eval()
+
+    @torch.inference_mode()
+    def encode(x: torch.Tensor) -> torch.Tensor:
+        return network.semantic_encoder(x.to(device))
+
+    return encode

@@ -1,0 +1,243 @@
+rule table_cohort:
+    """Who is in the study, by split and diagnosis."""
+    input:
+        "results/dataset.csv",
+    output:
+        report("results/tables/cohort.csv", caption="captions/cohort.rst", category="Tables"),
+    log:
+        "results/logs/table_cohort.log",
+    benchmark:
+        "results/benchmarks/table_cohort.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code_of("table_cohort.py"),
+    message:
+        "describe the cohort"
+    script:
+        "../workflow_scripts/table_cohort.py"
+
+
+rule table_reconstruction:
+    """Means and intervals of the reconstructions."""
+    input:
+        "results/evaluation/reconstruction_scans.csv",
+    output:
+        report("results/tables/reconstruction.csv", caption="captions/reconstruction.rst", category="Tables"),
+    log:
+        "results/logs/table_reconstruction.log",
+    benchmark:
+        "results/benchmarks/table_reconstruction.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        config=evaluation("bootstrap_draws", "confidence"),
+        seed=CONFIG.seed,
+        code=code_of("table_reconstruction.py"),
+    message:
+        "tabulate the reconstructions"
+    script:
+        "../workflow_scripts/table_reconstruction.py"
+
+
+rule table_downstream:
+    """Linear probes of every encoder: diagnoses and age."""
+    input:
+        **{name: f"results/embeddings/{name}.npz" for name in names.ENCODERS},
+    output:
+        table=report("results/tables/downstream.csv", caption="captions/downstream.rst", category="Tables"),
+        probe="results/models/probe_ad_cn.json",
+        subjects="results/models/probe_subjects.json",
+    log:
+        "results/logs/table_downstream.log",
+    benchmark:
+        "results/benchmarks/table_downstream.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=480,
+    params:
+        encoders=names.ENCODERS,
+        config=evaluation("probe_c_grid", "probe_alpha_grid", "probe_redraws", "bootstrap_draws", "confidence"),
+        seed=CONFIG.seed,
+        code=code_of("table_downstream.py"),
+    message:
+        "fit the linear probes"
+    script:
+        "../workflow_scripts/table_downstream.py"
+
+
+use rule table_downstream as table_downstream_paper with:
+    input:
+        **{name: f"results/embeddings/{name}.npz" for name in ALL_ENCODERS},
+    output:
+        table=report("results/tables/downstream_paper.csv", caption="captions/downstream_paper.rst", category="Tables"),
+        subjects="results/models/probe_subjects_paper.json",
+    log:
+        "results/logs/table_downstream_paper.log",
+    benchmark:
+        "results/benchmarks/table_downstream_paper.tsv"
+    params:
+        encoders=ALL_ENCODERS,
+    message:
+        "fit the linear probes, those of the slow systems as well"
+
+
+rule table_comparison:
+    """Means, intervals and paired differences of the systems' reconstructions."""
+    input:
+        "results/evaluation/comparison_scans.csv",
+    output:
+        report("results/tables/comparison.csv", caption="captions/comparison.rst", category="Tables"),
+    log:
+        "results/logs/table_comparison.log",
+    benchmark:
+        "results/benchmarks/table_comparison.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        config=evaluation("bootstrap_draws", "confidence"),
+        seed=CONFIG.seed,
+        code=code_of("table_comparison.py"),
+    message:
+        "tabulate the systems"
+    script:
+        "../workflow_scripts/table_comparison.py"
+
+
+rule table_interpolation:
+    """Means and intervals of the predicted scans by gap."""
+    input:
+        "results/evaluation/interpolation_scans.csv",
+    output:
+        report("results/tables/interpolation.csv", caption="captions/interpolation.rst", category="Tables"),
+    log:
+        "results/logs/table_interpolation.log",
+    benchmark:
+        "results/benchmarks/table_interpolation.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        config=evaluation("bootstrap_draws", "confidence"),
+        seed=CONFIG.seed,
+        code=code_of("table_interpolation.py"),
+    message:
+        "tabulate the predicted scans"
+    script:
+        "../workflow_scripts/table_interpolation.py"
+
+
+rule table_generation:
+    """Likeness, diversity and novelty of the samples."""
+    input:
+        "results/evaluation/generation.npz",
+    output:
+        report("results/tables/generation.csv", caption="captions/generation.rst", category="Tables"),
+    log:
+        "results/logs/table_generation.log",
+    benchmark:
+        "results/benchmarks/table_generation.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=480,
+    params:
+        config=evaluation("bootstrap_draws", "confidence"),
+        seed=CONFIG.seed,
+        code=code_of("table_generation.py"),
+    message:
+        "tabulate the generated scans"
+    script:
+        "../workflow_scripts/table_generation.py"
+
+
+rule table_leakage:
+    """Whom every fitted thing of the first target has seen."""
+    input:
+        dataset="results/dataset.csv",
+        weights=LDAE_MODELS,
+        embeddings=expand("results/embeddings/{name}.npz", name=names.ENCODERS),
+        probes="results/models/probe_subjects.json",
+    output:
+        report("results/tables/leakage.csv", caption="captions/leakage.rst", category="Tables"),
+    log:
+        "results/logs/table_leakage.log",
+    benchmark:
+        "results/benchmarks/table_leakage.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code_of("table_leakage.py"),
+    message:
+        "check that nothing has seen a test subject"
+    script:
+        "../workflow_scripts/table_leakage.py"
+
+
+use rule table_leakage as table_leakage_paper with:
+    input:
+        dataset="results/dataset.csv",
+        weights=LDAE_MODELS + expand("results/models/{name}.safetensors", name=SLOW_ENCODERS),
+        embeddings=expand("results/embeddings/{name}.npz", name=ALL_ENCODERS),
+        probes="results/models/probe_subjects_paper.json",
+    output:
+        report("results/tables/leakage_paper.csv", caption="captions/leakage.rst", category="Tables"),
+    log:
+        "results/logs/table_leakage_paper.log",
+    benchmark:
+        "results/benchmarks/table_leakage_paper.tsv"
+
+
+rule table_phantom_truth:
+    """Hold the results on the phantom against its truth file."""
+    input:
+        truth="results/phantom/truth.csv",
+        dataset="results/dataset.csv",
+        embeddings="results/embeddings/ldae.npz",
+        reconstructions="results/evaluation/reconstruction_scans.csv",
+        downstream="results/tables/downstream.csv",
+    output:
+        report("results/tables/phantom_truth.csv", caption="captions/phantom_truth.rst", category="Tables"),
+    log:
+        "results/logs/table_phantom_truth.log",
+    benchmark:
+        "results/benchmarks/table_phantom_truth.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        config=evaluation("probe_alpha_grid", "batch_size", "bootstrap_draws", "confidence"),
+        steps=CONFIG.sampling.steps,
+        seed=CONFIG.seed,
+        code=code_of("table_phantom_truth.py"),
+    message:
+        "hold the results against the phantom's truth"
+    script:
+        "../workflow_scripts/table_phantom_truth.py"

@@ -1,0 +1,345 @@
+"""Real Clinica and real dcm2niix on tiny series."""
+
+import gzip
+import hashlib
+import re
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pydicom
+import pytest
+
+from ldae.cohort.adni.conversion import convert_shard
+from ldae.cohort.clinica import ConversionFailed, run_clinica
+from ldae.files import read_table
+from ldae.pool import Outcome
+from tests.adni_download import (
+    COLUMNS_OF_PIXELS,
+    ROWS,
+    SLICES,
+    Download,
+    image_row,
+    visit_row,
+    write_processed,
+    write_series,
+    write_unchecked_inventory,
+)
+
+GOOD, CUT, GAP = "011_S_0021", "012_S_0345", "013_S_6007"
+
+
+def convert(download, out, code="1"):
+    """Run inventory and conversion of the whole download in the folder `out`; return the report."""
+    write_unchecked_inventory(download, out / "0.csv")
+    folders = (download.dicom_dir, download.clinical_dir, out / "bids", out / "state")
+    tables = (out / "report.csv", out / "visits.csv")
+    convert_shard(out / "0.csv", *tables, *folders, timeout_s=120, code=code, workers=1)
+    return read_table(out / "report.csv", dtype=str, keep_default_na=False).set_index("image_id")
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Spare the start of a process pool."""
+    monkeypatch.setattr(
+        "ldae.cohort.adni.conversion.run_items",
+        lambda function, items, **_: (Outcome(item, function(item)) for item in items),
+    )
+
+
+def fingerprint(folder):
+    """Names, contents and times of everything below a folder."""
+    return {
+        str(path): (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
+        for path in sorted(Path(folder).rglob("*"))
+    }
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory):
+    """A good subject with two visits and an absent Processed file, one truncated scan, one with a gap and a repeat."""
+    root = tmp_path_factory.mktemp("conversion")
+    download = Download(root / "download")
+    first = download.add(GOOD, 10)
+    download.visits.append(visit_row(GOOD, "m06", "2010-09-01", DX="Dementia"))
+    download.images.append(image_row(GOOD, 12, Visit="ADNI1/GO Month 6", ScanDate="2010-09-03", MagStrength="1.494"))
+    download.images.append(image_row(GOOD, 13, **{"Orig/Proc": "Processed", "Sequence": "MPR; GradWarp; N3; Scaled"}))
+    write_series(download.dicom_dir, GOOD, 12)
+    cut = download.add(CUT, 20)
+    cut[3].write_bytes(cut[3].read_bytes()[:-50])
+    download.add(GAP, 30)[7].unlink()
+    download.visits[-1] |= {"ORIGPROT": "ADNI3", "COLPROT": "ADNI3"}
+    download.images[-1] |= {"Sequence": "Accelerated Sagittal MPRAGE", "MagStrength": "3"}
+    download.images.append(image_row(GAP, 31, Sequence="Accelerated Sagittal MPRAGE repeat", MagStrength="3"))
+    write_series(download.dicom_dir, GAP, 31)
+    download.write()
+    before = fingerprint(download.root)
+    report = convert(download, root / "out")
+    return {"root": root, "download": download, "report": report, "before": before, "first": first}
+
+
+def test_sound_series_convert_and_broken_ones_say_why(converted):
+    report = converted["report"]
+    status = report["status"].to_dict()
+    assert status == {"10": "converted", "12": "converted", "20": "broken", "30": "broken", "31": "converted"}
+    assert "truncated" in report.loc["20", "reason"]
+    assert "InstanceNumber 8" in report.loc["30", "reason"]
+    assert report.loc[["20", "30"], "cure"].ne("").all()
+    assert not (converted["root"] / "out" / "bids" / "sub-ADNI012S0345").exists()
+
+
+def test_the_image_holds_the_voxels_of_the_series(converted):
+    image = nib.load(converted["report"].loc["10", "path"])
+    pixels = np.stack([pydicom.dcmread(path).pixel_array for path in converted["first"]])
+    assert sorted(image.shape) == sorted((SLICES, ROWS, COLUMNS_OF_PIXELS))
+    np.testing.assert_allclose(np.sort(image.get_fdata(), axis=None), np.sort(pixels, axis=None), atol=0.1)
+
+
+def test_diagnosis_and_age_are_those_of_the_visit(converted):
+    report = converted["report"]
+    assert report.loc["10", ["session", "diagnosis", "months"]].tolist() == ["M000", "CN", "0"]
+    assert report.loc["12", ["session", "diagnosis", "months"]].tolist() == ["M006", "AD", "6"]
+    assert float(report.loc["12", "age"]) == pytest.approx(70.3 + 184 / 365.25, abs=1e-4)
+    assert report.loc["12", "field_strength_t"] == "1.5"
+
+
+def test_nothing_of_the_user_is_changed(converted):
+    assert fingerprint(converted["download"].root) == converted["before"]
+
+
+def test_no_scratch_is_left_and_the_dataset_holds_links_to_nothing(converted):
+    out = converted["root"] / "out"
+    assert not list(out.rglob(".partial-*"))
+    assert not [path for path in (out / "bids").rglob("*") if path.is_symlink()]
+    assert sorted(path.name for path in (out / "bids").iterdir()) == ["sub-ADNI011S0021", "sub-ADNI013S6007"]
+
+
+def test_unchanged_subjects_are_kept_and_changed_ones_converted_again(converted, in_process):
+    out, report = converted["root"] / "out", converted["report"]
+    written = {name: Path(report.loc[name, "path"]).stat().st_mtime_ns for name in ("10", "31")}
+    Path(report.loc["12", "path"]).unlink()
+    again = convert(converted["download"], out)
+    assert again.equals(report)
+    assert Path(report.loc["12", "path"]).is_file()
+    assert Path(report.loc["31", "path"]).stat().st_mtime_ns == written["31"]
+    assert Path(report.loc["10", "path"]).stat().st_mtime_ns != written["10"]
+
+
+def test_a_scan_far_from_every_visit_is_left_out(tmp_path, in_process):
+    download = Download(tmp_path / "download")
+    download.add(GOOD, 10)
+    download.images[0] |= {"Visit": "ADNI2 Year 3 Visit", "ScanDate": "2013-03-05"}
+    report = convert(download.write(), tmp_path)
+    assert report.loc["10", "status"] == "unselected"
+    assert "1100 days" in report.loc["10", "reason"] and report.loc["10", "cure"]
+    assert not list((tmp_path / "bids").rglob("*.nii.gz"))
+
+
+def test_a_scan_rejected_by_quality_control_is_left_out_with_its_reason(tmp_path, in_process):
+    download = Download(tmp_path / "download")
+    download.add(GOOD, 10)
+    download.images[0]["MagStrength"] = "3"
+    download.write()
+    (download.clinical_dir / "MAYOADIRL_MRI_IMAGEQC_05_07_15.csv").write_text(
+        "RID,loni_image,series_type,series_selected,series_quality\n21,I10,T1,0,4\n"
+    )
+    report = convert(download, tmp_path)
+    assert report.loc["10", "status"] == "unselected"
+    assert "quality control" in report.loc["10", "reason"]
+
+
+def test_a_crash_of_clinica_is_the_reason_of_its_own_subject(tmp_path, monkeypatch, in_process):
+    download = Download(tmp_path / "download")
+    download.add(GOOD, 10)
+    fake = tmp_path / "clinica"
+    fake.write_text("#!/bin/sh\necho something broke >&2\nexit 3\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr("ldae.cohort.clinica.find_program", lambda name: fake)
+    report = convert(download.write(), tmp_path)
+    assert report.loc["10", "status"] == "failed"
+    assert "code 3: something broke" in report.loc["10", "reason"]
+    monkeypatch.undo()
+    assert not list((tmp_path / "state").iterdir()), "a failure must not be kept"
+
+
+RAW, PROCESSED, RESCALED, MIXED, NOTHING = "021_S_0001", "021_S_0002", "021_S_0003", "021_S_0004", "021_S_0005"
+SCALED = "MPR; GradWarp; B1 Correction; N3; Scaled"
+
+
+def processed_row(ptid, image_id, name):
+    return image_row(ptid, image_id, **{"Orig/Proc": "Processed", "Sequence": name})
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    """Raw only (two field strengths and a repeat), processed only (under a name that Clinica takes, and one that it
+    does not), both, and a subject of whom Clinica takes nothing; each but the last with a visit without a scan."""
+    root = tmp_path_factory.mktemp("kinds")
+    download = Download(root / "download")
+    for image_id in (100, 101, 102):
+        write_series(download.dicom_dir, RAW, image_id)
+    download.images += [image_row(RAW, 100, MagStrength="3"), image_row(RAW, 101, Sequence="MP-RAGE REPEAT")]
+    download.images.append(image_row(RAW, 102))
+    for ptid, image_id, name, suffix in (
+        (PROCESSED, 200, SCALED, ".nii"),
+        (RESCALED, 300, "MPR; ; N3; Scaled_2", ".nii.gz"),
+        (MIXED, 400, SCALED, ".nii"),
+    ):
+        write_processed(download.dicom_dir, ptid, image_id, name, suffix)
+        download.images.append(processed_row(ptid, image_id, name))
+    download.images.append(image_row(MIXED, 401))
+    write_series(download.dicom_dir, MIXED, 401)
+    download.images.append(image_row(NOTHING, 500, Sequence="MPRAGE SENSE2"))
+    write_series(download.dicom_dir, NOTHING, 500)
+    for ptid in (RAW, PROCESSED, RESCALED, MIXED):
+        download.visits += [visit_row(ptid), visit_row(ptid, "m12", "2011-03-01", DX="MCI")]
+    download.visits.append(visit_row(NOTHING))
+    report = convert(download.write(), root / "out")
+    return {"report": report, "out": root / "out", "download": download}
+
+
+def test_raw_processed_and_mixed_downloads_convert(kinds):
+    report = kinds["report"]
+    assert set(report.index[report["status"] == "converted"]) == {"102", "200", "300", "400"}
+    choice = report["choice"]
+    assert choice["102"] == "1.5 T preferred in ADNI1; a first scan preferred to its repeat"
+    assert choice["200"] == "the only usable series of the visit"
+    assert "shown to Clinica as" in choice["300"]
+    assert choice["400"] == "processed series '…Scaled' preferred to the original 401"
+
+
+def test_every_image_on_disk_ends_with_a_reason_and_a_cure(kinds):
+    others = kinds["report"].query("status != 'converted'")
+    assert set(others.index) == {"100", "101", "401", "500"}
+    assert others[["reason", "cure"]].ne("").all(axis=None)
+    assert "image 102 of the same visit: 1.5 T preferred" in others.loc["100", "reason"]
+    assert "image 400 of the same visit: processed" in others.loc["401", "reason"]
+    assert "only unaccelerated" in others.loc["500", "reason"]
+
+
+def test_the_directions_were_checked_against_the_source(kinds):
+    orientation = kinds["report"]["orientation"]
+    assert orientation["102"] == "checked (DICOM header)" and orientation["200"] == "checked (NIfTI header)"
+
+
+def test_a_processed_image_keeps_its_voxels_in_the_order_of_its_header(kinds):
+    source = next(kinds["download"].dicom_dir.rglob("*_I200.nii"))
+    voxels = np.asanyarray(nib.load(source).dataobj)[::-1]
+    image = nib.load(kinds["report"].loc["200", "path"])
+    np.testing.assert_allclose(image.get_fdata(), voxels, atol=0.1)
+    assert nib.aff2axcodes(image.affine) == ("R", "A", "S")
+
+
+def test_no_text_of_the_download_is_in_the_images(kinds):
+    for path in (kinds["out"] / "bids").rglob("*.nii.gz"):
+        content = gzip.decompress(path.read_bytes())
+        assert b"Jane" not in content and b"Time=" not in content
+
+
+def test_the_dataset_holds_nothing_but_images_and_their_tables(kinds):
+    bids = kinds["out"] / "bids"
+    names = {re.sub(r"ADNI\w+?(?=[/_])", "X", str(p.relative_to(bids))) for p in bids.rglob("*") if p.is_file()}
+    assert names == {
+        "sub-X/sub-X_sessions.tsv",
+        "sub-X/ses-M000/sub-X_ses-M000_scans.tsv",
+        "sub-X/ses-M000/anat/sub-X_ses-M000_T1w.nii.gz",
+    }
+
+
+def test_visits_without_a_scan_are_listed(kinds):
+    visits = read_table(kinds["out"] / "visits.csv", dtype=str, keep_default_na=False)
+    assert len(visits) == 9
+    raw = visits[visits["subject"] == "ADNI021S0001"]
+    assert raw[["session", "diagnosis", "images", "image_id"]].to_numpy().tolist() == [
+        ["M000", "CN", "3", "102"],
+        ["M012", "MCI", "0", ""],
+    ]
+
+
+@pytest.fixture
+def single(tmp_path, in_process):
+    """One converted subject."""
+    download = Download(tmp_path / "download")
+    download.add(GOOD, 10)
+    return download, tmp_path / "out", convert(download.write(), tmp_path / "out")
+
+
+def rewrite(download, **values):
+    """Change the subject's row of ADNIMERGE."""
+    download.visits[0] |= values
+    pd.DataFrame(download.visits).to_csv(download.clinical_dir / "ADNIMERGE.csv", index=False)
+
+
+def never(*_):
+    raise AssertionError("Clinica was called")
+
+
+def test_a_changed_csv_refreshes_the_tables_and_leaves_the_images_alone(single, monkeypatch):
+    download, out, before = single
+    path = Path(before.loc["10", "path"])
+    image = (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes())
+    rewrite(download, DX="Dementia", AGE="75.5", PTGENDER="Male", PTEDUCAT="9", APOE4="2", DX_bl="LMCI", SITE="7")
+    monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", never)
+    after = convert(download, out)
+    facts = ["diagnosis", "age", "sex", "education_years", "apoe4", "diagnosis_bl", "site"]
+    assert after.loc["10", facts].tolist() == ["AD", "75.5", "M", "9", "2", "MCI", "7"]
+    assert after.drop(columns=[*facts, "age_bl"]).equals(before.drop(columns=[*facts, "age_bl"]))
+    assert (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes()) == image
+    assert "ses-M000\tAD\t75.5" in next((out / "bids").rglob("*_sessions.tsv")).read_text()
+    assert read_table(out / "visits.csv").loc[0, "diagnosis"] == "AD"
+
+
+def test_what_decides_the_choice_of_images_converts_again(single, monkeypatch):
+    download, out, _ = single
+    state = out / "state" / "ADNI011S0021.json"
+    kept = state.read_bytes()
+    monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", never)
+    for values in ({"EXAMDATE": "2010-03-09"}, {"COLPROT": "ADNIGO"}, {"ORIGPROT": "ADNIGO"}):
+        state.write_bytes(kept)
+        rewrite(download, **{"EXAMDATE": "2010-03-01", "COLPROT": "ADNI1", "ORIGPROT": "ADNI1"} | values)
+        with pytest.raises(AssertionError, match="Clinica was called"):
+            convert(download, out)
+
+
+def test_a_converter_that_swaps_left_and_right_is_caught(tmp_path, monkeypatch, in_process):
+    def swapping(images, clinical, bids, timeout_s):
+        selected = run_clinica(images, clinical, bids, timeout_s)
+        path = next(bids.rglob("*.nii.gz"))
+        image = nib.load(path)
+        nib.save(nib.Nifti1Image(image.get_fdata()[::-1], image.affine, image.header), path)
+        return selected
+
+    download = Download(tmp_path / "download")
+    download.add(GOOD, 10)
+    monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", swapping)
+    report = convert(download.write(), tmp_path)
+    assert report.loc["10", ["status", "reason"]].tolist() == [
+        "failed",
+        "the converted volume has left and right swapped",
+    ]
+    assert not list((tmp_path / "bids").iterdir()) and not list((tmp_path / "state").iterdir())
+
+
+def test_nothing_of_an_interrupted_conversion_is_taken_as_done(single, monkeypatch):
+    download, out, before = single
+    (out / "state" / "ADNI011S0021.json").unlink()
+    (out / "state" / ".partial-sub-ADNI011S0021-x" / "bids").mkdir(parents=True)
+    path = Path(before.loc["10", "path"])
+    path.write_bytes(b"half")
+    (path.parent / "stray.nii.gz").write_bytes(b"half")
+    assert convert(download, out).equals(before)
+    assert not list(out.rglob(".partial-*")) and not list(out.rglob("stray*"))
+    assert nib.load(path).get_fdata().std() > 0
+
+
+def test_a_failing_subject_leaves_no_earlier_images_behind(single, monkeypatch):
+    download, out, _ = single
+
+    def fails(*_):
+        raise ConversionFailed("Clinica took longer than 1 s")
+
+    monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", fails)
+    report = convert(download, out, code="2")
+    assert report.loc["10", "status"] == "failed"
+    assert not list((out / "bids").iterdir()) and not list((out / "state").iterdir())

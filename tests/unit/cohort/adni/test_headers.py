@@ -1,0 +1,111 @@
+import pandas as pd
+import pytest
+
+from ldae.cohort.adni import headers
+from ldae.cohort.adni.headers import VERDICT_COLUMNS, check_headers
+from ldae.cohort.disk import list_files
+from ldae.pool import Outcome
+from tests.adni_download import edit_series, write_series
+
+A, B = "011_S_0021", "012_S_0345"
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The subjects whose headers were read, in this process."""
+    seen = []
+
+    def run(function, items, **_):
+        for item in items:
+            seen.append(item[1][0]["ptid"])
+            yield Outcome(item, function(item))
+
+    monkeypatch.setattr("ldae.cohort.adni.headers.run_items", run)
+    return seen
+
+
+@pytest.fixture
+def download(tmp_path):
+    folder = tmp_path / "images"
+    edit_series(write_series(folder, A, 10), MagneticFieldStrength=2.894)
+    write_series(folder, B, 11)[4].write_bytes(b"")
+    return folder
+
+
+def check(folder, state=None):
+    return check_headers(list_files(folder), folder, workers=1, state=state).set_index("image_id")
+
+
+def test_every_image_has_its_verdict(download, read):
+    table = check(download)
+    assert table["verdict"].to_dict() == {"10": "sound", "11": "broken"}
+    assert table["header_field_t"].tolist() == ["2.894", ""]
+    assert "is empty" in table.loc["11", "fault"] and table.loc["11", "fault_cure"] == "download the image again"
+
+
+def test_a_growing_download_reads_only_what_is_new(download, read, tmp_path):
+    state = tmp_path / "state.csv"
+    first = check(download, state)
+    assert read == [A, B]
+    again = check(download, state)
+    pd.testing.assert_frame_equal(again, first)
+    write_series(download, B, 12)
+    grown = check(download, state)
+    assert read == [A, B, B]
+    assert grown["verdict"].to_dict() == {"10": "sound", "11": "broken", "12": "sound"}
+    series = sorted(path for path in (download / A).rglob("*.dcm"))
+    series[5].write_bytes(b"")
+    assert check(download, state).loc["10", "verdict"] == "broken"
+    assert read == [A, B, B, A]
+
+
+def test_other_code_reads_everything_again(download, read, tmp_path, monkeypatch):
+    check(download, tmp_path / "state.csv")
+    monkeypatch.setattr("ldae.cohort.adni.headers.hash_modules", lambda *names: "edited")
+    check(download, tmp_path / "state.csv")
+    assert read == [A, B, A, B]
+
+
+def test_what_was_read_before_an_interruption_is_kept(download, read, tmp_path, monkeypatch):
+    def stop(function, items, **_):
+        yield Outcome(items[0], function(items[0]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ldae.cohort.adni.headers.run_items", stop)
+    with pytest.raises(KeyboardInterrupt):
+        check(download, tmp_path / "state.csv")
+    assert pd.read_csv(tmp_path / "state.csv")["ptid"].tolist() == [A]
+
+
+def test_a_crash_is_a_verdict_that_is_not_kept(download, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "ldae.cohort.adni.headers.run_items",
+        lambda function, items, **_: [Outcome(item, error="crashed") for item in items],
+    )
+    table = check(download, tmp_path / "state.csv")
+    assert table["verdict"].eq("broken").all() and "crashed" in table.loc["10", "fault"]
+    assert pd.read_csv(tmp_path / "state.csv").empty
+
+
+def test_files_in_another_format_are_said(download, read):
+    folder = download / A / "MP-RAGE" / "x" / "I77"
+    folder.mkdir(parents=True)
+    (folder / "brain_I77.mnc").write_bytes(b"x")
+    (folder / "brain_I77.xml").write_bytes(b"x")
+    table = check(download)
+    assert table.loc["77", "verdict"] == "broken" and "end in .mnc" in table.loc["77", "fault"]
+
+
+def test_the_modules_behind_a_verdict_are_hashed():
+    """All that `headers` imports of the cohort, so that an edited rule judges again."""
+    from tests.unit.sources import PACKAGE, all_imported_modules
+
+    needed = {file for file in all_imported_modules(PACKAGE / "cohort" / "headers.py") if file.parent.name == "cohort"}
+    hashed = {PACKAGE / f"{name}.py" for name in headers.MODULES}
+    assert {file for file in needed if file.name != "__init__.py"} <= hashed
+
+
+def test_without_images_there_is_nothing_to_judge(tmp_path, read):
+    (tmp_path / A).mkdir()
+    table = check_headers(list_files(tmp_path), tmp_path, workers=1)
+    assert table.empty and set(VERDICT_COLUMNS) <= set(table)

@@ -1,0 +1,153 @@
+import pandas as pd
+import pytest
+
+from ldae.cohort.adni.preflight import FINDING_COLUMNS, check_download, summarise, write_check
+from ldae.cohort.columns import INVENTORY_COLUMNS, QUARANTINE_COLUMNS
+from ldae.errors import UserErrors
+from ldae.files import read_table
+from ldae.pool import Outcome
+from tests.adni_download import Download, edit_series, image_row, visit_row, write_series
+
+A, B = "011_S_0021", "012_S_0345"
+
+
+@pytest.fixture(autouse=True)
+def in_process(monkeypatch):
+    """Spare the start of a process pool."""
+    monkeypatch.setattr(
+        "ldae.cohort.adni.headers.run_items",
+        lambda function, items, **_: (Outcome(item, function(item)) for item in items),
+    )
+
+
+@pytest.fixture
+def download(tmp_path):
+    made = Download(tmp_path / "download")
+    made.add(A, 10)
+    made.add(B, 11)
+    return made
+
+
+def check(download):
+    return check_download(download.dicom_dir, download.clinical_dir, shards=2, workers=1)
+
+
+def write(download, out):
+    """Run the check as the rule does; return where it writes."""
+    places = {name: out / f"{name}.csv" for name in ("inventory", "quarantine", "report", "state")}
+    shards = [str(out / f"{shard}.csv") for shard in range(2)]
+    write_check(download.dicom_dir, download.clinical_dir, **places, shard_tables=shards, workers=1)
+    return places, shards
+
+
+def found(checked, severity):
+    return checked.findings.loc[checked.findings["severity"] == severity, "found"].tolist()
+
+
+def test_a_sound_download_has_nothing_but_images(download):
+    checked = check(download.write())
+    assert checked.images["image_id"].tolist() == ["10", "11"]
+    assert checked.quarantine.empty and not checked.errors
+    assert not found(checked, "error") and not found(checked, "warning")
+
+
+def test_every_image_is_in_the_inventory_and_in_one_shard(download, tmp_path):
+    places, shards = write(download.write(), tmp_path / "out")
+    text = {"dtype": str, "keep_default_na": False}
+    parts = [read_table(path, tuple(INVENTORY_COLUMNS), **text) for path in shards]
+    assert read_table(places["inventory"], **text)["image_id"].tolist() == ["10", "11"]
+    assert sorted(pd.concat(parts)["image_id"]) == ["10", "11"]
+    assert read_table(places["quarantine"], tuple(QUARANTINE_COLUMNS)).empty
+    assert list(read_table(places["report"])) == FINDING_COLUMNS
+    assert len(read_table(places["state"])) == 2
+
+
+def test_all_faults_of_a_thoroughly_bad_download_come_in_one_message(download, tmp_path):
+    """Tables missing, doubled, renamed, empty, without a column or usable row; folders a level too high."""
+    download.visits = [row | {"EXAMDATE": "03/01/2010"} for row in download.visits]
+    download.write()
+    tables = download.clinical_dir
+    (tables / "APOERES.csv").unlink()
+    (tables / "DXSUM_PDXCONV_ADNIALL.csv").rename(tables / "DIAGNOSES.csv")
+    (tables / "old").mkdir()
+    (tables / "old" / "MRIQUALITY_01Jan2020.csv").write_bytes((tables / "MRIQUALITY.csv").read_bytes())
+    meta = pd.read_csv(tables / "MPRAGEMETA.csv", dtype=str)
+    meta.drop(columns=["ImageUID", "Sequence"]).to_csv(tables / "MPRAGEMETA.csv", index=False)
+    (tables / "MAYOADIRL_MRI_IMAGEQC_05_07_15.csv").write_bytes(b"")
+    download.dicom_dir.rename(tmp_path / "inside")
+    download.dicom_dir.mkdir()
+    (tmp_path / "inside").rename(download.dicom_dir / "ADNI")
+    with pytest.raises(UserErrors) as error:
+        write(download, tmp_path / "out")
+    message = str(error.value)
+    for words in (
+        "APOERES.csv or APOERES",
+        "DXSUM_PDXCONV_ADNIALL.csv or DXSUM",
+        "one MRIQUALITY table",
+        "ImageUID",
+        "MAYOADIRL",
+        "at least one usable row",
+        str(download.dicom_dir / "ADNI"),
+    ):
+        assert words in message, words
+    assert len(error.value.errors) == 7
+    assert all(part.cure and part.found and part.expected for part in error.value.errors)
+    report = read_table(tmp_path / "out" / "report.csv")
+    assert report["severity"].tolist() == ["error"] * 7, "kept after the failure"
+    assert not (tmp_path / "out" / "inventory.csv").exists()
+
+
+def test_series_are_checked_although_a_table_is_missing(download, tmp_path):
+    write_series(download.dicom_dir, A, 12)[3].write_bytes(b"")
+    download.write()
+    (download.clinical_dir / "ADNIMERGE.csv").unlink()
+    checked = check(download)
+    assert len(checked.errors) == 1
+    assert len(found(checked, "warning")) == 1 and "is empty" in found(checked, "warning")[0]
+
+
+def test_faults_of_one_kind_are_one_warning_with_count_and_example(download):
+    for image_id in (12, 13, 14):
+        download.images.append(image_row(A, image_id))
+        write_series(download.dicom_dir, A, image_id)[image_id - 8].unlink()
+    download.visits += [visit_row(A, viscode, "2011-03-01") for viscode in ("sc", "v04")]
+    checked = check(download.write())
+    rows, images = found(checked, "warning")
+    assert rows.startswith("2 rows, e.g. line ") and "VISCODE" in rows
+    assert images.startswith("3 images, e.g. 12 of ADNI011S0021: 1 slices missing, first InstanceNumber 5")
+
+
+def test_folders_that_are_not_read_are_said(download):
+    write_series(download.dicom_dir / "part2", "013_S_0007", 12)
+    (download.dicom_dir / "014_S_0008").mkdir()
+    (download.dicom_dir / "notes.txt").write_text("")
+    checked = check(download.write())
+    deeper, empty = found(checked, "warning")
+    assert "part2" in deeper and "014_S_0008" in empty
+    assert any("notes.txt" in note for note in found(checked, "note"))
+
+
+def test_no_usable_image_is_an_error_with_the_reasons(tmp_path):
+    download = Download(tmp_path)
+    download.visits.append(visit_row(A))
+    download.images.append(image_row(A, 10))
+    (download.dicom_dir / A).mkdir(parents=True)
+    checked = check(download.write())
+    assert len(checked.errors) == 1 and "no file on disk" in checked.errors[0].found
+    assert "no file on disk" in summarise(checked, "images", "tables")
+
+
+def test_nothing_of_the_download_is_changed(download, tmp_path):
+    download.write()
+    before = {path: path.stat().st_mtime_ns for path in download.root.rglob("*")}
+    write(download, tmp_path / "out")
+    assert {path: path.stat().st_mtime_ns for path in download.root.rglob("*")} == before
+
+
+def test_no_finding_quotes_the_headers(download, tmp_path):
+    series = write_series(download.dicom_dir, A, 12)
+    names = dict.fromkeys(("PatientName", "PatientID", "InstitutionName"), "Jane")
+    edit_series(series, **names, SeriesDescription="Jane FLAIR", ProtocolName="Jane")
+    write(download.write(), tmp_path / "out")
+    written = "".join(path.read_text() for path in (tmp_path / "out").iterdir())
+    assert "SeriesDescription" in written and "Jane" not in written

@@ -1,0 +1,52 @@
+import pandas as pd
+import pytest
+
+from ldae.cohort.adni.tables import MERGE
+from ldae.cohort.adni.visits import list_visits, visit_facts, write_sessions
+from ldae.cohort.columns import VISIT_COLUMNS
+from tests.adni_download import visit_row
+
+PTID = "011_S_0021"
+
+
+@pytest.mark.parametrize("diagnosis, label", [("CN", "CN"), ("MCI", "MCI"), ("Dementia", "AD"), ("", "")])
+def test_visit_facts(diagnosis, label):
+    facts = visit_facts(visit_row(PTID, "m12", "2011-03-01", DX=diagnosis, DX_bl="EMCI"))
+    assert facts["diagnosis"] == label and facts["diagnosis_bl"] == "MCI"
+    assert (facts["session"], facts["months"], facts["sex"]) == ("M012", 12, "F")
+    assert facts["age"] == pytest.approx(71.3, abs=0.01)
+
+
+def test_every_visit_is_listed_with_or_without_a_scan():
+    visits = [
+        visit_row(PTID, "m12", "2011-03-01", DX="Dementia"),
+        visit_row(PTID),
+        visit_row(PTID, "m06", "2010-09-01", DX=""),
+    ]
+    rows = [
+        {"session": "M000", "status": "unselected", "image_id": "1"},
+        {"session": "M000", "status": "converted", "image_id": "2"},
+        {"session": "M006", "status": "failed", "image_id": "3"},
+    ]
+    listed = pd.DataFrame(list_visits(PTID, {MERGE: pd.DataFrame(visits)}, rows))
+    assert list(listed) == VISIT_COLUMNS
+    assert listed[["session", "diagnosis", "images", "image_id"]].to_numpy().tolist() == [
+        ["M000", "CN", 2, "2"],
+        ["M006", "", 1, ""],
+        ["M012", "AD", 0, ""],
+    ]
+
+
+def test_the_sessions_table_is_written_when_it_says_something_else(tmp_path):
+    rows = [{"session": "M006", "diagnosis": "", "age": 70.8012, "months": 6}]
+    rows.append({"session": "M000", "diagnosis": "CN", "age": 70.3, "months": 0})
+    path = tmp_path / "sub-A_sessions.tsv"
+    write_sessions(path, rows)
+    assert path.read_text() == (
+        "session_id\tdiagnosis\tage\tmonths_from_baseline\nses-M000\tCN\t70.3\t0\nses-M006\tn/a\t70.8012\t6\n"
+    )
+    before = path.stat()
+    write_sessions(path, rows[::-1])
+    assert path.stat().st_ino == before.st_ino, "written again without need"
+    write_sessions(path, [rows[1] | {"diagnosis": "AD"}])
+    assert "AD" in path.read_text() and "M006" not in path.read_text()

@@ -1,0 +1,158 @@
+import pandas as pd
+import pytest
+
+from ldae.cohort.bids.index import write_index
+from ldae.cohort.columns import QUARANTINE_COLUMNS, REPORT_COLUMNS
+from ldae.cohort.shards import shard_of
+from ldae.errors import UserError, UserErrors
+from ldae.files import read_table, write_table
+from tests.bids_dataset import COLUMNS, DIAGNOSES, describe, write_image, write_tsv
+
+
+def run(root, out, columns=COLUMNS, set_aside=()):
+    """The report (by image), quarantine and findings of a dataset, as strings."""
+    write_index(
+        root,
+        "bids",
+        columns,
+        DIAGNOSES,
+        set_aside=list(set_aside),
+        shard_tables=[str(out / f"{n}.csv") for n in range(2)],
+        report=out / "report.csv",
+        quarantine=out / "quarantine.csv",
+        findings=out / "findings.csv",
+    )
+    options = {"dtype": str, "keep_default_na": False}
+    report, quarantine, findings = (
+        read_table(out / f"{name}.csv", **options) for name in ("report", "quarantine", "findings")
+    )
+    return report.set_index("image_id", drop=False), quarantine, findings
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    root = describe(tmp_path / "bids")
+    for name in ("sub-01_ses-M000_T1w", "sub-01_ses-M012_T1w", "sub-02_run-1_T1w", "sub-02_run-2_T1w", "sub-03_T1w"):
+        write_image(root, name)
+    write_tsv(
+        root / "participants.tsv",
+        "participant_id age sex diagnosis site",
+        "sub-01 70.5 M CN 7",
+        "sub-02 66 female AD 8",
+        "sub-03 n/a F XYZ n/a",
+        "sub-04 80 F CN 7",
+    )
+    write_tsv(root / "sub-01" / "sub-01_sessions.tsv", "session_id age diagnosis", "ses-M012 71.6 MCI")
+    (root / "sub-02/anat/sub-02_run-1_T1w.json").write_text('{"MagneticFieldStrength": 1.5}')
+    return root
+
+
+def test_every_image_has_a_row_and_the_facts_of_its_session(dataset, tmp_path):
+    report, _, _ = run(dataset, tmp_path)
+    assert list(report.columns) == REPORT_COLUMNS
+    assert len(report) == 5
+    facts = report[["subject", "session", "status", "diagnosis", "age", "sex", "months", "site"]]
+    assert [tuple(row) for row in facts.itertuples(index=False)] == [
+        ("01", "M000", "converted", "CN", "70.5", "M", "0", "7"),
+        ("01", "M012", "converted", "MCI", "71.6", "M", "12", "7"),
+        ("02", "M000", "converted", "AD", "66.0", "F", "0", "8"),
+        ("02", "M000", "unselected", "", "", "", "", ""),
+        ("03", "M000", "converted", "", "", "F", "0", ""),
+    ]
+    assert report.loc["sub-02_run-1_T1w", "field_strength_t"] == "1.5"
+    assert "sub-02_run-1_T1w" in report.loc["sub-02_run-2_T1w", "reason"]
+    assert report.loc["sub-02_run-1_T1w", ["choice", "orientation"]].tolist() == [
+        "first of 2 by entities and run",
+        "RAS (sform)",
+    ]
+    assert report.loc["sub-03_T1w", "choice"] == "the only T1w image"
+
+
+def test_the_images_are_used_in_place(dataset, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in dataset.rglob("*")}
+    report, _, _ = run(dataset, tmp_path / "out")
+    assert {path: path.stat().st_mtime_ns for path in dataset.rglob("*")} == before
+    used = report[report["status"] == "converted"]
+    assert set(used["path"]) <= {path.as_posix() for path in before}
+    assert not report.loc[report["status"] != "converted", "path"].any()
+
+
+def test_the_shards_are_the_report_cut_by_subject(dataset, tmp_path):
+    report, _, _ = run(dataset, tmp_path)
+    parts = [pd.read_csv(tmp_path / f"{n}.csv", dtype=str) for n in range(2)]
+    assert sorted(pd.concat(parts)["image_id"]) == sorted(report["image_id"])
+    for number, part in enumerate(parts):
+        assert (part["subject"].map(lambda label: shard_of(label, 2)) == number).all()
+
+
+def test_broken_images_give_way_to_sound_ones_of_their_session(dataset, tmp_path):
+    first = dataset / "sub-02/anat/sub-02_run-1_T1w.nii.gz"
+    first.write_bytes(first.read_bytes()[:200])
+    (dataset / "sub-03/anat/sub-03_T1w.nii.gz").unlink()
+    (dataset / "sub-03/anat/sub-03_T1w.nii.gz").symlink_to("../../.git/annex/objects/none")
+    report, quarantine, _ = run(dataset, tmp_path)
+    assert report.loc["sub-02_run-1_T1w", "status"] == "broken"
+    assert report.loc["sub-02_run-2_T1w", "status"] == "converted"
+    assert report.loc["sub-02_run-2_T1w", "age"] == "66.0"
+    assert "git-annex" in report.loc["sub-03_T1w", "cure"]
+    assert "03" not in set(quarantine["subject"])
+
+
+def test_what_lacks_an_image_is_set_aside_with_what_was_before(dataset, tmp_path):
+    (dataset / "sub-05/ses-M000/anat").mkdir(parents=True)
+    earlier = dict.fromkeys(QUARANTINE_COLUMNS, "") | {"subject": "06", "image_id": "OAS_6", "reason": "lost"}
+    write_table(tmp_path / "lost.csv", pd.DataFrame([earlier]))
+    _, quarantine, _ = run(dataset, tmp_path, set_aside=[tmp_path / "lost.csv"])
+    assert list(quarantine.columns) == QUARANTINE_COLUMNS
+    assert dict(zip(quarantine["subject"], quarantine["image_id"], strict=True)) == {
+        "06": "OAS_6",
+        "05": "sub-05_ses-M000_T1w",
+        "04": "",
+    }
+    assert quarantine["reason"].ne("").all()
+
+
+def test_the_findings_name_value_number_and_cure(dataset, tmp_path):
+    _, _, findings = run(dataset, tmp_path)
+    unknown = findings[findings["found"].str.contains("XYZ")].iloc[0]
+    assert (unknown["severity"], unknown["where"]) == ("warning", "diagnosis")
+    assert "sub-03" in unknown["found"] and "cohort.diagnoses" in unknown["cure"]
+    lacking = findings[(findings["where"] == "sessions.tsv")].iloc[0]
+    assert "sub-01_ses-M000" in lacking["found"]
+    assert not findings["severity"].eq("error").any()
+
+
+def test_all_faults_come_at_once_and_are_written_down(tmp_path):
+    root = tmp_path / "bids"
+    write_tsv(root / "participants.tsv", "participant_id years", "sub-01 70")
+    wrong = COLUMNS.model_copy(update={"age": "alter", "sex": "gender"})
+    with pytest.raises(UserErrors) as raised:
+        run(root, tmp_path, wrong)
+    text = str(raised.value)
+    for part in (
+        "no dataset_description.json",
+        "no sub-* folder",
+        "cohort.columns.age",
+        "cohort.columns.sex",
+        "participant_id, years",
+    ):
+        assert part in text
+    assert read_table(tmp_path / "findings.csv")["severity"].eq("error").sum() == 4
+
+
+def test_a_dataset_without_a_usable_image_is_an_error(tmp_path):
+    root = describe(tmp_path / "bids")
+    write_image(root, "sub-01_T1w").write_bytes(b"")
+    with pytest.raises(UserError, match="1 x .* is empty"):
+        run(root, tmp_path)
+
+
+def test_a_cohort_without_the_labels_of_the_probe_is_told(tmp_path):
+    root = describe(tmp_path / "bids")
+    write_image(root, "sub-01_T1w")
+    report, _, findings = run(root, tmp_path)
+    assert report["status"].tolist() == ["converted"]
+    assert {"scans of CN, for the probe of AD against CN", "scans of AD, for the probe of AD against CN"} <= set(
+        findings["expected"]
+    )
+    assert findings["where"].str.endswith("participants.tsv").any()

@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as torchmetrics_ms_ssim
+from torchmetrics.functional.image.lpips import _LPIPS as TorchmetricsLPIPS
+
+from ldae import torchvision_ops  # noqa: F401  (before torchvision)
+from ldae.errors import UserError
+from ldae.evaluation.measure.metrics import LPIPS25D, load_lpips, ms_ssim, ms_ssim_scales, mse, psnr, ssim
+
+
+@pytest.fixture
+def scans():
+    """Three smooth volumes at the demo's shape."""
+    coarse = torch.rand(3, 1, 8, 10, 8, generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.interpolate(coarse, (32, 40, 32), mode="trilinear")
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    """A file in the layout of torchvision's SqueezeNet weights; only the layout matters here, not the values."""
+    from torchvision.models import squeezenet1_1
+
+    torch.manual_seed(0)
+    model = squeezenet1_1(weights=None)
+    path = tmp_path_factory.mktemp("weights") / "squeeze.pth"
+    torch.save(model.state_dict(), path)
+    return path, model
+
+
+def test_identical_scans_are_perfect(scans):
+    np.testing.assert_allclose(ssim(scans, scans), 1, atol=1e-5)
+    np.testing.assert_allclose(ms_ssim(scans, scans), 1, atol=1e-5)
+    np.testing.assert_array_equal(mse(scans, scans), 0)
+
+
+def test_one_value_a_scan_whatever_the_batch(scans):
+    noisy = scans + 0.1 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))
+    for metric in (ssim, ms_ssim, mse, psnr):
+        together = metric(noisy, scans)
+        assert together.shape == (3,)
+        alone = torch.cat([metric(noisy[i : i + 1], scans[i : i + 1]) for i in range(3)])
+        torch.testing.assert_close(together, alone)
+
+
+def test_mse_of_a_known_offset(scans):
+    torch.testing.assert_close(mse(scans + 0.1, scans), torch.full((3,), 0.01))
+
+
+def test_psnr_agrees_with_scikit_image(scans):
+    noisy = scans + 0.1 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))
+    expected = [
+        peak_signal_noise_ratio(a.numpy(), b.numpy(), data_range=1.0) for a, b in zip(scans, noisy, strict=True)
+    ]
+    np.testing.assert_allclose(psnr(noisy, scans), expected, rtol=1e-5)
+
+
+def test_inside_a_mask_only_its_voxels_count(scans):
+    mask = torch.zeros(scans.shape, dtype=torch.bool)
+    mask[..., 8:24, 10:30, 8:24] = True
+    damaged = torch.where(mask, scans, torch.rand(scans.shape, generator=torch.Generator().manual_seed(1)))
+    np.testing.assert_array_equal(mse(damaged, scans, mask), 0)
+    assert (mse(damaged, scans) > 0.01).all()
+    shifted = torch.where(mask, scans + 0.1, scans)
+    torch.testing.assert_close(mse(shifted, scans, mask), torch.full((3,), 0.01))
+    inner = torch.zeros_like(mask)
+    inner[..., 15:17, 18:22, 15:17] = True  # windows around these see nothing of the damage
+    np.testing.assert_allclose(ssim(damaged, scans, inner), 1, atol=1e-5)
+    assert (ssim(damaged, scans, mask) < 0.99).all()
+    everywhere = torch.ones_like(mask)
+    torch.testing.assert_close(ssim(shifted, scans, everywhere), ssim(shifted, scans))
+
+
+def test_ms_ssim_falls_with_noise():
+    small = torch.rand(2, 1, 8, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert ms_ssim_scales((16, 20, 16)) == 2 and ms_ssim_scales(small.shape[2:]) == 1
+    scans = torch.nn.functional.interpolate(small, (32, 32, 32), mode="trilinear")
+    noise = torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))
+    values = [ms_ssim(scans + level * noise, scans) for level in (0.02, 0.1, 0.3)]
+    assert (values[0] > values[1]).all() and (values[1] > values[2]).all()
+
+
+def test_ms_ssim_agrees_with_torchmetrics(scans):
+    noisy = (scans + 0.05 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
+    weights = np.array([0.0448, 0.2856, 0.3001])
+    theirs = torchmetrics_ms_ssim(
+        noisy,
+        scans,
+        gaussian_kernel=True,
+        sigma=1.5,
+        kernel_size=7,
+        data_range=1.0,
+        betas=tuple(weights / weights.sum()),
+    )
+    np.testing.assert_allclose(ms_ssim(noisy, scans).mean(), theirs, atol=0.02)
+
+
+def test_ssim_agrees_with_scikit_image(scans):
+    noisy = (scans + 0.05 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
+    options = dict(data_range=1.0, gaussian_weights=True, sigma=1.5, truncate=3.4, use_sample_covariance=False)
+    _, image = structural_similarity(noisy[0, 0].numpy(), scans[0, 0].numpy(), full=True, **options)
+    assert float(ssim(noisy, scans)[0]) == pytest.approx(image[5:-5, 5:-5, 5:-5].mean(), abs=1e-4)
+
+
+def test_ssim_falls_with_noise(scans):
+    noise = torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))
+    values = [float(ssim(scans + level * noise, scans).mean()) for level in (0.02, 0.05, 0.2)]
+    assert values == sorted(values, reverse=True) and values[-1] < 0.6
+
+
+def test_a_grid_smaller_than_the_window_is_refused():
+    with pytest.raises(UserError, match="8x12x12"):
+        ssim(torch.zeros(1, 1, 8, 12, 12), torch.zeros(1, 1, 8, 12, 12))
+
+
+def test_lpips_uses_the_given_backbone_on_every_slice_and_is_deterministic(backbone, scans):
+    path, model = backbone
+    lpips, reason = load_lpips("squeeze", str(path))
+    assert reason == ""
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(lpips.distance.net(image)[-1], model.eval().features(image))
+    with_one_slice_changed = scans.clone()
+    for axial in range(0, 40, 13):
+        with_one_slice_changed[0, :, :, axial] = 0
+    values = lpips(with_one_slice_changed, scans)
+    assert values[0] > 0 and values[1] == values[2] == 0
+    assert torch.equal(values, lpips(with_one_slice_changed, scans))
+
+
+def test_lpips_agrees_with_torchmetrics_on_every_slice_of_the_three_planes(backbone, scans):
+    path, model = backbone
+    theirs = TorchmetricsLPIPS(net="squeeze", pnet_rand=True)
+    in_order = zip(theirs.net.state_dict(), model.features.state_dict().values(), strict=True)
+    theirs.net.load_state_dict(dict(in_order))
+    first, second = scans[:1], scans[1:2]
+    expected = 0.0
+    for axis in (2, 3, 4):
+        slices = [image.movedim(axis, 0).squeeze(2).expand(-1, 3, -1, -1) for image in (first, second)]
+        expected += theirs(*slices).mean()
+    torch.testing.assert_close(LPIPS25D("squeeze", path)(first, second), expected[None], rtol=1e-4, atol=1e-6)
+
+
+def test_lpips_without_weights_is_not_available_and_says_where_they_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    lpips, reason = load_lpips("squeeze", None)
+    assert lpips is None
+    assert "squeezenet1_1-b8a52dc0.pth" in reason and "evaluation.lpips_weights" in reason
+
+
+def test_lpips_weights_of_a_wrong_path_or_network_are_refused(backbone, tmp_path):
+    with pytest.raises(UserError, match="no file"):
+        load_lpips("squeeze", str(tmp_path / "nowhere.pth"))
+    with pytest.raises(UserError, match="no fitting"):
+        LPIPS25D("alex", backbone[0])

@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from sklearn.linear_model import Ridge
+
+from ldae.errors import UserError
+from ldae.evaluation.features.embeddings import Embeddings
+from ldae.evaluation.statistics.probes import choose_threshold, fit_classifier, fit_ridge, summarise_probe
+from tests.unit.evaluation.codes import make_embeddings
+
+GRID = [0.01, 0.1, 1.0, 10.0]
+
+
+def two_classes(embeddings: Embeddings) -> Embeddings:
+    """Without MCI."""
+    return embeddings.select(embeddings.table["diagnosis"].isin(["AD", "CN"]).to_numpy())
+
+
+def test_the_logistic_probe_agrees_with_a_direct_minimisation():
+    embeddings = make_embeddings(1.0)
+    embeddings = two_classes(embeddings)
+    probe, train = fit_classifier(embeddings, "AD", [0.5]), (embeddings.table["split"] == "train").to_numpy()
+    x = embeddings.features[train].astype(float)
+    x = (x - x.mean(0)) / x.std(0)
+    sign = np.where(embeddings.table["diagnosis"][train] == "AD", 1, -1)
+
+    def loss(w):
+        return np.logaddexp(0, -sign * (x @ w[:-1] + w[-1])).sum() + w[:-1] @ w[:-1] / (2 * 0.5)
+
+    ours = [*probe.model[-1].coef_[0], probe.model[-1].intercept_[0]]
+    np.testing.assert_allclose(ours, minimize(loss, np.zeros(x.shape[1] + 1), tol=1e-10).x, atol=2e-3)
+
+
+def test_the_ridge_probe_agrees_with_the_normal_equations():
+    embeddings = make_embeddings(1.0)
+    age, train = embeddings.table["age"].to_numpy(), (embeddings.table["split"] == "train").to_numpy()
+    x = embeddings.features.astype(float)
+    x = (x - x[train].mean(0)) / x[train].std(0)
+    centred = age[train] - age[train].mean()
+    weights = np.linalg.solve(x[train].T @ x[train] + 10 * np.eye(x.shape[1]), x[train].T @ centred)
+    predicted = fit_ridge(embeddings, age, [10.0]).predict(embeddings)
+    np.testing.assert_allclose(predicted, x @ weights + age[train].mean(), rtol=1e-5)
+
+
+def test_test_scans_have_no_say():
+    """Garbage in the test scans' codes and labels changes neither scaler, weights nor the chosen regularisation."""
+    embeddings = make_embeddings(1.0)
+    test = (embeddings.table["split"] == "test").to_numpy()
+    y_sem = np.where(test[:, None], 1e6, embeddings.features)
+    age = embeddings.table["age"].to_numpy()
+    first = fit_ridge(embeddings, age, GRID)
+    second = fit_ridge(Embeddings(y_sem, embeddings.table), np.where(test, 0, age), GRID)
+    np.testing.assert_array_equal(first.model[-1].coef_, second.model[-1].coef_)
+    np.testing.assert_array_equal(first.model[1].mean_, second.model[1].mean_)
+    assert first.regularisation == second.regularisation
+
+
+def test_the_regularisation_is_the_best_on_validation_subjects():
+    embeddings = make_embeddings(0.3, dim=40)
+    age, split = embeddings.table["age"].to_numpy(), embeddings.table["split"].to_numpy()
+    train, validation = split == "train", split == "validation"
+    x = (embeddings.features - embeddings.features[train].mean(0)) / embeddings.features[train].std(0)
+    grid = [0.1, 10.0, 1000.0, 1e5]
+    errors = [
+        np.abs(Ridge(alpha=a).fit(x[train], age[train]).predict(x[validation]) - age[validation]).mean() for a in grid
+    ]
+    assert fit_ridge(embeddings, age, grid).regularisation == grid[int(np.argmin(errors))]
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_planted_leak_is_refused(split):
+    embeddings = make_embeddings(1.0)
+    test_subject = embeddings.table.loc[embeddings.table["split"] == "test", "subject"].iloc[0]
+    planted = embeddings.table["subject"].mask((embeddings.table["split"] == split).cumsum() == 1, test_subject)
+    leaking = Embeddings(embeddings.features, embeddings.table.assign(subject=planted))
+    with pytest.raises(ValueError, match=test_subject):
+        fit_ridge(leaking, embeddings.table["age"], GRID)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_planted_leak_stops_the_classifier(split):
+    embeddings = two_classes(make_embeddings(1.0))
+    test_subject = embeddings.table.loc[embeddings.table["split"] == "test", "subject"].iloc[0]
+    planted = embeddings.table["subject"].mask((embeddings.table["split"] == split).cumsum() == 1, test_subject)
+    leaking = Embeddings(embeddings.features, embeddings.table.assign(subject=planted))
+    with pytest.raises(ValueError, match=test_subject):
+        fit_classifier(leaking, "AD", GRID)
+
+
+def test_the_threshold_is_that_of_validation_subjects_alone():
+    embeddings = two_classes(make_embeddings(1.0))
+    chosen = fit_classifier(embeddings, "AD", [1.0])
+    outside = (embeddings.table["split"] != "validation").to_numpy()
+    held = embeddings.select(~outside)
+    assert chosen.threshold == choose_threshold(chosen.predict(held), (held.table["diagnosis"] == "AD").to_numpy())
+    swapped = embeddings.table["diagnosis"].mask(embeddings.table["split"] == "test", "CN")
+    again = fit_classifier(Embeddings(embeddings.features, embeddings.table.assign(diagnosis=swapped)), "AD", [1.0])
+    assert again.threshold == chosen.threshold
+
+
+def test_the_threshold_separates_what_can_be_separated():
+    probability, positive = np.array([0.9, 0.8, 0.7, 0.2]), np.array([True, True, False, False])
+    assert choose_threshold(probability, positive) == pytest.approx(0.75)
+    assert choose_threshold(probability, np.ones(4, bool)) == 0.5
+    assert choose_threshold(np.empty(0), np.empty(0, bool)) == 0.5
+
+
+def test_a_missing_feature_takes_the_training_mean():
+    embeddings = make_embeddings(1.0)
+    age = embeddings.table["age"].to_numpy()
+    features = embeddings.features.astype(float)
+    test, train = ((embeddings.table["split"] == split).to_numpy() for split in ("test", "train"))
+    features[test, 0] = np.nan
+    filled = np.where(np.isnan(features), features[train].mean(0), features)
+    probe = fit_ridge(Embeddings(features, embeddings.table), age, [1.0])
+    np.testing.assert_allclose(
+        probe.predict(Embeddings(features, embeddings.table)), probe.predict(Embeddings(filled, embeddings.table))
+    )
+
+
+def test_too_few_subjects_are_said():
+    embeddings = make_embeddings(1.0)
+    no_ad = embeddings.select((embeddings.table["diagnosis"] != "AD").to_numpy())
+    with pytest.raises(UserError, match="0 AD"):
+        fit_classifier(no_ad, "AD", GRID)
+    no_validation = embeddings.select((embeddings.table["split"] != "validation").to_numpy())
+    with pytest.raises(UserError, match="validation scans"):
+        fit_ridge(no_validation, no_validation.table["age"], GRID)
+    assert fit_ridge(no_validation, no_validation.table["age"], [1.0])
+
+
+def test_the_summary_reproduces_the_probe():
+    embeddings = two_classes(make_embeddings(1.0))
+    probe = fit_classifier(embeddings, "AD", GRID)
+    summary = summarise_probe(probe, embeddings, "AD", "CN")
+    normed = (embeddings.features - np.array(summary["scaler_mean"])) / np.array(summary["scaler_scale"])
+    log_odds = normed @ np.array(summary["weights"]) + summary["intercept"]
+    np.testing.assert_allclose(1 / (1 + np.exp(-log_odds)), probe.predict(embeddings), rtol=1e-5)

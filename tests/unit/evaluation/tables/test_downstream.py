@@ -1,0 +1,232 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from ldae.config.load import load_config
+from ldae.data.split import split_subjects
+from ldae.errors import UserError
+from ldae.evaluation.features.embeddings import Embeddings
+from ldae.evaluation.tables.downstream import (
+    AD_VS_CN,
+    AGE,
+    DAE,
+    LDAE,
+    PAPER,
+    SUPERVISED_AD_CN,
+    SUPERVISED_AGE,
+    TASKS,
+    Settings,
+    evaluate_encoders,
+    fit_task,
+    of_task,
+    redraw_validation,
+    select_scans,
+)
+from ldae.phantom.people import draw_cohort
+from tests.rules import script_rules
+from tests.unit.evaluation.codes import make_embeddings
+from tests.unit.sources import ROOT
+
+SETTINGS = Settings([0.01, 0.1, 1.0, 10.0], [0.1, 1.0, 10.0, 100.0], redraws=3, draws=300, confidence=0.95, seed=0)
+
+
+def rows(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:
+    wanted = {"scans": "all", "encoder": LDAE} | wanted
+    return table[(table[list(wanted)] == pd.Series(wanted)).all(axis=1)].set_index("metric")
+
+
+def constant(embeddings: Embeddings) -> Embeddings:
+    return Embeddings(np.zeros((len(embeddings.table), 1)), embeddings.table, ("nothing",))
+
+
+@pytest.fixture(scope="module")
+def strong():
+    embeddings = make_embeddings(4.0)
+    return evaluate_encoders({LDAE: embeddings, "mean": constant(embeddings)}, SETTINGS)[0]
+
+
+def test_every_task_metric_and_choice_of_scans_has_a_row(strong):
+    assert set(strong.task) == {task.name for task in TASKS}
+    assert set(strong.scans) == {"all", "one a subject", "baseline"}
+    classification = "accuracy balanced_accuracy precision recall sensitivity specificity f1 mcc roc_auc brier".split()
+    assert list(rows(strong, task=AD_VS_CN).index) == classification
+    assert list(rows(strong, task=AGE).index) == ["mae", "rmse", "r2", "slope"]
+    assert not strong.duplicated(["encoder", "task", "scans", "metric"]).any()
+
+
+def test_a_strong_signal_is_found_with_ad_positive(strong):
+    found = rows(strong, task=AD_VS_CN)
+    assert found.value["roc_auc"] > 0.97 and found.low["roc_auc"] > 0.9
+    assert found.value["brier"] < 0.1
+    assert ((found.low <= found.value) & (found.value <= found.high)).all()
+    task = TASKS[0]
+    probe = fit_task(task, of_task(make_embeddings(4.0), task), SETTINGS)
+    assert probe.model[-1].coef_[0, 0] > 0  # more of it means AD
+
+
+def test_the_others_are_compared_with_ldae_on_the_same_draws(strong):
+    own, mean = rows(strong, task=AGE), rows(strong, task=AGE, encoder="mean")
+    assert (own.difference == 0).all() and (own.difference_high == 0).all()
+    np.testing.assert_allclose(mean.difference, mean.value - own.value)
+    assert mean.difference_low["mae"] > 0
+    width = (mean.difference_high - mean.difference_low)["mae"]
+    assert width < (mean.high - mean.low + own.high - own.low)["mae"]
+
+
+def test_the_mean_explains_nothing(strong):
+    age, auc = rows(strong, task=AGE, encoder="mean"), rows(strong, task=AD_VS_CN, encoder="mean")
+    assert age.value["r2"] <= 0 and age.value["slope"] == 0
+    assert auc.value["roc_auc"] == 0.5 and auc.value["balanced_accuracy"] == 0.5
+
+
+def test_the_paper_figures_stand_with_their_encoders(strong):
+    assert rows(strong, task=AGE).paper["mae"] == 4.16
+    assert strong.loc[strong.encoder == "mean", "paper"].isna().all()
+    assert (strong["note"] == "").all()
+
+
+def test_the_published_encoders_are_those_of_the_workflow():
+    assert {name for name, *_ in PAPER} <= set(script_rules()["downstream_paper"].params["encoders"].values())
+
+
+def test_the_published_supervised_encoder_is_marked_as_on_another_test_set():
+    embeddings = make_embeddings(1.0)
+    settings = Settings(SETTINGS.c_grid, SETTINGS.alpha_grid, 0, 100, 0.95, 0)
+    table, _ = evaluate_encoders({LDAE: embeddings, SUPERVISED_AGE: embeddings}, settings)
+    age = rows(table, task=AGE, encoder=SUPERVISED_AGE)
+    assert age.paper["mae"] == 4.34 and "another test set" in age.note["mae"]
+    assert age.note["r2"] == "" and np.isnan(age.paper["r2"])
+    assert rows(table, task=AD_VS_CN, encoder=SUPERVISED_AGE).paper.isna().all()
+
+
+def test_the_spread_is_over_validation_sets_and_shrinks_with_the_signal(strong):
+    assert (rows(strong, task=AGE).spread > 0).all()
+    weak = make_embeddings(0.3, subjects=60)
+    table, _ = evaluate_encoders({LDAE: weak}, SETTINGS)
+    assert rows(table, task=AGE).spread["mae"] > rows(strong, task=AGE).spread["mae"]
+
+
+def test_permuted_labels_give_chance():
+    aucs, slopes = [], []
+    for seed in range(15):
+        embeddings = make_embeddings(4.0, seed=seed)
+        rng = np.random.default_rng(seed)
+        table = embeddings.table.assign(
+            diagnosis=rng.permutation(embeddings.table["diagnosis"]), age=rng.permutation(embeddings.table["age"])
+        )
+        settings = Settings(SETTINGS.c_grid, SETTINGS.alpha_grid, 0, 100, 0.95, 0)
+        scores, _ = evaluate_encoders({LDAE: Embeddings(embeddings.features, table, embeddings.names)}, settings)
+        aucs.append(rows(scores, task=AD_VS_CN).value["roc_auc"])
+        slopes.append(rows(scores, task=AGE).value["slope"])
+    assert abs(np.mean(aucs) - 0.5) < 0.06
+    assert abs(np.mean(slopes)) < 0.05
+
+
+def test_redrawn_validation_sets_keep_test_subjects_and_whole_subjects():
+    table = make_embeddings(1.0, subjects=50).table
+    table = pd.concat([table, table.assign(session="M012", months=12.0)], ignore_index=True)
+    size = table.loc[table.split == "validation", "subject"].nunique()
+    drawn = list(redraw_validation(table, 5, 0))
+    assert len(drawn) == 5
+    for other in drawn:
+        pd.testing.assert_series_equal(other.split == "test", table.split == "test")
+        assert other.groupby("subject").split.nunique().max() == 1
+        assert abs(other.loc[other.split == "validation", "subject"].nunique() - size) <= 1
+    assert len({tuple(other.split) for other in drawn}) == 5
+
+
+def test_the_three_choices_of_scans():
+    test = pd.DataFrame({"subject": list("aabbc"), "months": [0, 12, 6, 18, 0]})
+    chosen = select_scans(test)
+    assert chosen["all"].all()
+    assert test["subject"][chosen["one a subject"]].tolist() == ["a", "b", "c"]
+    assert test["months"][chosen["baseline"]].tolist() == [0, 0]
+
+
+def test_age_is_no_feature_where_age_is_predicted():
+    embeddings = make_embeddings(1.0)
+    people = Embeddings(embeddings.table[["age"]].to_numpy(), embeddings.table, ("age",))
+    both = Embeddings(np.repeat(people.features, 2, 1), people.table, ("age", "other"))
+    assert of_task(both, TASKS[0]).names == ("age", "other")
+    assert of_task(both, TASKS[3]).names == ("other",)
+
+
+def test_a_task_without_a_diagnosis_is_a_row_that_says_so():
+    embeddings = make_embeddings(1.0)
+    no_mci = embeddings.select((embeddings.table["diagnosis"] != "MCI").to_numpy())
+    table, seen = evaluate_encoders({LDAE: no_mci}, SETTINGS)
+    assert "0 MCI" in table.loc[table.task == "MCI vs CN", "note"].item()
+    assert (table.loc[table.task == AD_VS_CN, "note"] == "").all()
+    assert "MCI vs CN" not in seen
+
+
+def test_whom_each_probe_saw_is_told():
+    table = make_embeddings(1.0).table
+    _, seen = evaluate_encoders({LDAE: make_embeddings(1.0)}, SETTINGS)
+    two = table[table.diagnosis.isin(["AD", "CN"])]
+    assert set(seen) == {task.name for task in TASKS}
+    for split in ("train", "validation"):
+        assert seen[AD_VS_CN][LDAE][split] == sorted(two.loc[two.split == split, "subject"])
+
+
+def test_encoders_of_different_scans_are_refused():
+    embeddings = make_embeddings(1.0)
+    fewer = embeddings.select(np.arange(len(embeddings.table)) > 0)
+    with pytest.raises(UserError, match="same scans"):
+        evaluate_encoders({LDAE: embeddings, "other": fewer}, SETTINGS)
+
+
+def test_no_test_scan_of_a_class_gives_empty_cells_not_chance():
+    embeddings = make_embeddings(1.0)
+    lost = (embeddings.table["split"] == "test") & (embeddings.table["diagnosis"] == "AD")
+    table, _ = evaluate_encoders({LDAE: embeddings.select(~lost.to_numpy())}, SETTINGS)
+    assert np.isnan(rows(table, task=AD_VS_CN).value["roc_auc"])
+
+
+@pytest.mark.parametrize(
+    ("encoder", "accuracy", "precision_cn", "recall_cn", "f1_cn"),
+    [
+        (LDAE, 0.8365, 0.8469, 0.9102, 0.8774),
+        (DAE, 0.7468, 0.7768, 0.8504, 0.8119),
+        (SUPERVISED_AD_CN, 0.8464, 0.8690, 0.8743, 0.8716),
+    ],
+)
+def test_the_paper_figures_are_the_published_ones_seen_from_ad(encoder, accuracy, precision_cn, recall_cn, f1_cn):
+    """Accuracy, precision and recall of CN fix the share of CN, and with it AD's own figures."""
+    assert f1_cn == pytest.approx(2 * precision_cn * recall_cn / (precision_cn + recall_cn), abs=0.0002)
+    false_cn = recall_cn * (1 / precision_cn - 1)  # AD called CN, per CN scan
+    cn = (1 - accuracy) / (1 - recall_cn + false_cn)
+    ad_found, ad_missed, cn_missed = 1 - cn - false_cn * cn, false_cn * cn, (1 - recall_cn) * cn
+    recall, precision = ad_found / (ad_found + ad_missed), ad_found / (ad_found + cn_missed)
+    paper = {metric: value for (name, task, metric), value in PAPER.items() if (name, task) == (encoder, AD_VS_CN)}
+    assert paper["accuracy"] == accuracy
+    assert paper["recall"] == paper["sensitivity"] == pytest.approx(recall, abs=0.002)
+    assert paper["precision"] == pytest.approx(precision, abs=0.002)
+    assert paper["f1"] == pytest.approx(2 * precision * recall / (precision + recall), abs=0.002)
+    assert paper["balanced_accuracy"] == pytest.approx((recall + recall_cn) / 2, abs=0.002)
+
+
+def test_the_phantoms_true_ventricles_give_its_ceiling():
+    """The fabricated cohort allows an AUC of about .95, and age better than the mean's, from the ventricles alone."""
+    config = load_config(ROOT / "config.yaml")
+    scans = [
+        (subject.label, visit, subject.sex[0])
+        for subject in draw_cohort(config.phantom.model_copy(update={"subjects": 400}))
+        for visit in subject.visits[:1]
+    ]
+    table = pd.DataFrame(
+        {
+            "subject": [label for label, _, _ in scans],
+            "session": "M000",
+            "diagnosis": [visit.diagnosis for _, visit, _ in scans],
+            "sex": [sex for _, _, sex in scans],
+            "age": [visit.age for _, visit, _ in scans],
+            "months": 0.0,
+        }
+    )
+    table["split"] = table["subject"].map(split_subjects(table[["subject", "diagnosis"]], config.split))
+    ventricles = np.array([[visit.anatomy.ventricle_mm] for _, visit, _ in scans])
+    truth = Embeddings(ventricles, table, ("ventricles",))
+    found, _ = evaluate_encoders({LDAE: truth, "mean": constant(truth)}, SETTINGS)
+    assert 0.91 < rows(found, task=AD_VS_CN).value["roc_auc"] < 0.99
+    assert rows(found, task=AGE, encoder="mean").difference_low["mae"] > 0

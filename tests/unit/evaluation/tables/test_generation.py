@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+
+from ldae.data.scans import read_scans
+from ldae.evaluation.measure.extractors import MEDICALNET, SEMANTIC, load_extractors
+from ldae.evaluation.measure.generation import (
+    JUDGED,
+    REBUILT,
+    SAMPLES,
+    TEST,
+    TRAINING,
+    Measured,
+    Plan,
+    draw_pairs,
+    generate,
+)
+from ldae.evaluation.tables.generation import COLUMNS, summarise
+
+OPTIONS = dict(draws=300, confidence=0.95, seed=0)
+
+
+def make_measured(samples_nearest, held_out_nearest, shift=0.0, n=40, dim=4):
+    """Sets of one distribution, the samples shifted; the samples' and held-out scans' distances as given."""
+    rng = np.random.default_rng(0)
+    features = {(SEMANTIC, name): rng.normal(size=(n, dim)) for name in (SAMPLES, TEST, TRAINING)}
+    features[SEMANTIC, SAMPLES] += shift
+    features[SEMANTIC, REBUILT] = features[SEMANTIC, TEST]
+    nearest = {SAMPLES: samples_nearest, TEST: held_out_nearest, REBUILT: held_out_nearest}
+    nearest = {name: np.asarray(values, dtype=float) for name, values in nearest.items()}
+    pairs = {name: draw_pairs(len(nearest[name]), 0) for name in JUDGED}
+    return Measured(
+        features=features,
+        units={name: np.array([f"{name} {i}" for i in range(n)]) for name in (*JUDGED, TRAINING)},
+        pairs=pairs,
+        ms_ssim={name: np.full(len(pairs[name]), 0.9) for name in JUDGED},
+        nearest=nearest,
+        notes={SEMANTIC: "", MEDICALNET: "not available: no file"},
+        facts={"solver": "2m", "steps": 20, "training_scans": 66, "ms_ssim_scales": 3},
+    )
+
+
+def select(table, metric, images=SAMPLES, reference=None, extractor=None):
+    chosen = table[(table["metric"] == metric) & (table["images"] == images)]
+    chosen = chosen if reference is None else chosen[chosen["reference"] == reference]
+    chosen = chosen if extractor is None else chosen[chosen["extractor"] == extractor]
+    assert len(chosen) == 1
+    return chosen.iloc[0]
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    return summarise(make_measured(0.002 + 0.001 * rng.random(40), 0.003 + 0.001 * rng.random(30)), **OPTIONS)
+
+
+def test_every_row_and_column_is_there(table):
+    assert list(table.columns) == COLUMNS
+    assert table["metric"].value_counts().to_dict() == {
+        "frechet_distance": 6,
+        "ms_ssim": 3,
+        "nearest_training_mse": 3,
+        "nearest_training_ratio": 2,
+        "share_nearer_than_held_out": 2,
+    }
+    full = table[table["value"].notna()]
+    assert ((full["low"] <= full["value"] + 1e-6) & (full["value"] <= full["high"] + 1e-6)).all()
+    assert (table.loc[table["images"] == SAMPLES, "steps"] == 20).all()
+    assert table.loc[table["images"] != SAMPLES, "steps"].isna().all()
+    assert full["interval"].str.startswith("bootstrap over").all()
+
+
+def test_an_extractor_without_weights_is_an_empty_row_with_its_reason(table):
+    rows = table[table["extractor"] == MEDICALNET]
+    assert len(rows) == 3 and rows["value"].isna().all() and (rows["note"] == "not available: no file").all()
+
+
+def test_the_frechet_distance_grows_with_a_shift_and_knows_equal_sets():
+    near, far = (summarise(make_measured([1.0] * 5, [1.0] * 5, shift), **OPTIONS) for shift in (0.0, 3.0))
+    values = [select(t, "frechet_distance", extractor=SEMANTIC) for t in (near, far)]
+    assert values[1]["value"] > values[0]["high"] and values[1]["low"] > 30
+    equal = select(near, "frechet_distance", REBUILT, extractor=SEMANTIC)
+    assert equal["value"] == pytest.approx(0, abs=1e-5) and equal["high"] == pytest.approx(0, abs=1e-5)
+
+
+def test_few_images_for_the_features_are_noted():
+    few = summarise(make_measured([1.0] * 5, [1.0] * 5, n=20, dim=30), **OPTIONS)
+    assert "biased upwards" in select(few, "frechet_distance", extractor=SEMANTIC)["note"]
+    many = summarise(make_measured([1.0] * 5, [1.0] * 5, n=40, dim=4), **OPTIONS)
+    assert select(many, "frechet_distance", extractor=SEMANTIC)["note"] == ""
+
+
+def test_fresh_samples_lie_as_far_from_training_scans_as_held_out_scans():
+    rng = np.random.default_rng(1)
+    fresh = summarise(make_measured(rng.normal(3, 0.1, 60), rng.normal(3, 0.1, 60)), **OPTIONS)
+    ratio = select(fresh, "nearest_training_ratio", reference=TEST)
+    assert ratio["low"] < 1 < ratio["high"]
+    assert select(fresh, "share_nearer_than_held_out", reference=TEST)["value"] < 0.1
+
+
+def test_memorised_samples_are_counted():
+    half = [1e-6] * 20 + [0.004] * 20
+    copied = summarise(make_measured(half, np.linspace(0.003, 0.004, 30)), **OPTIONS)
+    share = select(copied, "share_nearer_than_held_out", reference=TEST)
+    assert share["value"] == 0.5 and 0.3 < share["low"] < 0.5 < share["high"] < 0.7
+    ratio = select(copied, "nearest_training_ratio", reference=REBUILT)
+    assert ratio["value"] == pytest.approx(0.002 / 0.0035, rel=1e-3) and ratio["high"] < 1
+
+
+def test_the_reconstruction_is_drawn_with_its_scan():
+    """Their distance is zero in every draw, so its interval is a point."""
+    rebuilt = select(summarise(make_measured([1.0], [1.0]), **OPTIONS), "frechet_distance", REBUILT, extractor=SEMANTIC)
+    assert rebuilt["high"] - rebuilt["low"] < 1e-6
+
+
+def test_one_sample_is_a_valid_table():
+    single = summarise(make_measured([0.002], [0.003]), **OPTIONS)
+    assert "fewer than two images" in select(single, "ms_ssim")["note"]
+    row = select(single, "nearest_training_mse")
+    assert row["value"] == 0.002 and np.isnan(row["low"]) and "no interval" in row["note"]
+
+
+def test_diversity_draws_images_not_pairs():
+    """One odd image spoils its eight pairs at once: its pairs are not independent."""
+    measured = make_measured(np.ones(40), np.ones(40))
+    odd = (measured.pairs[SAMPLES] == 7).any(1)
+    measured.ms_ssim[SAMPLES] = np.where(odd, 0.1, 0.9)
+    row = select(summarise(measured, **OPTIONS), "ms_ssim")
+    assert row["value"] == pytest.approx(0.9 - 0.8 * odd.mean())
+    assert row["low"] < 0.9 - 0.8 * 1.8 * odd.mean() and row["high"] == pytest.approx(0.9)
+
+
+def test_a_memorising_model_shows_from_the_scans_to_the_table(fake_ldae, dataset):
+    scan = read_scans([dataset.loc[dataset["split"] == "train", "path"].iloc[0]])
+    fake_ldae.decode_stochastic = lambda z_T, y_sem, steps, solver: scan.expand(len(z_T), -1, -1, -1, -1)
+    measured, _ = generate(fake_ldae, dataset, load_extractors(fake_ldae, None), Plan(4, 2, "2m", 0, 1), 3)
+    table = summarise(measured, **OPTIONS)
+    assert select(table, "share_nearer_than_held_out", reference=TEST)["value"] == 1
+    assert select(table, "nearest_training_ratio", reference=TEST)["high"] < 0.01
+    assert select(table, "ms_ssim")["value"] == pytest.approx(1, abs=1e-4)

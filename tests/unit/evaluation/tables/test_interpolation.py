@@ -1,0 +1,115 @@
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ldae.evaluation.measure.interpolation import (
+    BLEND,
+    COLUMNS,
+    LDAE,
+    LDAE_LERP,
+    RECONSTRUCTION,
+    SCAN,
+    SYSTEMS,
+    TARGETS,
+)
+from ldae.evaluation.tables.interpolation import nearest_bin, read_interpolations, summarise
+from ldae.files import write_table
+
+OPTIONS = dict(draws=400, confidence=0.95, seed=0)
+TABLE = [
+    *("gap_definition", "gap_months", "system", "target", "metric", "solver", "steps", "value", "low", "high"),
+    *("difference", "difference_low", "difference_high", "paper", "n_subjects", "n_triples", "note"),
+]
+
+
+def make_scans(subjects=20, months=((0, 6, 12), (0, 6, 24)), error=None):
+    """A row a triple, system and target; LDAE's MSE is 0.002 and grows with the subject, the others lie 0.001 above."""
+    rows = []
+    for number, times, system, target in itertools.product(range(subjects), months, SYSTEMS, TARGETS):
+        first, at, last = times
+        gaps = last - first, min(at - first, last - at)
+        mse = 0.002 + 0.0001 * number + 0.001 * (system != LDAE)
+        sampler = ("2m", 20) if system in (LDAE, LDAE_LERP) else ("", None)
+        sessions = [f"M{time:03d}" for time in times]
+        rows.append((f"S{number}", *sessions, 0.5, *gaps, system, target, *sampler, 1 - mse, mse, ""))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"steps": "Int64"})
+
+
+def select(table, definition, gap, system=LDAE, target=SCAN, metric="mse"):
+    months = table["gap_months"].isna() if gap is None else table["gap_months"] == gap
+    keys = {"gap_definition": definition, "system": system, "target": target, "metric": metric}
+    chosen = table[months.fillna(False) & (table[list(keys)] == pd.Series(keys)).all(axis=1)]
+    assert len(chosen) == 1
+    return chosen.iloc[0]
+
+
+def test_the_table_keeps_its_contract_through_the_file(tmp_path):
+    write_table(tmp_path / "scans.csv", make_scans())
+    table = summarise(read_interpolations(tmp_path / "scans.csv"), **OPTIONS)
+    assert list(table.columns) == TABLE
+    assert len(table) == 9 * len(SYSTEMS) * 2 * 2  # all gaps, and four bins of each definition
+    full = table[table["n_triples"] > 0]
+    assert ((full["low"] <= full["value"]) & (full["value"] <= full["high"])).all()
+    assert set(table.loc[table["system"] == LDAE, "steps"]) == {20}
+
+
+def test_values_are_means_over_the_triples_of_a_bin():
+    table = summarise(make_scans(), **OPTIONS)
+    everything = select(table, "all", None)
+    assert everything["value"] == pytest.approx(0.002 + 0.0001 * 9.5)
+    assert (everything["n_subjects"], everything["n_triples"]) == (20, 40)
+    assert select(table, "between the given scans", 12)["n_triples"] == 20
+    assert select(table, "between the given scans", 24)["n_triples"] == 20
+    assert select(table, "nearer given scan to the target", 6)["n_triples"] == 40
+
+
+def test_differences_to_ldae_are_paired():
+    """Each triple's difference is 0.001 however much the triples differ: no uncertainty is left."""
+    table = summarise(make_scans(), **OPTIONS)
+    row = select(table, "all", None, system=BLEND)
+    assert [row["difference"], row["difference_low"], row["difference_high"]] == pytest.approx([0.001] * 3)
+    assert row["high"] - row["low"] > 1e-4
+    own = select(table, "all", None)
+    assert own["difference"] == own["difference_high"] == 0
+
+
+def test_whole_subjects_are_drawn():
+    """The interval of many equal triples of a few subjects is that of these subjects, not of the triples."""
+    many = make_scans(4, [(0, at, 60) for at in range(5, 55, 5)])
+    wide = select(summarise(many, **OPTIONS), "all", None)
+    assert wide["high"] - wide["low"] > 1e-4
+    single = select(summarise(make_scans(1), **OPTIONS), "all", None)
+    assert np.isnan(single["low"]) and single["note"] == "one subject: no interval" and single["value"] == 0.002
+
+
+def test_the_published_figures_stand_beside_ldae_against_the_reconstruction_only():
+    table = summarise(make_scans(), **OPTIONS)
+    published = table[table["paper"] != ""]
+    assert set(published["system"]) == {LDAE} and set(published["target"]) == {RECONSTRUCTION}
+    assert len(published) == 2 * 2 * 2  # definitions, bins, metrics
+    row = select(table, "between the given scans", 24, target=RECONSTRUCTION, metric="ssim")
+    assert row["paper"] == "> 0.93"
+
+
+def test_an_empty_bin_is_a_row_with_its_reason():
+    table = summarise(make_scans(), **OPTIONS)
+    row = select(table, "between the given scans", 6)
+    assert row["n_triples"] == 0 and np.isnan(row["value"]) and "gap of 6 months" in row["note"]
+
+
+@pytest.mark.parametrize("aside", [0, 2])
+def test_a_cohort_without_triples_gives_a_valid_table(tmp_path, aside):
+    rows = [{"subject": f"S{i}", "session": "M000", "note": "its time is unknown"} for i in range(aside)]
+    scans = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"steps": "Int64"}).fillna({"note": ""})
+    write_table(tmp_path / "scans.csv", scans)
+    table = summarise(read_interpolations(tmp_path / "scans.csv"), **OPTIONS)
+    assert list(table.columns) == TABLE
+    assert (table["n_triples"] == 0).all() and table["value"].isna().all()
+    assert table["note"].str.contains("three scans").all()
+    assert table["note"].str.contains("set aside: 2 scans").all() == bool(aside)
+
+
+def test_bins_are_the_nearest_multiples_of_six_months():
+    assert nearest_bin(pd.Series([1.0, 6.0, 8.99, 9.0, 14.9, 15.0, 36.5])).tolist() == [6, 6, 6, 12, 12, 18, 36]

@@ -1,0 +1,130 @@
+"""The fabricated download as a whole, at a coarse voxel size."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pydicom
+import pytest
+
+from ldae.config.load import load_config
+from ldae.errors import UserError
+from ldae.phantom import download as phantom
+from ldae.phantom.people import draw_cohort
+from ldae.pool import Outcome
+
+ROOT = Path(__file__).resolve().parents[3]
+CONFIG = load_config(ROOT / "config.yaml").phantom.model_copy(
+    update={"subjects": 6, "visits_per_subject": [0.5, 0.5], "missing_scan_fraction": 0.0, "voxel_size_mm": (4.5, 5.0)}
+)
+
+
+@pytest.fixture(scope="module")
+def in_process():
+    """Work through the items here: a new process would build the atlas once more."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(phantom, "run_items", lambda function, items, **_: [Outcome(item, function(item)) for item in items])
+    yield patch
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def download(tmp_path_factory, in_process):
+    root = tmp_path_factory.mktemp("phantom")
+    phantom.make_phantom(CONFIG, root / "images", root / "clinical", root / "truth.csv", workers=1)
+    return root
+
+
+def test_every_scan_of_the_tables_is_on_disk_and_no_other(download):
+    meta = pd.read_csv(download / "clinical" / "MPRAGEMETA.csv")
+    originals = meta[meta["Orig/Proc"] == "Original"]
+    folders = {path.parent for path in (download / "images").rglob("*.dcm")}
+    assert sorted(int(folder.name[1:]) for folder in folders) == sorted(originals.ImageUID)
+    for row in originals.itertuples():
+        files = list((download / "images" / row.SubjectID).rglob(f"*_I{row.ImageUID}.dcm"))
+        header = pydicom.dcmread(files[0], stop_before_pixels=True)
+        assert header.PatientID == row.SubjectID
+        assert header.StudyDate == row.ScanDate.replace("-", "")
+        assert len(files) == round(200 / float(header.SliceThickness))
+
+
+def test_nothing_partial_is_left(download):
+    assert sorted(path.name for path in download.iterdir()) == ["clinical", "images", "truth.csv"]
+    assert not list(download.rglob(".partial-*"))
+    assert len(list((download / "clinical").iterdir())) == 6
+
+
+def test_the_truth_has_one_row_a_scan_and_agrees_with_the_cohort(download):
+    truth = pd.read_csv(download / "truth.csv")
+    visits = {
+        (s.label, f"M{int(v.code[1:]) if v.code != 'bl' else 0:03d}"): v for s in draw_cohort(CONFIG) for v in s.visits
+    }
+    assert list(truth.columns) == phantom.TRUTH_COLUMNS
+    assert set(zip(truth.subject, truth.session, strict=True)) == set(visits)
+    for row in truth.itertuples():
+        visit = visits[row.subject, row.session]
+        assert (row.diagnosis, row.age) == (visit.diagnosis, pytest.approx(visit.age, abs=0.01))
+    walls = [visits[key].anatomy.ventricle_mm for key in zip(truth.subject, truth.session, strict=True)]
+    assert np.corrcoef(walls, truth.ventricle_ml)[0, 1] > 0.95
+    assert truth.ventricle_ml.between(8, 95).all() and truth.hippocampus_ml.between(2, 8).all()
+
+
+def test_the_same_seed_gives_the_same_download(download, tmp_path, in_process):
+    subject = draw_cohort(CONFIG)[0]
+    (tmp_path / "images").mkdir()
+    rows = phantom.fabricate_subject((CONFIG, subject, tmp_path / "images"))
+    truth = pd.read_csv(download / "truth.csv").query("subject == @subject.label")
+    assert [row["ventricle_ml"] for row in rows] == list(truth.ventricle_ml)
+    again = sorted((tmp_path / "images").rglob("*.dcm"))
+    for path in again[::20]:
+        assert path.read_bytes() == (download / path.relative_to(tmp_path)).read_bytes()
+    assert len(again) == len(list((download / "images" / subject.ptid).rglob("*.dcm")))
+
+
+def test_scans_of_a_head_have_a_bright_brain_and_dark_air(download):
+    truth = pd.read_csv(download / "truth.csv")
+    folder = next((download / "images").rglob("I*/"))
+    slices = sorted(map(pydicom.dcmread, folder.glob("*.dcm")), key=lambda dataset: dataset.InstanceNumber)
+    volume = np.stack([dataset.pixel_array for dataset in slices])
+    middle = volume[len(volume) // 2]
+    corner = volume[:4, :4, :4].mean()
+    assert np.median(middle[len(middle) // 4 : len(middle) // 2]) > 5 * corner
+    assert len(truth) >= 6
+
+
+@pytest.mark.parametrize(
+    "naming, names",
+    [
+        ("legacy", ["ADNIMERGE.csv", "APOERES.csv", "DXSUM_PDXCONV_ADNIALL.csv"]),
+        ("loni2024", ["ADNIMERGE_21Nov2025.csv", "APOERES_21Nov2025.csv", "DXSUM_21Nov2025.csv"]),
+    ],
+)
+def test_the_tables_bear_the_names_of_the_config(tmp_path, monkeypatch, naming, names):
+    monkeypatch.setattr(phantom, "_fabricate", lambda *_: pd.DataFrame(columns=phantom.TRUTH_COLUMNS))
+    config = CONFIG.model_copy(update={"naming": naming})
+    phantom.make_phantom(config, tmp_path / "images", tmp_path / "clinical", tmp_path / "truth.csv", workers=1)
+    written = sorted(path.name for path in (tmp_path / "clinical").iterdir())
+    assert written[:3] == names and len(written) == 6
+
+
+def test_a_folder_with_content_is_refused_and_kept(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "mine.dcm").write_text("precious")
+    with pytest.raises(UserError, match="absent or empty"):
+        phantom.make_phantom(CONFIG, tmp_path / "images", tmp_path / "clinical", tmp_path / "truth.csv", workers=1)
+    assert (tmp_path / "images" / "mine.dcm").read_text() == "precious"
+
+
+def test_one_failed_subject_fails_the_download_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        phantom, "run_items", lambda _, items, **__: [Outcome(item, error="disk full") for item in items]
+    )
+    with pytest.raises(UserError, match="6 failed.*disk full"):
+        phantom.make_phantom(CONFIG, tmp_path / "images", tmp_path / "clinical", tmp_path / "truth.csv", workers=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_subject_without_scan_has_no_folder(tmp_path):
+    config = CONFIG.model_copy(update={"missing_scan_fraction": 1.0})
+    assert phantom.fabricate_subject((config, draw_cohort(config)[0], tmp_path)) == []
+    assert not list(tmp_path.iterdir())
