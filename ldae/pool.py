@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 
 from pebble import ProcessPool
+
+from ldae.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +31,11 @@ def run_items(function: Callable, items: Iterable, *, workers: int, timeout_s: f
     time left are logged. `function` and the items must pickle.
     """
     items = list(items)
-    start = time.monotonic()
+    progress = Progress(logger, label, len(items), "items")
     context = multiprocessing.get_context("spawn")
     with ProcessPool(max_workers=max(1, min(workers, len(items))), context=context) as pool:
         futures = {pool.schedule(function, args=(item,), timeout=timeout_s): item for item in items}
-        for done, future in enumerate(as_completed(futures), start=1):
+        for future in as_completed(futures):
             item, error = futures[future], future.exception()
             if error is None:
                 outcome = Outcome(item, future.result())
@@ -44,6 +45,5 @@ def run_items(function: Callable, items: Iterable, *, workers: int, timeout_s: f
                 outcome = Outcome(item, error=f"{type(error).__name__}: {error}")
             if outcome.error:
                 logger.warning("%s: an item failed: %s", label, outcome.error)
-            left_min = (time.monotonic() - start) / done * (len(items) - done) / 60
-            logger.info("%s: %d of %d done, about %.1f min left", label, done, len(items), left_min)
+            progress.advance()
             yield outcome

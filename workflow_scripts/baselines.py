@@ -7,7 +7,7 @@ from _model import load_ldae
 
 from ldae.config.models import RepresentationConfig
 from ldae.config.preprocessing import PreprocessingConfig
-from ldae.data.scans import read_dataset
+from ldae.data.labels import read_dataset
 from ldae.evaluation.features.embeddings import write_embeddings
 from ldae.evaluation.measure.extractors import baselines
 from ldae.files import read_table

@@ -5,7 +5,7 @@ import _rule  # first: puts this checkout on the path
 import torch
 from _model import load_dae, load_ldae
 
-from ldae.data.scans import read_dataset
+from ldae.data.labels import read_dataset
 from ldae.evaluation.measure.comparison import compare, systems_of
 from ldae.evaluation.measure.metrics import load_lpips
 from ldae.files import write_table

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from _model import load_ldae
 
-from ldae.data.scans import read_dataset
+from ldae.data.labels import read_dataset
 from ldae.evaluation.measure.extractors import load_extractors
 from ldae.evaluation.measure.generation import Plan, generate, write_measured
 from ldae.files import atomic_path

@@ -5,7 +5,7 @@ import _rule  # first: puts this checkout on the path
 import torch
 from _model import load_ldae
 
-from ldae.data.scans import read_dataset
+from ldae.data.labels import read_dataset
 from ldae.evaluation.measure.interpolation import Sampler, interpolate
 from ldae.files import write_table
 

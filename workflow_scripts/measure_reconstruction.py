@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from _model import load_ldae
 
-from ldae.data.scans import read_dataset
+from ldae.data.labels import read_dataset
 from ldae.evaluation.features.embeddings import read_embeddings
 from ldae.evaluation.measure.metrics import load_lpips
 from ldae.evaluation.measure.reconstruction import Plan, reconstruct

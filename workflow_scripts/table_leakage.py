@@ -2,7 +2,7 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.data.scans import read_dataset
+from ldae.data.labels import read_dataset
 from ldae.evaluation.tables.leakage import of_embeddings, of_probes, of_weights, tabulate
 from ldae.files import write_table
 

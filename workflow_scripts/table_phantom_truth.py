@@ -2,7 +2,7 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.data.scans import read_dataset
+from ldae.data.labels import read_dataset
 from ldae.evaluation.features.embeddings import read_embeddings
 from ldae.evaluation.tables.phantom_truth import check_against_truth, read_truth
 from ldae.evaluation.tables.reconstruction import read_reconstructions

@@ -12,7 +12,8 @@ from ldae.cohort.adni.merge import describe
 from ldae.cohort.columns import QUARANTINE_COLUMNS, REPORT_COLUMNS
 from ldae.cohort.overrides import apply_overrides, read_overrides
 from ldae.config.cohort import SplitConfig
-from ldae.data.split import SPLITS, assert_no_leak, split_subjects
+from ldae.data.leaks import refuse_torn_subjects
+from ldae.data.split import SPLITS, split_subjects
 from ldae.errors import UserError
 from ldae.files import read_table, write_json, write_table
 
@@ -128,7 +129,7 @@ def build_table(scans: pd.DataFrame, config: SplitConfig, latents_dir: str | Pat
         qc=scans["verdict"].mask(scans["status"].eq("fail"), "readmitted"),
         latent_path=f"{Path(latents_dir).as_posix()}/" + names,
     )
-    assert_no_leak(table)
+    refuse_torn_subjects(table)
     return table[DATASET_COLUMNS].sort_values(["subject", "session"], ignore_index=True)
 
 

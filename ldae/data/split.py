@@ -49,21 +49,6 @@ def split_subjects(table: pd.DataFrame, config: SplitConfig) -> dict[str, str]:
     return split
 
 
-def assert_no_leak(table: pd.DataFrame) -> None:
-    """Check that no subject has scans in two splits.
-
-    Raises
-    ------
-    ValueError
-        A subject is on two sides, or a side is unknown.
-    """
-    sides = table.groupby("subject")["split"].nunique()
-    if (sides > 1).any():
-        raise ValueError(f"subjects in more than one split: {', '.join(sides.index[sides > 1])}")
-    if not set(table["split"]) <= set(SPLITS):
-        raise ValueError(f"unknown splits: {sorted(set(table['split']) - set(SPLITS))}")
-
-
 def _draw(subject: str, seed: int) -> str:
     return hashlib.sha256(f"{seed}:{subject}".encode()).hexdigest()
 

@@ -1,77 +1,41 @@
-"""What the trainings read: rows of the dataset table, volumes and latents, and the order of the batches."""
+"""Volumes and latents on disk, one at a time or as sets that give a batch for a list of indices."""
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
 from ldae.errors import UserError
-from ldae.files import read_table
-
-logger = logging.getLogger(__name__)
 
 MEMORY_LIMIT_BYTES = 2e9  # a set of volumes below this is read once and kept
-COLUMNS = ("subject", "session", "path", "latent_path", "split")
 
 
-def read_dataset(path: str | Path) -> pd.DataFrame:
-    """Read `dataset.csv`.
-
-    Raises
-    ------
-    UserError
-        The table is absent or empty, lacks a column, or has a subject on two sides of the split.
-    """
-    table = read_table(path, COLUMNS, dtype={"subject": str, "session": str})
-    if table.empty:
-        raise UserError(path, "one row a scan", "no row", "see results/tables/exclusions.csv for the reasons")
-    sides = table.groupby("subject")["split"].nunique()
-    torn = sides.index[sides > 1]
-    if len(torn):
-        raise UserError(path, "each subject in one split", f"{torn[0]} in several", "run the rule dataset again")
-    return table
-
-
-def fitting_rows(table: pd.DataFrame, split: str, path: str | Path = "dataset.csv") -> pd.DataFrame:
-    """Rows that a model may be fitted to (`train`) or selected by (`validation`).
-
-    Raises
-    ------
-    UserError
-        There is no such row, or one belongs to a subject of the test split.
-    """
-    if split not in ("train", "validation"):
-        raise ValueError(f"nothing is fitted to the split {split!r}")
-    rows = table[table["split"] == split].reset_index(drop=True)
-    refuse_test_subjects(rows["subject"], table, path)
-    if rows.empty:
-        found, cure = f"no scan in the split {split}", "add subjects, or change split.*_fraction in the configuration"
-        raise UserError(path, "training and validation scans", found, cure)
-    return rows
-
-
-def refuse_test_subjects(subjects: Sequence[str], table: pd.DataFrame, path: str | Path = "dataset.csv") -> None:
-    """Raise a `UserError` if one of `subjects` is a test subject of `table`."""
-    leaked = sorted(set(subjects) & set(table.loc[table["split"] == "test", "subject"]))
-    if leaked:
-        found = f"{len(leaked)} of the test split, such as {leaked[0]}"
-        raise UserError(path, "no test subject in anything that is fitted", found, "run the rule dataset again")
-
-
-def read_image(path: str | Path) -> torch.Tensor:
+def read_volume(path: str | Path) -> torch.Tensor:
     """Read a preprocessed volume: float32 (1, D, H, W), axes RAS, intensities 0..1."""
     try:
         return torch.from_numpy(nib.load(path).get_fdata(dtype=np.float32))[None]
     except (OSError, EOFError, nib.filebasedimages.ImageFileError) as error:
         raise UserError(path, "a preprocessed scan", str(error), "run the rule preprocess again") from None
+
+
+def read_volumes(paths: Sequence[str | Path]) -> torch.Tensor:
+    """Read preprocessed volumes as one float32 tensor (B, 1, D, H, W), axes RAS, intensities 0..1.
+
+    Raises
+    ------
+    UserError
+        A file is absent or cannot be read, or the volumes differ in shape.
+    """
+    volumes = [read_volume(path) for path in paths]
+    shapes = {tuple(volume.shape[1:]) for volume in volumes}
+    if len(shapes) > 1:
+        raise UserError(paths[0], "scans of one shape", str(sorted(shapes)), "preprocess all scans on one grid")
+    return torch.stack(volumes)
 
 
 def read_latent(path: str | Path) -> torch.Tensor:
@@ -149,7 +113,7 @@ class Reordered(Dataset):
         return self.base[[self.order[i] for i in indices]]
 
 
-def other_subjects_scan(subjects: Sequence[str]) -> list[int]:
+def next_subjects_scan(subjects: Sequence[str]) -> list[int]:
     """For each scan the index of one of the next subject in alphabetical order, so never of its own.
 
     Raises
@@ -168,74 +132,3 @@ def other_subjects_scan(subjects: Sequence[str]) -> list[int]:
     visit = {index: rank for own in scans.values() for rank, index in enumerate(own)}
     partners = [scans[following[subject]] for subject in subjects]
     return [own[visit[index] % len(own)] for index, own in enumerate(partners)]
-
-
-class StepBatchSampler(Sampler):
-    """Endless passes over shuffled items, cut into epochs of `steps` batches; batch N depends on (seed, N) alone.
-
-    Parameters
-    ----------
-    items : int
-        Number of items; each pass visits each once, in an order of its own.
-    batch_size : int
-        Items of one batch on one process.
-    batches : int
-        Batches of one epoch.
-    seed : int
-    rank, world_size : int
-        Which of how many processes that share each batch of ``batch_size * world_size`` items.
-    """
-
-    def __init__(
-        self, items: int, batch_size: int, batches: int, seed: int, rank: int = 0, world_size: int = 1
-    ) -> None:
-        self.items, self.batch_size, self.batches, self.seed = items, batch_size, batches, seed
-        self.rank, self.world_size = rank, world_size
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the next iteration; called by Lightning."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.batches
-
-    def __iter__(self) -> Iterator[list[int]]:
-        current, order = -1, np.empty(0, dtype=int)
-        for batch in range(self.epoch * self.batches, (self.epoch + 1) * self.batches):
-            first = (batch * self.world_size + self.rank) * self.batch_size
-            indices = []
-            for position in range(first, first + self.batch_size):
-                if position // self.items != current:
-                    current = position // self.items
-                    order = np.random.default_rng([self.seed, current]).permutation(self.items)
-                indices.append(int(order[position % self.items]))
-            yield indices
-
-
-class InOrder(Sampler):
-    """Batches of all items in their order; rank r of n takes every n-th batch."""
-
-    def __init__(self, items: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
-        starts = range(rank * batch_size, items, batch_size * world_size)
-        self.indices = [list(range(start, min(start + batch_size, items))) for start in starts]
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        return iter(self.indices)
-
-
-def make_loader(data: Volumes | Aligned, sampler: Sampler) -> DataLoader:
-    """Loader whose sampler yields lists of indices; worker processes only where the data is not in memory."""
-    workers = 0 if data.in_memory else min(8, len(os.sched_getaffinity(0)))
-    return DataLoader(
-        data,
-        sampler=sampler,
-        batch_size=None,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        pin_memory=torch.cuda.is_available(),
-        generator=torch.Generator(),  # else the loader draws from the global one
-    )

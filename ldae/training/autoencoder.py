@@ -10,7 +10,9 @@ from monai.losses.perceptual import PerceptualLoss
 from torch.nn import functional as F
 
 from ldae.config.models import AutoencoderConfig
-from ldae.data.volumes import Volumes, fitting_rows, read_dataset, read_image
+from ldae.data.leaks import fitting_rows
+from ldae.data.scans import read_scans
+from ldae.data.volumes import Volumes, read_volume
 from ldae.models.autoencoder import build_autoencoder, build_discriminator
 from ldae.training.fit import Frozen, Stage, fit_and_save
 from ldae.training.perceptual import load_perceptual_loss
@@ -29,9 +31,9 @@ def train_autoencoder(
     UserError
         The dataset is unusable, a test subject is among the scans, or another process is training this stage.
     """
-    table = read_dataset(dataset_csv)
+    table = read_scans(dataset_csv)
     rows = tuple(fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
-    scans = [Volumes(part["path"], read_image) for part in rows]
+    scans = [Volumes(part["path"], read_volume) for part in rows]
     perceptual, perceptual_note = load_perceptual_loss(config)
     run = describe_run(job, {"autoencoder": config.model_dump(mode="json")}, dataset_csv, {}, rows)
     run["perceptual_loss"] = perceptual_note

@@ -8,7 +8,9 @@ from pathlib import Path
 import torch
 
 from ldae.config.models import DAEConfig, DiffusionConfig, EncoderConfig, LatentsConfig
-from ldae.data.volumes import Aligned, Reordered, Volumes, fitting_rows, other_subjects_scan, read_dataset, read_image
+from ldae.data.leaks import fitting_rows
+from ldae.data.scans import read_scans
+from ldae.data.volumes import Aligned, Reordered, Volumes, next_subjects_scan, read_volume
 from ldae.diffusion.losses import draw_noise, noise_loss
 from ldae.diffusion.schedule import Schedule
 from ldae.models.voxel_dae import VoxelDAE, resample
@@ -29,11 +31,11 @@ def train_dae(
     UserError
         The dataset is unusable, a test subject is among the scans, or another process is training this stage.
     """
-    table = read_dataset(dataset_csv)
+    table = read_scans(dataset_csv)
     train, validation = (fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
     read = partial(read_resampled, grid_shape=config.grid_shape)
     images, held_out = Volumes(train["path"], read), Volumes(validation["path"], read)
-    partners = Reordered(held_out, other_subjects_scan(validation["subject"]))
+    partners = Reordered(held_out, next_subjects_scan(validation["subject"]))
     sections = {"dae": config, "representation": encoder, "diffusion": diffusion}
     sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
     run = describe_run(job, sections, dataset_csv, {}, (train, validation))
@@ -51,7 +53,7 @@ def train_dae(
 
 def read_resampled(path: str, grid_shape: tuple[int, int, int]) -> torch.Tensor:
     """Read a preprocessed volume and bring it to another grid: float32 (1, D, H, W), intensities 0..1."""
-    return resample(read_image(path)[None], grid_shape)[0]
+    return resample(read_volume(path)[None], grid_shape)[0]
 
 
 class DAEStage(Stage):

@@ -25,7 +25,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from ldae.config.models import TrainingConfig
-from ldae.data.volumes import Aligned, InOrder, StepBatchSampler, Volumes, make_loader
+from ldae.data.batches import InOrder, StepBatchSampler, make_loader
+from ldae.data.volumes import Aligned, Volumes
 from ldae.errors import UserError
 from ldae.files import write_table
 from ldae.models.weights import save_weights

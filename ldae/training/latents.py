@@ -12,7 +12,9 @@ import pandas as pd
 import torch
 
 from ldae.config.models import AutoencoderConfig, LatentsConfig
-from ldae.data.volumes import Volumes, fitting_rows, read_dataset, read_image, read_latent
+from ldae.data.leaks import fitting_rows
+from ldae.data.scans import read_scans
+from ldae.data.volumes import Volumes, read_latent, read_volume
 from ldae.errors import UserError
 from ldae.files import atomic_path, hash_file, write_table
 from ldae.models.autoencoder import build_autoencoder
@@ -39,7 +41,7 @@ def encode_latents(
     UserError
         The dataset or the weights are unusable, or the latents do not vary.
     """
-    table = read_dataset(dataset_csv)
+    table = read_scans(dataset_csv)
     sections = {"autoencoder": config.model_dump(mode="json")}
     autoencoder = build_autoencoder(config)
     load_weights(autoencoder, autoencoder_weights, sections)
@@ -67,7 +69,7 @@ def _encode(table: pd.DataFrame, autoencoder: torch.nn.Module, batch_size: int) 
     start = time.monotonic()
     for first in range(0, len(table), batch_size):
         rows = table.iloc[first : first + batch_size]
-        scans = torch.stack([read_image(path) for path in rows["path"]])
+        scans = torch.stack([read_volume(path) for path in rows["path"]])
         z_mu = autoencoder.encode(scans.to(device))[0].float().cpu().numpy()
         for path, latent in zip(rows["latent_path"], z_mu, strict=True):
             with atomic_path(path) as temporary:

@@ -8,7 +8,9 @@ from pathlib import Path
 import torch
 
 from ldae.config.models import DiffusionConfig, LDMConfig
-from ldae.data.volumes import Volumes, fitting_rows, read_dataset
+from ldae.data.leaks import fitting_rows
+from ldae.data.scans import read_scans
+from ldae.data.volumes import Volumes
 from ldae.diffusion.losses import draw_noise, noise_loss
 from ldae.diffusion.schedule import Schedule
 from ldae.models.denoiser import build_denoiser
@@ -33,7 +35,7 @@ def train_ldm(
     UserError
         The dataset or a latent is unusable, a test subject is among them, or another process is training this stage.
     """
-    table = read_dataset(dataset_csv)
+    table = read_scans(dataset_csv)
     read = normalized_reader(load_normalizer(latent_statistics))
     rows = tuple(fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
     latents = [Volumes(part["latent_path"], read) for part in rows]

@@ -8,7 +8,9 @@ import pandas as pd
 import torch
 
 from ldae.config.models import DiffusionConfig, LDMConfig, RepresentationConfig
-from ldae.data.volumes import Aligned, Reordered, Volumes, fitting_rows, other_subjects_scan, read_dataset, read_image
+from ldae.data.leaks import fitting_rows
+from ldae.data.scans import read_scans
+from ldae.data.volumes import Aligned, Reordered, Volumes, next_subjects_scan, read_volume
 from ldae.diffusion.losses import draw_noise, posterior_gap_loss
 from ldae.diffusion.schedule import Schedule
 from ldae.models.denoiser import Denoiser, build_denoiser
@@ -37,11 +39,11 @@ def train_representation(
     UserError
         An input is unusable, a test subject is among them, or another process is training this stage.
     """
-    table = read_dataset(dataset_csv)
+    table = read_scans(dataset_csv)
     normalizer = load_normalizer(latent_statistics)
     train, validation = (fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
     images, latents = (read_pairs(rows, normalizer) for rows in (train, validation))
-    partners = Reordered(latents[0], other_subjects_scan(validation["subject"]))
+    partners = Reordered(latents[0], next_subjects_scan(validation["subject"]))
     sections = {"representation": config, "ldm": ldm, "diffusion": diffusion}
     sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
     parents = {"latent_statistics": latent_statistics, "ldm": ldm_weights}
@@ -60,7 +62,7 @@ def train_representation(
 
 def read_pairs(rows: pd.DataFrame, normalizer: torch.nn.Module) -> tuple[Volumes, Volumes]:
     """Scans (1, D, H, W) and their normalised latents z_0."""
-    return Volumes(rows["path"], read_image), Volumes(rows["latent_path"], normalized_reader(normalizer))
+    return Volumes(rows["path"], read_volume), Volumes(rows["latent_path"], normalized_reader(normalizer))
 
 
 class RepresentationStage(Stage):

@@ -11,7 +11,9 @@ import torch
 from torch import nn
 
 from ldae.config.models import EncoderConfig, SupervisedConfig
-from ldae.data.volumes import Aligned, Volumes, fitting_rows, read_dataset, read_image
+from ldae.data.leaks import fitting_rows
+from ldae.data.scans import read_scans
+from ldae.data.volumes import Aligned, Volumes, read_volume
 from ldae.errors import UserError
 from ldae.models.supervised import SupervisedEncoder
 from ldae.training.fit import Stage, fit_and_save
@@ -31,9 +33,9 @@ def train_supervised(
         The dataset is unusable or lacks the labels, a test subject is among the scans, or another process is training
         this stage.
     """
-    table = read_dataset(dataset_csv)
+    table = read_scans(dataset_csv)
     rows = [labelled_rows(table, task, split, dataset_csv) for split in ("train", "validation")]
-    images = [Volumes(part["path"], read_image) for part in rows]
+    images = [Volumes(part["path"], read_volume) for part in rows]
     targets = [part["target"].tolist() for part in rows]
     sections = {"supervised": config, "representation": encoder}
     sections = {name: part.model_dump(mode="json") for name, part in sections.items()}

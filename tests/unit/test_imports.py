@@ -7,7 +7,7 @@ import pytest
 from tests.unit.sources import PACKAGE, ROOT, imported_modules, imported_names
 
 LAYERS = [
-    {"__init__", "allocation", "code_hash", "errors", "files", "pool", "torchvision_ops"},
+    {"__init__", "allocation", "code_hash", "errors", "files", "pool", "progress", "seeds", "torchvision_ops"},
     {"config"},
     {"data"},
     {"phantom"},

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from ldae.config.load import load_config
-from ldae.data.scans import read_dataset
-from ldae.data.split import assert_no_leak
+from ldae.data.labels import read_dataset
+from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings
 from ldae.evaluation.tables.downstream import LDAE, Settings, evaluate_encoders
@@ -60,7 +60,7 @@ def test_no_stage_starts(stage, torn, tmp_path):
 
 def test_the_dataset_table_is_not_written(torn):
     with pytest.raises(ValueError, match=SMUGGLED):
-        assert_no_leak(torn)
+        refuse_torn_subjects(torn)
 
 
 def test_no_probe_is_fitted(torn):

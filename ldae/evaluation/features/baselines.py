@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 
 from ldae.config.models import RepresentationConfig
 from ldae.config.preprocessing import PreprocessingConfig
-from ldae.data.scans import scan_batches
+from ldae.data.batches import scan_batches
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import COLUMNS, Embeddings, extract_embeddings, name_features
 from ldae.evaluation.features.morphometry import NAMES, measure_shares

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ldae.data.scans import scan_batches
+from ldae.data.batches import scan_batches
 from ldae.errors import UserError
 from ldae.files import atomic_path
 

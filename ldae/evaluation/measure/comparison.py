@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
-from ldae.data.scans import scan_batches
+from ldae.data.batches import scan_batches
 from ldae.errors import UserError
 from ldae.evaluation.measure.metrics import ms_ssim, ms_ssim_scales, mse, psnr, ssim
 from ldae.evaluation.statistics.bootstrap import draw_weights, estimate, weighted_mean

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ldae.data.scans import read_scans, scan_batches
+from ldae.data.batches import scan_batches
+from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 from ldae.evaluation.measure.extractors import Extractor
 from ldae.evaluation.measure.metrics import ms_ssim, ms_ssim_scales
@@ -119,7 +120,7 @@ def generate(
         measured.ms_ssim[name] = _similarity(kept[name], measured.pairs[name], ldae.device, batch_size)
     nearest = _compare_training(train, kept, available, plan, batch_size, measured)
     rows = nearest[SAMPLES].row[: plan.shown].tolist()
-    shown = {"sample": kept[SAMPLES], "nearest": read_scans(list(train.loc[rows, "path"])), "test": kept[TEST]}
+    shown = {"sample": kept[SAMPLES], "nearest": read_volumes(list(train.loc[rows, "path"])), "test": kept[TEST]}
     volumes = {name: images[: plan.shown, 0].numpy() for name, images in shown.items()}
     return measured, volumes | {"nearest_mse": measured.nearest[SAMPLES][: plan.shown]}
 

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ldae.data.scans import read_scans, scan_batches
+from ldae.data.batches import scan_batches
+from ldae.data.volumes import read_volumes
 from ldae.diffusion.interpolation import lerp, slerp
 from ldae.errors import UserError
 from ldae.evaluation.measure.metrics import mse, ssim
@@ -154,9 +155,9 @@ def predict(
 
 def _measure(ldae, scans: pd.DataFrame, triples: pd.DataFrame, codes: Codes, sampler: Sampler) -> Iterator[dict]:
     first, middle, last = (triples[name].to_numpy() for name in ("first", "middle", "last"))
-    given = tuple(read_scans(list(scans["path"][rows])) for rows in (first, last))
+    given = tuple(read_volumes(list(scans["path"][rows])) for rows in (first, last))
     targets = {
-        SCAN: read_scans(list(scans["path"][middle])),
+        SCAN: read_volumes(list(scans["path"][middle])),
         RECONSTRUCTION: ldae.decode_image(codes.z_0[middle]).float(),
     }
     table = triples[["t", "between_months", "nearer_months"]].assign(

@@ -16,7 +16,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss, mean_absolute_err
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ldae.data.split import assert_no_leak
+from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings
 
@@ -73,7 +73,7 @@ def fit_probe(
     """
     table, target = embeddings.table, np.asarray(target)
     train, validation = ((table["split"] == split).to_numpy() for split in ("train", "validation"))
-    assert_no_leak(table)
+    refuse_torn_subjects(table)
     needed = {"training": train, "validation": validation} if len(grid) > 1 else {"training": train}
     for name, rows in needed.items():
         if not rows.any():

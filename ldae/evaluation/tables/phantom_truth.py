@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ldae.data.scans import scan_batches
+from ldae.data.batches import scan_batches
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings
 from ldae.evaluation.measure.metrics import mse

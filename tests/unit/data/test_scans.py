@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 import torch
 
-from ldae.data.scans import read_dataset, read_scans, scan_batches
+from ldae.data.batches import scan_batches
+from ldae.data.labels import read_dataset
+from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 
 
@@ -18,13 +20,13 @@ def test_batches_keep_order_and_values(dataset):
 
 def test_a_missing_scan_is_named(dataset):
     with pytest.raises(UserError, match="nowhere.nii.gz"):
-        read_scans([dataset["path"][0], "nowhere.nii.gz"])
+        read_volumes([dataset["path"][0], "nowhere.nii.gz"])
 
 
 def test_scans_of_two_grids_are_refused(dataset, tmp_path):
     nib.save(nib.Nifti1Image(np.zeros((3, 3, 3), np.float32), np.eye(4)), tmp_path / "small.nii")
     with pytest.raises(UserError, match="one shape"):
-        read_scans([dataset["path"][0], tmp_path / "small.nii"])
+        read_volumes([dataset["path"][0], tmp_path / "small.nii"])
 
 
 def test_an_unknown_diagnosis_is_empty(dataset, tmp_path):

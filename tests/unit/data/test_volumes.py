@@ -10,16 +10,10 @@ import pytest
 import torch
 
 from ldae.data import volumes as data
-from ldae.data.volumes import (
-    InOrder,
-    StepBatchSampler,
-    Volumes,
-    fitting_rows,
-    other_subjects_scan,
-    read_dataset,
-    read_image,
-    read_latent,
-)
+from ldae.data.batches import InOrder, StepBatchSampler
+from ldae.data.labels import read_dataset
+from ldae.data.leaks import fitting_rows
+from ldae.data.volumes import Volumes, next_subjects_scan, read_latent, read_volume
 from ldae.errors import UserError
 
 
@@ -80,9 +74,9 @@ def test_an_empty_split_is_refused(dataset):
 
 def test_volumes_on_demand_equal_those_in_memory(dataset, monkeypatch):
     paths = read_dataset(dataset)["path"]
-    kept = Volumes(paths, read_image)
+    kept = Volumes(paths, read_volume)
     monkeypatch.setattr(data, "MEMORY_LIMIT_BYTES", 0)
-    lazy = Volumes(paths, read_image)
+    lazy = Volumes(paths, read_volume)
     assert kept.in_memory and not lazy.in_memory
     assert kept[[3, 0]].shape == (2, 1, 16, 16, 8)
     assert torch.equal(kept[[3, 0]], lazy[[3, 0]])
@@ -96,7 +90,7 @@ def test_a_volume_of_another_shape_is_refused(dataset):
         Volumes(paths, read_latent)
 
 
-@pytest.mark.parametrize(("column", "read"), [("path", read_image), ("latent_path", read_latent)])
+@pytest.mark.parametrize(("column", "read"), [("path", read_volume), ("latent_path", read_latent)])
 @pytest.mark.parametrize("content", [None, b"", b"not an image"])
 def test_a_broken_file_is_named(dataset, column, read, content):
     path = read_dataset(dataset)[column][0]
@@ -113,12 +107,12 @@ def test_a_truncated_scan_is_named(dataset):
     with open(path, "rb+") as stream:
         stream.truncate(700)
     with pytest.raises(UserError, match="S0_M000"):
-        read_image(path)
+        read_volume(path)
 
 
 def test_the_other_scan_is_never_of_the_same_subject():
     subjects = ["b", "a", "b", "c", "b"]
-    others = other_subjects_scan(subjects)
+    others = next_subjects_scan(subjects)
     assert all(subjects[other] != own for other, own in zip(others, subjects, strict=True))
     with pytest.raises(UserError, match="two validation subjects"):
-        other_subjects_scan(["a", "a"])
+        next_subjects_scan(["a", "a"])

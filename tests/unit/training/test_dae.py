@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 import torch
 
-from ldae.data.volumes import Aligned, Volumes, fitting_rows, read_dataset, read_image
+from ldae.data.leaks import fitting_rows
+from ldae.data.scans import read_scans
+from ldae.data.volumes import Aligned, Volumes, read_volume
 from ldae.errors import UserError
 from ldae.files import hash_file, read_table
 from ldae.models.voxel_dae import VoxelDAE, resample
@@ -40,8 +42,8 @@ def run(dataset, dae_config, encoder, diffusion, tmp_path):
 
 
 def training_images(dataset, grid):
-    paths = fitting_rows(read_dataset(dataset), "train")["path"]
-    return torch.cat([resample(read_image(path)[None], grid) for path in paths])
+    paths = fitting_rows(read_scans(dataset), "train")["path"]
+    return torch.cat([resample(read_volume(path)[None], grid) for path in paths])
 
 
 def test_weights_are_written_with_the_training_images_statistics(run, dataset, dae_config):

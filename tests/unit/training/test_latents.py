@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from ldae.config.models import LatentsConfig
-from ldae.data.volumes import Volumes, fitting_rows, read_dataset, read_image, read_latent
+from ldae.data.leaks import fitting_rows
+from ldae.data.scans import read_scans
+from ldae.data.volumes import Volumes, read_latent, read_volume
 from ldae.errors import UserError
 from ldae.files import read_table
 from ldae.models.autoencoder import build_autoencoder
@@ -27,7 +29,7 @@ def encoded(dataset, autoencoder_config, tmp_path):
         statistics = tmp_path / f"{name}.safetensors"
         places = {"manifest": tmp_path / f"{name}.csv", "statistics": statistics}
         encode_latents(dataset, weights, autoencoder_config, LatentsConfig(center=center), **places)
-        return read_dataset(dataset), statistics, read_table(places["manifest"])
+        return read_scans(dataset), statistics, read_table(places["manifest"])
 
     encode.weights = weights
     return encode
@@ -40,7 +42,7 @@ def test_latents_are_the_posterior_mean(encoded, autoencoder_config):
     assert list(manifest["latent_path"]) == list(table["latent_path"])
     for path, latent_path in zip(table["path"][:3], table["latent_path"][:3], strict=True):
         with torch.no_grad():
-            z_mu = autoencoder.encode(read_image(path)[None])[0][0]
+            z_mu = autoencoder.encode(read_volume(path)[None])[0][0]
         torch.testing.assert_close(read_latent(latent_path), z_mu)
         assert np.load(latent_path)["data"].dtype == np.float32
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ldae.data.volumes import Aligned, Volumes, fitting_rows, read_dataset, read_image
+from ldae.data.leaks import fitting_rows
+from ldae.data.scans import read_scans
+from ldae.data.volumes import Aligned, Volumes, read_volume
 from ldae.files import hash_file, read_table
 from ldae.models.denoiser import build_denoiser
 from ldae.models.latent_normalizer import LatentNormalizer
@@ -106,5 +108,5 @@ def test_weights_are_written_with_the_training_mean_image(
     representation = Representation(representation_config, denoiser, (16, 16, 8))
     sidecar = load_weights(representation, output, {"representation": representation_config.model_dump()})
     assert sidecar["parents"] == {"latent_statistics": hash_file(statistics), "ldm": hash_file(ldm)}
-    train_scans = [read_image(path) for path in fitting_rows(read_dataset(dataset), "train")["path"]]
+    train_scans = [read_volume(path) for path in fitting_rows(read_scans(dataset), "train")["path"]]
     torch.testing.assert_close(representation.semantic_encoder.mean_image[0], torch.stack(train_scans).mean(0))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from ldae.data.volumes import read_image
+from ldae.data.volumes import read_volume
 from ldae.errors import UserError
 from ldae.files import hash_file
 from ldae.models.supervised import SupervisedEncoder
@@ -54,7 +54,7 @@ def test_age_is_standardised_by_the_training_scans_that_have_one(run, labelled):
     used = table[(table["split"] == "train") & table["age"].notna()]
     assert net.target_mean.item() == pytest.approx(used["age"].mean())
     assert net.target_std.item() == pytest.approx(used["age"].std(), rel=1e-5)
-    images = torch.stack([read_image(path) for path in used["path"]])
+    images = torch.stack([read_volume(path) for path in used["path"]])
     torch.testing.assert_close(net.semantic_encoder.mean_image[0], images.mean(0))
     assert (sidecar["task"], sidecar["train_scans"], sidecar["validation_scans"]) == ("age", len(used), 4)
     assert sidecar["subjects"]["train"] == ["S0", "S1", "S2", "S3"]
@@ -100,7 +100,7 @@ def test_a_planted_signal_is_learnt(run, labelled, task):
     net, *_ = run(task, steps=60, validate_every_steps=10, batch_size=4, ema_decay=0.0)
     test = table[table["split"] == "test"]
     net.eval()
-    predicted = net(torch.stack([read_image(path) for path in test["path"]])).detach()
+    predicted = net(torch.stack([read_volume(path) for path in test["path"]])).detach()
     worse, better = (predicted[(test["subject"] == name).to_numpy()].item() for name in ("S8", "S9"))
     assert worse > better if task == "ad_cn" else worse < better
 

@@ -7,7 +7,7 @@ import torch
 from ldae.config.load import load_config
 from ldae.config.models import RepresentationConfig
 from ldae.config.preprocessing import PreprocessingConfig
-from ldae.data.scans import read_scans
+from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 from ldae.evaluation.measure.extractors import baselines
 from tests.unit.sources import ROOT
@@ -39,7 +39,7 @@ def test_components_are_those_of_one_scan_a_training_subject(dataset):
     train = dataset[dataset["split"] == "train"].drop_duplicates("subject")
     assert found.features.shape == (len(dataset), len(train) - 1)
     assert found.fitted_to == tuple(train["subject"])
-    voxels = read_scans(list(train["path"])).flatten(1).double().numpy()
+    voxels = read_volumes(list(train["path"])).flatten(1).double().numpy()
     singular = np.linalg.svd(voxels - voxels.mean(0), compute_uv=False)
     of_train = found.features[train.index]
     np.testing.assert_allclose(np.linalg.norm(of_train, axis=0), singular[: len(train) - 1], rtol=1e-3)
@@ -83,7 +83,7 @@ def test_volumes_are_those_of_the_scan_and_the_brain(dataset, qc, monkeypatch):
     monkeypatch.setattr(baselines, "measure_shares", lambda scan, grid: np.array([scan.mean(), grid.spacing_mm, 0, 0]))
     config = load_config(ROOT / "config.yaml").preprocessing
     found = baselines.volumes(dataset, qc, PreprocessingConfig(**config.model_dump()), 4)
-    scans = read_scans(list(dataset["path"]))
+    scans = read_volumes(list(dataset["path"]))
     np.testing.assert_allclose(found.features[:, 0], scans.mean((1, 2, 3, 4)), rtol=1e-5)
     np.testing.assert_array_equal(found.features[:, -1], 1000 + np.arange(len(dataset)))
     assert found.names[-1] == "brain_volume_ml" and isinstance(found.table, pd.DataFrame)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ldae.data.scans import read_scans
+from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 from ldae.evaluation.measure.extractors import SEMANTIC, load_extractors
 from ldae.evaluation.measure.generation import (
@@ -30,7 +30,7 @@ def run(ldae, dataset, plan=PLAN, batch_size=3):
 
 def memorise(ldae, dataset):
     """Make the model return the first training scan whatever the noise."""
-    scan = read_scans([dataset.loc[dataset["split"] == "train", "path"].iloc[0]])
+    scan = read_volumes([dataset.loc[dataset["split"] == "train", "path"].iloc[0]])
     ldae.decode_stochastic = lambda z_T, y_sem, steps, solver: scan.expand(len(z_T), -1, -1, -1, -1)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ldae.data.scans import read_scans
+from ldae.data.volumes import read_volumes
 from ldae.evaluation.measure.extractors import MEDICALNET, SEMANTIC, load_extractors
 from ldae.evaluation.measure.generation import (
     JUDGED,
@@ -130,7 +130,7 @@ def test_diversity_draws_images_not_pairs():
 
 
 def test_a_memorising_model_shows_from_the_scans_to_the_table(fake_ldae, dataset):
-    scan = read_scans([dataset.loc[dataset["split"] == "train", "path"].iloc[0]])
+    scan = read_volumes([dataset.loc[dataset["split"] == "train", "path"].iloc[0]])
     fake_ldae.decode_stochastic = lambda z_T, y_sem, steps, solver: scan.expand(len(z_T), -1, -1, -1, -1)
     measured, _ = generate(fake_ldae, dataset, load_extractors(fake_ldae, None), Plan(4, 2, "2m", 0, 1), 3)
     table = summarise(measured, **OPTIONS)

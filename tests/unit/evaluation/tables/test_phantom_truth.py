@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ldae.data.scans import read_scans
+from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import extract_embeddings
 from ldae.evaluation.measure.reconstruction import AUTOENCODER, ENCODED, OTHER, SEMANTIC
@@ -88,8 +88,8 @@ def test_a_single_test_subject_leaves_the_comparison_undefined_and_unmet(results
 
 
 def test_the_training_mean_is_of_training_scans_alone(dataset):
-    train = read_scans(dataset.loc[dataset["split"] == "train", "path"].tolist()).numpy()
-    test = read_scans(dataset.loc[dataset["split"] == "test", "path"].tolist()).numpy()
+    train = read_volumes(dataset.loc[dataset["split"] == "train", "path"].tolist()).numpy()
+    test = read_volumes(dataset.loc[dataset["split"] == "test", "path"].tolist()).numpy()
     expected = ((test - train.mean(0, keepdims=True)) ** 2).mean((1, 2, 3, 4))
     np.testing.assert_allclose(training_mean_mse(dataset, 4)["mean_mse"], expected, rtol=1e-5)
 
