@@ -11,7 +11,7 @@ from tests.rules import ROOT, script_rules
 
 FILES = {
     "requirements.lock": "torch==2.1\nmonai==1.6\nnumpy==2.0\nclinica==0.12\nantspyx==0.6\ndeepbet==1.0\n",
-    "scripts/train.py": '"""Train."""\n\nimport _rule\n\nfrom pkg.nets.net import build\n\nprint(build(_rule.SEED))\n',
+    "scripts/train.py": '"""Train."""\n\nimport _rule\n\nfrom ldae.config import models, names\nfrom pkg.nets.net import build\n\nprint(build(_rule.SEED))\n',
     "scripts/_rule.py": "SEED = 3\n",
     "scripts/other.py": "import pkg.alone\n",
     "pkg/__init__.py": '"""The package."""\n',
@@ -25,9 +25,12 @@ FILES = {
     "pkg/deep.py": "import importlib\n\nTWO = importlib.import_module('pkg.named').TWO\n",
     "pkg/named.py": "TWO = 2\n",
     "pkg/late.py": "def late(x):\n    return f'{x}' and x * 2.0\n",
+    "ldae/config/models.py": "SIZE = 'a number'\n",
+    "ldae/config/names.py": "LDAE = 'LDAE'\n",
     "pkg/alone.py": "Thing = int\nPROGRAM = 'clinica'\n",
 }
-REACHED = [name for name in FILES if name.endswith(".py") and name not in ("pkg/alone.py", "scripts/other.py")]
+UNREACHED = ("pkg/alone.py", "scripts/other.py", "ldae/config/models.py")
+REACHED = [name for name in FILES if name.endswith(".py") and name not in UNREACHED]
 
 
 @pytest.fixture
@@ -91,6 +94,11 @@ def test_what_is_not_imported_or_only_for_types_does_not_count(checkout):
     assert checkout({"pkg/alone.py": "Thing = float\n", "pkg/never.py": "X = 1\n"}) == checkout()
     renamed = FILES["pkg/nets/net.py"].replace("import Thing", "import Thing as Other")
     assert checkout({"pkg/nets/net.py": renamed}) == checkout()
+
+
+def test_a_description_of_a_setting_trains_nothing(checkout):
+    assert checkout({"ldae/config/models.py": "SIZE = 'a whole number'\n"}) == checkout()
+    assert checkout({"ldae/config/names.py": "LDAE = 'ours'\n"}) != checkout()
 
 
 def test_the_locked_versions_of_what_makes_results_count_where_they_are_used(checkout):
