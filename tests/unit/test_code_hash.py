@@ -11,7 +11,10 @@ from tests.rules import ROOT, script_rules
 
 FILES = {
     "requirements.lock": "torch==2.1\nmonai==1.6\nnumpy==2.0\nclinica==0.12\nantspyx==0.6\ndeepbet==1.0\n",
-    "scripts/train.py": '"""Train."""\n\nimport _rule\n\nfrom ldae.config import models, names\nfrom pkg.nets.net import build\n\nprint(build(_rule.SEED))\n',
+    "scripts/train.py": (
+        '"""Train."""\n\nimport _rule\n\nfrom ldae.config import models, names\nfrom pkg.nets.net import build\n\n'
+        "print(build(_rule.SEED))\n"
+    ),
     "scripts/_rule.py": "SEED = 3\n",
     "scripts/other.py": "import pkg.alone\n",
     "pkg/__init__.py": '"""The package."""\n',
