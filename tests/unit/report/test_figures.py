@@ -68,5 +68,5 @@ def test_a_history_without_curves_is_refused(tmp_path):
 
 def test_drawing_touches_no_global_state():
     """A figure is an object: pyplot would want a display, or a backend chosen by whoever imports first."""
-    code = "import sys; import ldae.report.generated, ldae.report.probes, ldae.report.qc_montage, ldae.preprocessing.montage"
+    code = "import sys; import ldae.report.generated, ldae.report.probes, ldae.report.qc_montage"
     subprocess.run([sys.executable, "-c", f"{code}; assert 'matplotlib.pyplot' not in sys.modules"], check=True)
