@@ -10,6 +10,7 @@ from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
 from ldae.files import read_table
 
+SCAN_KEY = ["subject", "session"]
 SCAN_COLUMNS = ("subject", "session", "path", "split", "image_sha256")
 
 
