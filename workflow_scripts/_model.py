@@ -6,19 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ldae.config.load import Config
-from ldae.systems.dae import DAE
-from ldae.systems.ldae import LDAE
+from ldae.systems.dae import VoxelDiffusionAutoencoder
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 from ldae.systems.supervised import load_supervised
 
 
-def load_ldae(weights: list[str], sections: dict[str, dict]) -> LDAE:
+def load_ldae(weights: list[str], sections: dict[str, dict]) -> LatentDiffusionAutoencoder:
     """The trained model of the folder of `weights`."""
-    return LDAE.load(Path(weights[0]).parent, make_config(sections))
+    return LatentDiffusionAutoencoder.load(Path(weights[0]).parent, make_config(sections))
 
 
-def load_dae(weights: str, sections: dict[str, dict]) -> DAE:
+def load_dae(weights: str, sections: dict[str, dict]) -> VoxelDiffusionAutoencoder:
     """The voxel DAE of this file."""
-    return DAE.load(Path(weights).parent, make_config(sections))
+    return VoxelDiffusionAutoencoder.load(Path(weights).parent, make_config(sections))
 
 
 def load_encoder(weights: str, sections: dict[str, dict]) -> Callable:

@@ -9,15 +9,15 @@ from _model import make_config
 from ldae.evaluation.measure.comparison import DAE, LDAE, LDDIM, best_steps, read_comparison
 from ldae.evaluation.measure.efficiency import measure_all, plan_jobs
 from ldae.files import write_table
-from ldae.systems.dae import DAE as VoxelAutoencoder
-from ldae.systems.ldae import LDAE as LatentAutoencoder
+from ldae.systems.dae import VoxelDiffusionAutoencoder
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         config, sampling = snakemake.params.config, snakemake.params.sampling
-        latent = LatentAutoencoder.load
+        latent = LatentDiffusionAutoencoder.load
         jobs = plan_jobs(
-            {LDAE: latent, LDDIM: latent, DAE: VoxelAutoencoder.load},
+            {LDAE: latent, LDDIM: latent, DAE: VoxelDiffusionAutoencoder.load},
             Path(snakemake.input.dae).parent,
             make_config(snakemake.params.models),
             steps=sampling["steps"],

@@ -9,13 +9,13 @@ import pandas as pd
 import torch
 from sklearn.decomposition import PCA
 
-from ldae.config.models import RepresentationConfig
+from ldae.config.models import EncoderConfig
 from ldae.config.preprocessing import PreprocessingConfig
 from ldae.data.batches import scan_batches
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import COLUMNS, Embeddings, extract_embeddings, name_features
 from ldae.evaluation.features.morphometry import NAMES, measure_shares
-from ldae.models.semantic_encoder import SemanticEncoder
+from ldae.networks.encoder import build_semantic_encoder
 from ldae.preprocessing.grid import Grid
 
 SCAN = ["subject", "session"]
@@ -76,14 +76,14 @@ def voxel_components(dataset: pd.DataFrame, batch_size: int) -> Embeddings:
 
 
 def untrained(
-    dataset: pd.DataFrame, config: RepresentationConfig, mean_image: torch.Tensor, seed: int, batch_size: int
+    dataset: pd.DataFrame, config: EncoderConfig, mean_image: torch.Tensor, seed: int, batch_size: int
 ) -> Embeddings:
     """The semantic encoder with its initial weights, as the representation stage starts from.
 
     `mean_image` (1, 1, D, H, W) is what the trained encoder subtracts.
     """
     torch.manual_seed(seed)
-    encoder = SemanticEncoder(config, tuple(mean_image.shape[2:])).eval().requires_grad_(False)
+    encoder = build_semantic_encoder(config, tuple(mean_image.shape[2:])).eval().requires_grad_(False)
     encoder.set_mean_image(mean_image.cpu())
     return extract_embeddings(encoder, dataset, batch_size, "untrained encoder")
 
