@@ -1,7 +1,7 @@
 rule latents:
     """Encode every scan; statistics of the training latents."""
     input:
-        dataset="results/dataset.csv",
+        scans="results/scans.csv",
         autoencoder="results/models/autoencoder.safetensors",
     output:
         manifest="results/latents/manifest.csv",

@@ -26,9 +26,9 @@ from ldae.evaluation.features.embeddings import (
 )
 from ldae.evaluation.features.morphometry import NAMES, measure_shares
 from ldae.files import read_table
-from ldae.models.semantic_encoder import SemanticEncoder
+from ldae.networks.encoder import build_semantic_encoder
 from ldae.preprocessing.grid import Grid
-from ldae.systems.ldae import LDAE
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 BRAIN_VOLUME = "brain_volume_ml"
 
@@ -48,7 +48,7 @@ def write_baselines(
         Files by name: mean, volumes, pca, untrained.
     """
     table, quality, batch_size = read_scans(scans), read_qc(qc), config.evaluation.batch_size
-    mean_image = LDAE.load(models_dir, config).representation.semantic_encoder.mean_image
+    mean_image = LatentDiffusionAutoencoder.load(models_dir, config).representation.semantic_encoder.mean_image
     write_embeddings(outputs["mean"], constant(table))
     write_embeddings(outputs["volumes"], volumes(table, quality, config.preprocessing, batch_size))
     write_embeddings(outputs["pca"], voxel_components(table, batch_size))
@@ -109,7 +109,7 @@ def untrained(
     `mean_image` (1, 1, D, H, W) is what the trained encoder subtracts.
     """
     torch.manual_seed(seed)
-    encoder = SemanticEncoder(config, tuple(mean_image.shape[2:])).eval().requires_grad_(False)
+    encoder = build_semantic_encoder(config, tuple(mean_image.shape[2:])).eval().requires_grad_(False)
     encoder.set_mean_image(mean_image.cpu())
     return extract_embeddings(encoder, scans, batch_size, "untrained encoder")
 

@@ -10,7 +10,7 @@ import torch
 from ldae.config.load import Config
 from ldae.data.scans import read_scans
 from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
-from ldae.systems.dae import DAE
+from ldae.systems.dae import VoxelDiffusionAutoencoder
 from ldae.systems.supervised import load_supervised
 
 
@@ -18,7 +18,7 @@ def load_encoder(weights: str | Path, config: Config) -> Callable[[torch.Tensor]
     """The encoder of ``dae.safetensors`` or ``supervised_<task>.safetensors``: scans (B, 1, D, H, W) to codes."""
     path = Path(weights)
     if path.stem == "dae":
-        return DAE.load(path.parent, config).encode_semantic
+        return VoxelDiffusionAutoencoder.load(path.parent, config).encode_semantic
     return load_supervised(path.parent, path.stem.removeprefix("supervised_"), config)
 
 

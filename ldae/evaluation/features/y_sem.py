@@ -8,7 +8,7 @@ from ldae.config import names
 from ldae.config.load import Config
 from ldae.data.scans import read_scans
 from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
-from ldae.systems.ldae import LDAE
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 
 def embed_with_ldae(scans: str | Path, models_dir: str | Path, config: Config, output: str | Path) -> None:
@@ -21,6 +21,6 @@ def embed_with_ldae(scans: str | Path, models_dir: str | Path, config: Config, o
     config : Config
         The sections of an LDAE, and evaluation.batch_size.
     """
-    ldae = LDAE.load(models_dir, config)
+    ldae = LatentDiffusionAutoencoder.load(models_dir, config)
     codes = extract_embeddings(ldae.encode_semantic, read_scans(scans), config.evaluation.batch_size, names.LDAE)
     write_embeddings(output, codes)

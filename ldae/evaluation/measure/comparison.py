@@ -18,8 +18,8 @@ from ldae.evaluation.measure.metrics import load_lpips, ms_ssim, ms_ssim_scales,
 from ldae.evaluation.measure.selection import scans_of
 from ldae.files import read_table, write_table
 from ldae.systems.base import DiffusionAutoencoder
-from ldae.systems.dae import DAE
-from ldae.systems.ldae import LDAE
+from ldae.systems.dae import VoxelDiffusionAutoencoder
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 COMPARISON_METRICS = ("ssim", "ms_ssim", "psnr", "mse", "lpips", "ssim_brain", "psnr_brain", "mse_brain")
 COMPARISON_KEYS = ["system", "grid", "grid_spacing_mm", "latent_size", "solver", "steps"]
@@ -62,7 +62,9 @@ def measure_comparison(scans: str | Path, models_dir: str | Path, config: Config
     """
     lpips, note = load_lpips(config.evaluation.lpips)
     table = compare(
-        systems_of(LDAE.load(models_dir, config), DAE.load(models_dir, config)),
+        systems_of(
+            LatentDiffusionAutoencoder.load(models_dir, config), VoxelDiffusionAutoencoder.load(models_dir, config)
+        ),
         read_scans(scans),
         steps=config.evaluation.comparison.steps,
         solver=config.sampling.solver,

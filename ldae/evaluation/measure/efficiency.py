@@ -21,8 +21,8 @@ from ldae.evaluation.measure.comparison import read_comparison
 from ldae.files import read_table, write_table
 from ldae.pool import run_items
 from ldae.systems.base import DiffusionAutoencoder
-from ldae.systems.dae import DAE
-from ldae.systems.ldae import LDAE
+from ldae.systems.dae import VoxelDiffusionAutoencoder
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 EQUAL, OWN = "equal T", "own best T"
 ENCODE, DECODE, RECONSTRUCT = "encode", "decode", "reconstruct"
@@ -72,7 +72,11 @@ def measure_efficiency(
         The CSV to write.
     """
     planned = plan_measurements(
-        {names.LDAE: LDAE.load, names.LDDIM: LDAE.load, names.DAE: DAE.load},
+        {
+            names.LDAE: LatentDiffusionAutoencoder.load,
+            names.LDDIM: LatentDiffusionAutoencoder.load,
+            names.DAE: VoxelDiffusionAutoencoder.load,
+        },
         models_dir,
         config,
         sampling=config.sampling,

@@ -13,7 +13,7 @@ from monai.networks.nets.resnet import ResNetFeatures
 from torch import nn
 
 from ldae.errors import UserError
-from ldae.systems.ldae import LDAE
+from ldae.systems.base import DiffusionAutoencoder
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class MedicalNet(nn.Module):
         return self.net((x - mean) / std.clamp(min=1e-6))[-1].mean((2, 3, 4))
 
 
-def load_extractors(ldae: LDAE, medicalnet_weights: str | None) -> list[Extractor]:
+def load_extractors(ldae: DiffusionAutoencoder, medicalnet_weights: str | None) -> list[Extractor]:
     """The semantic encoder of `ldae`, and MedicalNet or why it is not available."""
     own = Extractor(SEMANTIC, ldae.encode_semantic)
     if medicalnet_weights is None:

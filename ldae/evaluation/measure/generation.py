@@ -22,7 +22,8 @@ from ldae.evaluation.measure.metrics import ms_ssim, ms_ssim_scales
 from ldae.evaluation.measure.selection import scans_of
 from ldae.progress import Progress
 from ldae.seeds import seed_of
-from ldae.systems.ldae import LDAE
+from ldae.systems.base import DiffusionAutoencoder
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ def measure_generation(
     measured, examples : path
         What the table is made of, and the volumes of the figure.
     """
-    ldae, settings = LDAE.load(models_dir, config), config.evaluation
+    ldae, settings = LatentDiffusionAutoencoder.load(models_dir, config), config.evaluation
     plan = GenerationPlan(
         samples=settings.generation.samples,
         steps=config.sampling.steps,
@@ -113,13 +114,17 @@ def measure_generation(
 
 
 def generate(
-    ldae: LDAE, scans: pd.DataFrame, extractors: Sequence[Extractor], plan: GenerationPlan, batch_size: int
+    ldae: DiffusionAutoencoder,
+    scans: pd.DataFrame,
+    extractors: Sequence[Extractor],
+    plan: GenerationPlan,
+    batch_size: int,
 ) -> tuple[GenerationMeasurements, dict[str, np.ndarray]]:
     """Sample from noise and measure the samples, the test scans and their reconstructions.
 
     Parameters
     ----------
-    ldae : LDAE
+    ldae : DiffusionAutoencoder
         The trained model; y_sem is not used in sampling.
     scans : DataFrame
         The table of scans, of which those of training and test subjects are used.
@@ -159,7 +164,9 @@ def generate(
     return measured, volumes | {"nearest_mse": measured.nearest[SAMPLES][: plan.shown]}
 
 
-def draw_samples(ldae: LDAE, shape: Sequence[int], plan: GenerationPlan, batch_size: int) -> torch.Tensor:
+def draw_samples(
+    ldae: DiffusionAutoencoder, shape: Sequence[int], plan: GenerationPlan, batch_size: int
+) -> torch.Tensor:
     """Images (samples, 1, D, H, W) decoded from z_T ~ N(0, I) of `shape` (C, d, h, w) without y_sem.
 
     Sample i's noise depends on (seed, i) alone.
@@ -208,7 +215,7 @@ def read_measurements(path: str | Path) -> GenerationMeasurements:
 
 
 def _real(
-    ldae: LDAE,
+    ldae: DiffusionAutoencoder,
     test: pd.DataFrame,
     extractors: Sequence[Extractor],
     most: int,

@@ -23,7 +23,8 @@ from ldae.evaluation.measure.metrics import mse, ssim
 from ldae.evaluation.measure.selection import scans_of
 from ldae.files import write_table
 from ldae.progress import Progress
-from ldae.systems.ldae import LDAE
+from ldae.systems.base import DiffusionAutoencoder
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 logger = logging.getLogger(__name__)
 
@@ -68,16 +69,18 @@ def measure_interpolation(dataset: str | Path, models_dir: str | Path, config: C
     config : Config
         The sections of an LDAE, sampling, and evaluation.batch_size.
     """
-    ldae, batch_size = LDAE.load(models_dir, config), config.evaluation.batch_size
+    ldae, batch_size = LatentDiffusionAutoencoder.load(models_dir, config), config.evaluation.batch_size
     write_table(output, interpolate(ldae, read_dataset(dataset), config.sampling, batch_size))
 
 
-def interpolate(ldae: LDAE, dataset: pd.DataFrame, sampler: SamplingConfig, batch_size: int) -> pd.DataFrame:
+def interpolate(
+    ldae: DiffusionAutoencoder, dataset: pd.DataFrame, sampler: SamplingConfig, batch_size: int
+) -> pd.DataFrame:
     """Predict every test scan from every pair of the subject's scans around it, in every way, and measure it.
 
     Parameters
     ----------
-    ldae : LDAE
+    ldae : DiffusionAutoencoder
         The trained model.
     dataset : DataFrame
         Scans with months and age, of which only those of test subjects are used.
@@ -144,7 +147,7 @@ def find_triples(test: pd.DataFrame, time: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["first", "middle", "last", "t", "between_months", "nearer_months"])
 
 
-def encode(ldae: LDAE, scans: pd.DataFrame, sampler: SamplingConfig, batch_size: int) -> Codes:
+def encode(ldae: DiffusionAutoencoder, scans: pd.DataFrame, sampler: SamplingConfig, batch_size: int) -> Codes:
     """Each scan's codes, computed once however many triples it is part of."""
     codes = []
     for _, images in scan_batches(scans, batch_size, "interpolation, encoding"):
@@ -155,7 +158,7 @@ def encode(ldae: LDAE, scans: pd.DataFrame, sampler: SamplingConfig, batch_size:
 
 
 def predict(
-    ldae: LDAE,
+    ldae: DiffusionAutoencoder,
     images: tuple[torch.Tensor, torch.Tensor],
     codes: tuple[Codes, Codes],
     t: torch.Tensor,
@@ -175,7 +178,7 @@ def predict(
 
 
 def _measure(
-    ldae: LDAE, scans: pd.DataFrame, triples: pd.DataFrame, codes: Codes, sampler: SamplingConfig
+    ldae: DiffusionAutoencoder, scans: pd.DataFrame, triples: pd.DataFrame, codes: Codes, sampler: SamplingConfig
 ) -> Iterator[dict]:
     first, middle, last = (triples[name].to_numpy() for name in ("first", "middle", "last"))
     given = tuple(read_volumes(list(scans["path"][rows])) for rows in (first, last))

@@ -23,7 +23,8 @@ from ldae.evaluation.measure.metrics import load_lpips, mse, ssim
 from ldae.evaluation.measure.selection import scans_of
 from ldae.files import write_table
 from ldae.seeds import seed_of
-from ldae.systems.ldae import LDAE
+from ldae.systems.base import DiffusionAutoencoder
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 ENCODED, SEMANTIC, OTHER = "encoded z_T", "y_sem only", "another subject's y_sem"
 EXAMPLES = {"scan": None, "autoencoder": "", "ldae": ENCODED, "y_sem_only": SEMANTIC}  # volume in the figure: its start
@@ -91,7 +92,7 @@ def measure_reconstruction(
     lpips, note = load_lpips(settings.lpips)
     steps, sampling = settings.reconstruction.steps, config.sampling
     table, volumes = reconstruct(
-        LDAE.load(models_dir, config),
+        LatentDiffusionAutoencoder.load(models_dir, config),
         test,
         read_embeddings(embeddings),
         ReconstructionPlan(steps, sampling.steps, sampling.solver, config.seed),
@@ -105,7 +106,7 @@ def measure_reconstruction(
 
 
 def reconstruct(
-    ldae: LDAE,
+    ldae: DiffusionAutoencoder,
     test: pd.DataFrame,
     embeddings: Embeddings,
     plan: ReconstructionPlan,
@@ -119,7 +120,7 @@ def reconstruct(
 
     Parameters
     ----------
-    ldae : LDAE
+    ldae : DiffusionAutoencoder
         The trained model.
     test, embeddings : DataFrame, Embeddings
         The test scans, and y_sem of these at least.
@@ -198,7 +199,7 @@ def scan_noise(rows: pd.DataFrame, shape: torch.Size, seed: int) -> torch.Tensor
 
 
 def _rebuild(
-    ldae: LDAE,
+    ldae: DiffusionAutoencoder,
     scans: torch.Tensor,
     rows: pd.DataFrame,
     codes: tuple[torch.Tensor, torch.Tensor | None],
