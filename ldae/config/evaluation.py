@@ -9,25 +9,61 @@ from pydantic import Field
 from ldae.config.base import Count, Positive, Section
 
 
+class BootstrapConfig(Section):
+    """The bootstrap over subjects that every interval comes from."""
+
+    draws: Annotated[int, Field(ge=100)]
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+
+
+class ProbesConfig(Section):
+    """The linear probes: grids of their regularisation, and how often validation subjects are redrawn."""
+
+    c_grid: Annotated[list[Positive], Field(min_length=1)]
+    alpha_grid: Annotated[list[Positive], Field(min_length=1)]
+    redraws: Annotated[int, Field(ge=0)]
+
+
+class StepsConfig(Section):
+    """Numbers of sampler steps T that are measured."""
+
+    steps: Annotated[list[Count], Field(min_length=1)]
+
+
+class EfficiencyConfig(Section):
+    """How time and memory are measured."""
+
+    batch_size: Count
+    repeats: Count
+
+
+class GenerationConfig(Section):
+    """Scans sampled from noise, and what their features come from."""
+
+    samples: Count
+    medicalnet_weights: str | None
+
+
+class LPIPSConfig(Section):
+    """The backbone of LPIPS."""
+
+    net: Literal["alex", "squeeze", "vgg"]
+    weights: str | None
+
+
 class EvaluationConfig(Section):
     """Tables and their uncertainty."""
 
-    reconstruction_steps: list[Count]
     batch_size: Count
-    lpips_net: Literal["alex", "squeeze", "vgg"]
-    lpips_weights: str | None
-    comparison_steps: Annotated[list[Count], Field(min_length=1)]
-    efficiency_batch: Count
-    efficiency_repeats: Count
-    generation_samples: Count
-    medicalnet_weights: str | None
-    bootstrap_draws: Annotated[int, Field(ge=100)]
-    confidence: Annotated[float, Field(gt=0, lt=1)]
-    probe_c_grid: list[Positive]
-    probe_alpha_grid: list[Positive]
-    probe_redraws: Annotated[int, Field(ge=0)]
-    supervised_tasks: list[Literal["ad_cn", "age"]]
     figure_scans: Count
+    bootstrap: BootstrapConfig
+    probes: ProbesConfig
+    reconstruction: StepsConfig
+    comparison: StepsConfig
+    efficiency: EfficiencyConfig
+    generation: GenerationConfig
+    lpips: LPIPSConfig
+    supervised_tasks: list[Literal["ad_cn", "age"]]
 
 
 class ReportConfig(Section):

@@ -15,6 +15,7 @@ from ldae.config.models import (
     AutoencoderConfig,
     DAEConfig,
     DiffusionConfig,
+    EncoderConfig,
     LatentsConfig,
     LDMConfig,
     RepresentationConfig,
@@ -39,6 +40,7 @@ class Config(Section):
     latents: LatentsConfig
     diffusion: DiffusionConfig
     ldm: LDMConfig
+    encoder: EncoderConfig
     representation: RepresentationConfig
     dae: DAEConfig
     supervised: SupervisedConfig

@@ -107,21 +107,16 @@ class EncoderConfig(Section):
     center_input: bool
 
 
-class RepresentationConfig(EncoderConfig):
-    """The semantic encoder and the gradient estimator."""
+class RepresentationConfig(Section):
+    """The semantic encoder's training together with the gradient estimator."""
 
     snr_exponent: float
     learning_rate: Positive
     training: TrainingConfig
 
-    @property
-    def encoder(self) -> EncoderConfig:
-        """The encoder alone, as the systems beside LDAE take it."""
-        return EncoderConfig(**{name: getattr(self, name) for name in EncoderConfig.model_fields})
-
 
 class DAEConfig(UNetConfig):
-    """The diffusion autoencoder on the image grid; its semantic encoder is that of `representation`."""
+    """The diffusion autoencoder on the image grid; its semantic encoder is that of `encoder`."""
 
     grid_shape: Shape
     center_images: bool

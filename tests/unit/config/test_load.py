@@ -37,7 +37,7 @@ def test_sections_are_frozen():
         ("ldm", "attention_levels", [True], "channels and attention_levels"),
         ("preprocessing", "grid_shape", [33, 40, 32], "divisible by 8"),
         ("phantom", "visits_per_subject", [0.5, 0.4], "must add up to 1"),
-        ("evaluation", "reconstruction_steps", ["ten"], "evaluation.reconstruction_steps.0"),
+        ("evaluation", "reconstruction", {"steps": ["ten"]}, "evaluation.reconstruction.steps.0"),
         ("ldm", "learning_rate", "1e-4", "ldm.learning_rate: Input should be a valid number"),
         ("autoencoder", "kl_weight", False, "autoencoder.kl_weight: Input should be a valid number"),
         ("seed", "", "0", "seed: Input should be a valid integer"),
