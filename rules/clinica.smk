@@ -13,6 +13,8 @@ def clinical_tables():
 
 rule convert:
     """Convert the whole download with its own converter of Clinica, in one job: two would lose each other's rows."""
+
+    # Images and tables cannot be told apart here: a changed table converts everything anew, and trains anew what follows.
     input:
         clinical_tables(),
         dicom_dir=CONFIG.cohort.dicom_dir,

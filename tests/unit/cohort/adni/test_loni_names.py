@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from ldae.cohort.adni.conversion import convert_shard
-from ldae.cohort.adni.tables import META, QUALITY, read_tables
+from ldae.cohort.adni.names import META, QUALITY
+from ldae.cohort.adni.tables import read_tables
 from ldae.files import read_table
 from tests.adni_download import Download, edit_series, image_row, visit_row, write_series, write_unchecked_inventory
 

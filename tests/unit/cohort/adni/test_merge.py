@@ -4,12 +4,12 @@ import pandas as pd
 import pytest
 
 from ldae.cohort.adni.merge import describe, merge_shards
-from ldae.cohort.columns import REPORT_COLUMNS, VISIT_COLUMNS
+from ldae.cohort.columns import CONVERSION_COLUMNS, VISIT_COLUMNS
 from ldae.errors import UserError
 
 
 def row(subject, session="M000", status="converted", **values):
-    empty = dict.fromkeys(REPORT_COLUMNS, "")
+    empty = dict.fromkeys(CONVERSION_COLUMNS, "")
     facts = {"age": "71.2501", "sex": "F", "months": "0", "diagnosis_bl": "CN", "age_bl": "71.2", "apoe4": "1"}
     return empty | facts | {"subject": subject, "session": session, "status": status, "image_id": "10"} | values
 
@@ -18,7 +18,7 @@ def merge(tmp_path, *shards):
     paths = []
     for number, rows in enumerate(shards):
         paths.append(tmp_path / f"{number}.csv")
-        pd.DataFrame(rows, columns=REPORT_COLUMNS).to_csv(paths[-1], index=False)
+        pd.DataFrame(rows, columns=CONVERSION_COLUMNS).to_csv(paths[-1], index=False)
     bids = tmp_path / "bids"
     visits = tmp_path / "visits_0.csv"
     seen = [("B", "M012", "2011-03-01", "CN", 0, ""), ("B", "M000", "2010-03-01", "CN", 1, "10")]

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from ldae.cohort.adni.tables import MERGE
+from ldae.cohort.adni.names import MERGE
 from ldae.cohort.adni.visits import list_visits, visit_facts, write_sessions
 from ldae.cohort.columns import VISIT_COLUMNS
 from tests.adni_download import visit_row
