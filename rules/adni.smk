@@ -7,30 +7,27 @@ from ldae.cohort.adni.table_hash import hash_choice, hash_content_of_tables
 from ldae.cohort.disk import find_subjects, fingerprint
 from ldae.cohort.shards import shard_of
 
+cached_fingerprint = cache(fingerprint)  # the same for every shard
 DICOM_DIR = "results/phantom/images" if IS_PHANTOM else CONFIG.cohort.dicom_dir
 CLINICAL_DIR = "results/phantom/clinical" if IS_PHANTOM else CONFIG.cohort.clinical_dir
 
-# The functions below take only wildcards: what takes `input` as well would not count when Snakemake compares params.
-# Where the phantom is yet to be made they raise FileNotFoundError for an input, and are asked again when it is there.
 
-
-@cache
-def download_state():
+def of_download():
     """The folders of the user's download; the phantom's change with their rule."""
-    return "" if IS_PHANTOM else fingerprint(DICOM_DIR)
+    return "" if IS_PHANTOM else cached_fingerprint(DICOM_DIR)
 
 
-def tables_content(wildcards):
+# The next two take only wildcards: Snakemake compares no param whose function takes `input` as well. Where the phantom
+# is yet to be made they raise FileNotFoundError for an input, and are asked again when it is there.
+def all_tables(wildcards):
     """Hash of all that the clinical tables say."""
     return hash_content_of_tables(CLINICAL_DIR)
 
 
-def tables_choice(wildcards):
+def tables_of_choice(wildcards):
     """Hash of what the clinical tables say of the choice of one shard's images: no age, no diagnosis."""
-    subjects = find_subjects(DICOM_DIR)
-    return hash_choice(
-        CLINICAL_DIR, [s for s in subjects if shard_of(label_of(s), len(SHARDS)) == int(wildcards.shard)]
-    )
+    shard, subjects = int(wildcards.shard), find_subjects(DICOM_DIR)
+    return hash_choice(CLINICAL_DIR, [ptid for ptid in subjects if shard_of(label_of(ptid), len(SHARDS)) == shard])
 
 
 rule check:
@@ -55,8 +52,8 @@ rule check:
     params:
         findings="results/cohort/findings.csv",
         state="results/cohort/checked_series.csv",
-        download=lambda wildcards: download_state(),
-        tables=tables_content,
+        download=lambda wildcards: of_download(),
+        tables=all_tables,
         code=code_of("check.py"),
     message:
         "check the download and list its images"
@@ -87,8 +84,8 @@ rule convert:
         state_dir="results/bids_shards/subjects",
         timeout_s=CONFIG.cohort.conversion_timeout_s,
         # The inventory is ancient, for a corrected label rewrites it: what it is made from counts in its place.
-        download=lambda wildcards: download_state(),
-        tables=tables_choice,
+        download=lambda wildcards: of_download(),
+        tables=tables_of_choice,
         checked_by=lambda wildcards: [code_of("check.py")(wildcards), len(SHARDS)],
         code=code_of("convert.py"),
     message:
@@ -118,7 +115,7 @@ rule bids:
         mem_mb=2000,
         runtime=60,
     params:
-        tables=tables_content,
+        tables=all_tables,
         code=code_of("bids.py"),
     message:
         "merge the BIDS dataset"

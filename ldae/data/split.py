@@ -134,8 +134,8 @@ def _say(
     logger.info("%d subjects: %s", len(split), sides)
     if here:
         logger.info(
-            "%d subjects stay on their sides; split.validation_fraction %g, split.test_fraction %g and the seed concern "
-            "the %d new ones alone. For a new split, with everything trained anew, delete %s",
+            "%d subjects stay on their sides; split.validation_fraction %g, split.test_fraction %g and the seed "
+            "concern the %d new ones alone. For a new split, with everything trained anew, delete %s",
             *(len(here), config.validation_fraction, config.test_fraction, len(split) - len(here), path),
         )
     absent = set(given) - set(split)

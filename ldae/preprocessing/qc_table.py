@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ldae.preprocessing.verdict import judge
 logger = logging.getLogger(__name__)
 
 RECORDED = ("subject", "session", "source", "path", "status", "reason", "image_sha256")
+PICTURE = "qc_image_sha256"  # of the image that pictures are drawn from, of no use to later stages
 
 
 def build_qc(
@@ -55,7 +57,7 @@ def build_qc(
     scans, effect_table = apply_overrides(judge_scans(scans, config), read_overrides(overrides))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in scans["verdict"].value_counts().items())
     logger.info("%d scans: %s", len(scans), counts or "none")
-    write_table(qc, scans[QC_COLUMNS + [name for name in scans.columns if name not in QC_COLUMNS]])
+    write_table(qc, scans[QC_COLUMNS + [name for name in scans.columns if name not in (*QC_COLUMNS, PICTURE)]])
     write_table(effects, effect_table)
     write_json(description, describe("derivative", "T1-weighted images on the model grid", "antspyx", "deepbet"))
     remove_stale(Path(description).parent, scans)
@@ -72,7 +74,10 @@ def judge_scans(scans: pd.DataFrame, config: QCConfig) -> pd.DataFrame:
 
 
 def remove_stale(derivative: Path, scans: pd.DataFrame) -> None:
-    """Remove what the derivative's folder holds of sessions that are no longer among `scans`, and say so."""
+    """Remove what the derivative's folder holds of sessions that are no longer among `scans`, and say so.
+
+    Pictures may be drawn in it at the same time.
+    """
     kept = {f"sub-{row.subject}_ses-{row.session}" for row in scans.itertuples(index=False)}
     for folder in sorted(derivative.glob("sub-*/ses-*")):
         name = f"{folder.parent.name}_{folder.name}"
@@ -80,7 +85,7 @@ def remove_stale(derivative: Path, scans: pd.DataFrame) -> None:
             logger.warning("%s is no longer in the dataset and is removed", folder)
             shutil.rmtree(folder)
             for picture in folder.parent.glob(f"figures/{name}_*"):
-                picture.unlink()
-    for subject in derivative.glob("sub-*"):
-        if not any(path.is_file() for path in subject.rglob("*")):
+                picture.unlink(missing_ok=True)
+    for subject in sorted(derivative.glob("sub-*")):
+        if not any(files for _, _, files in os.walk(subject)):
             shutil.rmtree(subject)
