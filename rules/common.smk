@@ -30,13 +30,11 @@ ENV = f"{workflow.basedir}/envs/ldae.yaml"
 IS_PHANTOM = CONFIG.cohort.is_phantom
 
 LDAE_MODELS = [f"results/models/{name}.safetensors" for name in names.LDAE_MODELS]
-LDAE_SECTIONS = ["preprocessing", "autoencoder", "latents", "diffusion", "ldm", "representation"]
+LDAE_SECTIONS = ["preprocessing", "autoencoder", "latents", "diffusion", "ldm", "encoder", "representation"]
 # Take long, and no table of the first target needs them.
 SLOW_ENCODERS = names.slow_encoders(CONFIG.evaluation.supervised_tasks)
 ALL_ENCODERS = names.ENCODERS | SLOW_ENCODERS
-SYSTEM_SECTIONS = ["preprocessing", "diffusion", "representation", "dae", "supervised"]
-# The encoder's settings alone: another schedule of the representation stage trains none of these again.
-ENCODER = {"representation": CONFIG.representation.encoder.model_dump()}
+SYSTEM_SECTIONS = ["preprocessing", "diffusion", "encoder", "dae", "supervised"]
 GENERATED_MB = 4 * CONFIG.evaluation.generation_samples * math.prod(CONFIG.preprocessing.grid_shape) // 10**6
 
 TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "leakage"] + ["phantom_truth"] * IS_PHANTOM
@@ -70,7 +68,7 @@ def check_paths():
     paths = {f"cohort.{key}": getattr(CONFIG.cohort, key) for key in CONFIG.cohort.folders}
     paths |= {
         "autoencoder.perceptual_weights": CONFIG.autoencoder.perceptual_weights,
-        "representation.backbone_weights": CONFIG.representation.backbone_weights,
+        "encoder.backbone_weights": CONFIG.encoder.backbone_weights,
         "evaluation.lpips_weights": CONFIG.evaluation.lpips_weights,
         "evaluation.medicalnet_weights": CONFIG.evaluation.medicalnet_weights,
         "qc_overrides": CONFIG.qc_overrides,
