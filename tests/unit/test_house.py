@@ -50,6 +50,9 @@ def test_each_script_belongs_to_a_rule_of_its_name():
 
 
 def test_shared_names_of_the_rules_stand_in_one_file():
-    for file in (ROOT / "rules").glob("*.smk"):
-        text = file.read_text(encoding="utf-8")
-        assert file.name == "common.smk" or not re.findall(r"(?m)^(?:[A-Za-z_]+ = |def |import |from )", text), file.name
+    texts = {file.name: file.read_text(encoding="utf-8") for file in (ROOT / "rules").glob("*.smk")}
+    for file in set(texts) - {"common.smk"}:
+        defined = re.findall(r"(?m)^(\w+) = |^def (\w+)\(", texts[file])
+        for own in {name for pair in defined for name in pair if name}:
+            users = [other for other, text in texts.items() if other != file and re.search(rf"\b{own}\b", text)]
+            assert not users, f"{own} of {file} is used in {users}: move it to common.smk"
