@@ -44,7 +44,7 @@ def measure() -> dict[str, float]:
     """Seconds of a training step and of inference, autoencoder and voxel DAE."""
     config = load_config(ROOT / "config.yaml")
     autoencoder = build_autoencoder(config.autoencoder)
-    dae = VoxelDAE(config.dae, config.representation.encoder, config.diffusion)
+    dae = VoxelDAE(config.dae, config.encoder, config.diffusion)
     scans = torch.rand(16, 1, *config.preprocessing.grid_shape)
     images, timesteps = torch.rand(16, 1, *config.dae.grid_shape), torch.full((16,), 500)
 

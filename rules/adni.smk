@@ -1,15 +1,15 @@
 from ldae.cohort.disk import fingerprint
 
 # The user's own tables, so that a corrected one counts as changed; the phantom's are covered by their folder.
-CLINICAL_FILES = [] if IS_PHANTOM else sorted(map(str, Path(CONFIG.cohort.clinical_dir).rglob("*.csv")))
+CLINICAL_FILES = [] if IS_PHANTOM else sorted(map(str, Path(CONFIG.cohort.tables_dir).rglob("*.csv")))
 
 
 rule check:
     """Say everything that is wrong with the download; list the images to convert, and what is set aside and why."""
     input:
         CLINICAL_FILES,
-        dicom_dir=CONFIG.cohort.dicom_dir,
-        clinical_dir=CONFIG.cohort.clinical_dir,
+        dicom_dir=CONFIG.cohort.images_dir,
+        clinical_dir=CONFIG.cohort.tables_dir,
     output:
         inventory="results/cohort/inventory.csv",
         quarantine="results/cohort/quarantine.csv",
@@ -27,7 +27,7 @@ rule check:
     params:
         report="results/cohort/preflight.csv",
         state="results/cohort/checked_series.csv",
-        download=lambda wildcards: "" if IS_PHANTOM else fingerprint(CONFIG.cohort.dicom_dir),
+        download=lambda wildcards: "" if IS_PHANTOM else fingerprint(CONFIG.cohort.images_dir),
         code=code_of("check.py"),
     message:
         "check the download and list its images"
@@ -53,8 +53,8 @@ rule convert:
         mem_mb=3000,
         runtime=480,
     params:
-        dicom_dir=CONFIG.cohort.dicom_dir,
-        clinical_dir=CONFIG.cohort.clinical_dir,
+        dicom_dir=CONFIG.cohort.images_dir,
+        clinical_dir=CONFIG.cohort.tables_dir,
         bids_dir=lambda wildcards: "results/bids",
         state_dir="results/bids_shards/subjects",
         timeout_s=CONFIG.cohort.conversion_timeout_s,

@@ -1,6 +1,6 @@
 from ldae.cohort.bids.layout import fingerprint as bids_fingerprint
 
-BIDS_DIR = CONFIG.cohort.bids_dir or "results/bids"
+BIDS_DIR = CONFIG.cohort.dataset_dir
 
 
 localrules:

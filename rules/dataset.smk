@@ -26,7 +26,7 @@ rule dataset:
         mem_mb=1000,
         runtime=30,
     params:
-        config=section("split"),
+        config=section("split", "seed"),
         latents_dir="results/latents",
         code=code_of("dataset.py"),
     message:

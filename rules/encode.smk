@@ -55,18 +55,6 @@ rule embeddings:
         "../workflow_scripts/embeddings.py"
 
 
-# Key of an encoder's file in results/embeddings, and its name in the tables.
-names.ENCODERS = {
-    "ldae": "LDAE",
-    "mean": "training mean",
-    "age_sex": "age + sex",
-    "age_sex_volume": "age + sex + brain volume",
-    "volumes": "tissue and ventricle volumes",
-    "pca": "PCA of the voxels",
-    "untrained": "untrained encoder",
-}
-
-
 rule system_embeddings:
     """What the encoder of one of these systems makes of every scan."""
     input:

@@ -20,7 +20,7 @@ rule measure_reconstruction:
         gpu=1,
     params:
         ldae=section(*LDAE_SECTIONS),
-        config=evaluation("reconstruction_steps", "batch_size", "figure_scans", "lpips_net", "lpips_weights"),
+        config=evaluation("reconstruction", "batch_size", "figure_scans", "lpips"),
         sampling=section("sampling")["sampling"],
         seed=CONFIG.seed,
         code=code_of("measure_reconstruction.py"),
@@ -51,7 +51,7 @@ rule measure_comparison:
         gpu=1,
     params:
         models=section(*LDAE_SECTIONS, "dae"),
-        config=evaluation("comparison_steps", "batch_size", "lpips_net", "lpips_weights"),
+        config=evaluation("comparison", "batch_size", "lpips"),
         solver=CONFIG.sampling.solver,
         code=code_of("measure_comparison.py"),
     message:
@@ -110,7 +110,7 @@ rule measure_generation:
         gpu=1,
     params:
         ldae=section(*LDAE_SECTIONS),
-        config=evaluation("generation_samples", "medicalnet_weights", "batch_size", "figure_scans"),
+        config=evaluation("generation", "batch_size", "figure_scans"),
         sampling=section("sampling")["sampling"],
         seed=CONFIG.seed,
         code=code_of("measure_generation.py"),
@@ -141,7 +141,7 @@ rule measure_efficiency:
         gpu=1,
     params:
         models=section(*LDAE_SECTIONS, "dae"),
-        config=evaluation("efficiency_batch", "efficiency_repeats"),
+        config=evaluation("efficiency"),
         sampling=section("sampling")["sampling"],
         code=code_of("measure_efficiency.py"),
     message:

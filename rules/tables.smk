@@ -39,7 +39,7 @@ rule table_reconstruction:
         mem_mb=4000,
         runtime=30,
     params:
-        config=evaluation("bootstrap_draws", "confidence"),
+        config=evaluation("bootstrap"),
         seed=CONFIG.seed,
         code=code_of("table_reconstruction.py"),
     message:
@@ -68,7 +68,7 @@ rule table_downstream:
         runtime=480,
     params:
         encoders=names.ENCODERS,
-        config=evaluation("probe_c_grid", "probe_alpha_grid", "probe_redraws", "bootstrap_draws", "confidence"),
+        config=evaluation("probes", "bootstrap"),
         seed=CONFIG.seed,
         code=code_of("table_downstream.py"),
     message:
@@ -110,7 +110,7 @@ rule table_comparison:
         mem_mb=4000,
         runtime=30,
     params:
-        config=evaluation("bootstrap_draws", "confidence"),
+        config=evaluation("bootstrap"),
         seed=CONFIG.seed,
         code=code_of("table_comparison.py"),
     message:
@@ -136,7 +136,7 @@ rule table_interpolation:
         mem_mb=4000,
         runtime=60,
     params:
-        config=evaluation("bootstrap_draws", "confidence"),
+        config=evaluation("bootstrap"),
         seed=CONFIG.seed,
         code=code_of("table_interpolation.py"),
     message:
@@ -162,7 +162,7 @@ rule table_generation:
         mem_mb=4000,
         runtime=480,
     params:
-        config=evaluation("bootstrap_draws", "confidence"),
+        config=evaluation("bootstrap"),
         seed=CONFIG.seed,
         code=code_of("table_generation.py"),
     message:
@@ -233,7 +233,8 @@ rule table_phantom_truth:
         mem_mb=4000,
         runtime=60,
     params:
-        config=evaluation("probe_alpha_grid", "batch_size", "bootstrap_draws", "confidence"),
+        config=evaluation("batch_size", "bootstrap"),
+        alpha_grid=CONFIG.evaluation.probes.alpha_grid,
         steps=CONFIG.sampling.steps,
         seed=CONFIG.seed,
         code=code_of("table_phantom_truth.py"),

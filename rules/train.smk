@@ -81,7 +81,7 @@ rule representation:
         runtime=2880,
         gpu=1,
     params:
-        config=section("representation", "ldm", "diffusion", "seed"),
+        config=section("encoder", "representation", "ldm", "diffusion", "seed"),
         checkpoints="results/checkpoints/representation",
         code=code_of("representation.py"),
     message:
@@ -110,7 +110,7 @@ rule dae:
         runtime=2880,
         gpu=1,
     params:
-        config=section("dae", "diffusion", "seed") | ENCODER,
+        config=section("encoder", "dae", "diffusion", "seed"),
         checkpoints="results/checkpoints/dae",
         code=code_of("dae.py"),
     message:
@@ -141,7 +141,7 @@ rule supervised:
         runtime=1440,
         gpu=1,
     params:
-        config=section("supervised", "seed") | ENCODER,
+        config=section("encoder", "supervised", "seed"),
         checkpoints="results/checkpoints/supervised_{task}",
         code=code_of("supervised.py"),
     message:

@@ -5,7 +5,7 @@ import _rule  # first: puts this checkout on the path
 import torch
 from _model import load_ldae
 
-from ldae.config.models import RepresentationConfig
+from ldae.config.models import EncoderConfig
 from ldae.config.preprocessing import PreprocessingConfig
 from ldae.data.labels import read_dataset
 from ldae.evaluation.features.embeddings import write_embeddings
@@ -30,7 +30,7 @@ if __name__ == "__main__":
                 "untrained",
                 baselines.untrained(
                     dataset,
-                    RepresentationConfig(**sections["representation"]),
+                    EncoderConfig(**sections["encoder"]),
                     mean_image,
                     snakemake.params.seed,
                     batch_size,

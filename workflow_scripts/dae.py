@@ -12,7 +12,7 @@ if __name__ == "__main__":
         train_dae(
             snakemake.input.dataset,
             DAEConfig(**snakemake.params.config["dae"]),
-            EncoderConfig(**snakemake.params.config["representation"]),
+            EncoderConfig(**snakemake.params.config["encoder"]),
             DiffusionConfig(**snakemake.params.config["diffusion"]),
             training_job(snakemake),
         )

@@ -13,6 +13,7 @@ if __name__ == "__main__":
             snakemake.input.quarantine,  # noqa: F821
             list(snakemake.input.manifests),  # noqa: F821
             SplitConfig(**snakemake.params.config["split"]),  # noqa: F821
+            seed=snakemake.params.config["seed"],  # noqa: F821
             overrides=next(iter(snakemake.input.overrides), None),  # noqa: F821
             dataset=output.dataset,
             qc=output.qc,

@@ -14,11 +14,11 @@ if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         config, sections = snakemake.params.config, snakemake.params.models
-        lpips, note = load_lpips(config["lpips_net"], config["lpips_weights"])
+        lpips, note = load_lpips(**config["lpips"])
         table = compare(
             systems_of(load_ldae(snakemake.input.ldae, sections), load_dae(snakemake.input.dae, sections)),
             read_dataset(snakemake.input.dataset),
-            steps=config["comparison_steps"],
+            steps=config["comparison"]["steps"],
             solver=snakemake.params.solver,
             spacing_mm=sections["preprocessing"]["grid_spacing_mm"],
             batch_size=config["batch_size"],

@@ -23,8 +23,8 @@ if __name__ == "__main__":
             steps=sampling["steps"],
             own_steps=best_steps(read_comparison(snakemake.input.scans)),
             solver=sampling["solver"],
-            batch=config["efficiency_batch"],
-            repeats=config["efficiency_repeats"],
+            batch=config["efficiency"]["batch_size"],
+            repeats=config["efficiency"]["repeats"],
             threads=snakemake.threads,
         )
         write_table(snakemake.output[0], measure_all(jobs, snakemake.resources.runtime * 60))

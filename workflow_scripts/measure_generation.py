@@ -16,14 +16,14 @@ if __name__ == "__main__":
         torch.set_num_threads(snakemake.threads)
         config, sampling = snakemake.params.config, snakemake.params.sampling
         plan = Plan(
-            samples=config["generation_samples"],
+            samples=config["generation"]["samples"],
             steps=sampling["steps"],
             solver=sampling["solver"],
             seed=snakemake.params.seed,
             shown=config["figure_scans"],
         )
         ldae = load_ldae(snakemake.input.models, snakemake.params.ldae)
-        extractors = load_extractors(ldae, config["medicalnet_weights"])
+        extractors = load_extractors(ldae, config["generation"]["medicalnet_weights"])
         dataset = read_dataset(snakemake.input.dataset)
         measured, examples = generate(ldae, dataset, extractors, plan, config["batch_size"])
         write_measured(snakemake.output.measured, measured)

@@ -16,8 +16,8 @@ if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         config, sampling = snakemake.params.config, snakemake.params.sampling
-        lpips, note = load_lpips(config["lpips_net"], config["lpips_weights"])
-        plan = Plan(config["reconstruction_steps"], sampling["steps"], sampling["solver"], snakemake.params.seed)
+        lpips, note = load_lpips(**config["lpips"])
+        plan = Plan(config["reconstruction"]["steps"], sampling["steps"], sampling["solver"], snakemake.params.seed)
         scans, examples = reconstruct(
             load_ldae(snakemake.input.models, snakemake.params.ldae),
             read_dataset(snakemake.input.dataset),

@@ -4,7 +4,7 @@ import _rule  # first: puts this checkout on the path
 
 from _training import training_job
 
-from ldae.config.models import DiffusionConfig, LDMConfig, RepresentationConfig
+from ldae.config.models import DiffusionConfig, EncoderConfig, LDMConfig, RepresentationConfig
 from ldae.training.representation import train_representation
 
 if __name__ == "__main__":
@@ -14,6 +14,7 @@ if __name__ == "__main__":
             snakemake.input.statistics,
             snakemake.input.ldm,
             RepresentationConfig(**snakemake.params.config["representation"]),
+            EncoderConfig(**snakemake.params.config["encoder"]),
             LDMConfig(**snakemake.params.config["ldm"]),
             DiffusionConfig(**snakemake.params.config["diffusion"]),
             training_job(snakemake),

@@ -13,6 +13,6 @@ if __name__ == "__main__":
             snakemake.input.dataset,
             snakemake.wildcards.task,
             SupervisedConfig(**snakemake.params.config["supervised"]),
-            EncoderConfig(**snakemake.params.config["representation"]),
+            EncoderConfig(**snakemake.params.config["encoder"]),
             training_job(snakemake),
         )

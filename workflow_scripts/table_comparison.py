@@ -7,11 +7,9 @@ from ldae.files import write_table
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        config = snakemake.params.config
         table = summarise(
             read_comparison(snakemake.input[0]),
-            draws=config["bootstrap_draws"],
-            confidence=config["confidence"],
+            **snakemake.params.config["bootstrap"],
             seed=snakemake.params.seed,
         )
         write_table(snakemake.output[0], table)

@@ -11,11 +11,8 @@ if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         config = snakemake.params.config
         settings = Settings(
-            c_grid=config["probe_c_grid"],
-            alpha_grid=config["probe_alpha_grid"],
-            redraws=config["probe_redraws"],
-            draws=config["bootstrap_draws"],
-            confidence=config["confidence"],
+            **config["probes"],
+            **config["bootstrap"],
             seed=snakemake.params.seed,
         )
         names = snakemake.params.encoders

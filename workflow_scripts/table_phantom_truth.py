@@ -18,10 +18,9 @@ if __name__ == "__main__":
             read_reconstructions(snakemake.input.reconstructions),
             read_table(snakemake.input.downstream, ("encoder", "task", "scans", "metric", "value", "low", "high")),
             steps=snakemake.params.steps,
-            alpha_grid=config["probe_alpha_grid"],
+            alpha_grid=snakemake.params.alpha_grid,
             batch_size=config["batch_size"],
-            draws=config["bootstrap_draws"],
-            confidence=config["confidence"],
+            **config["bootstrap"],
             seed=snakemake.params.seed,
         )
         write_table(snakemake.output[0], table)

@@ -7,9 +7,7 @@ from ldae.files import write_table
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        config = snakemake.params.config
         scans = read_reconstructions(snakemake.input[0])
-        draws, confidence = config["bootstrap_draws"], config["confidence"]
         write_table(
-            snakemake.output[0], summarise(scans, draws=draws, confidence=confidence, seed=snakemake.params.seed)
+            snakemake.output[0], summarise(scans, **snakemake.params.config["bootstrap"], seed=snakemake.params.seed)
         )

@@ -42,6 +42,7 @@ def build_dataset(
     manifests: list[str],
     config: SplitConfig,
     *,
+    seed: int,
     overrides: str | Path | None,
     dataset: str | Path,
     qc: str | Path,
@@ -56,7 +57,7 @@ def build_dataset(
     ----------
     conversion, quarantine, manifests
         What the stages before wrote: one row an image.
-    config
+    config, seed
         The split.
     overrides
         TSV of a person's verdicts (see `overrides`); None: the numbers alone decide.
@@ -79,7 +80,7 @@ def build_dataset(
     scans, effect_table = apply_overrides(scans, read_overrides(overrides))
     facts = converted.astype({"months": "Int64"}).drop(columns=["path", "status", "reason", "cure"])
     joined = scans.merge(facts, on=["subject", "session"], validate="one_to_one")
-    table = build_table(joined[joined["verdict"].isin(USABLE)], config, latents_dir)
+    table = build_table(joined[joined["verdict"].isin(USABLE)], config, seed, latents_dir)
     set_aside = read_table(quarantine, tuple(QUARANTINE_COLUMNS), dtype=str)
     excluded = list_exclusions(images, joined, set_aside, overrides)
     counts = table.drop_duplicates("subject")["split"].value_counts().reindex(SPLITS, fill_value=0)
@@ -107,7 +108,7 @@ def remove_stale(derivative: Path, scans: pd.DataFrame) -> None:
             shutil.rmtree(subject)
 
 
-def build_table(scans: pd.DataFrame, config: SplitConfig, latents_dir: str | Path) -> pd.DataFrame:
+def build_table(scans: pd.DataFrame, config: SplitConfig, seed: int, latents_dir: str | Path) -> pd.DataFrame:
     """The rows of `dataset.csv` for the scans that passed quality control, columns `DATASET_COLUMNS`.
 
     ``qc`` is the final verdict, ``pass`` or ``warn``, or ``readmitted`` where a person overruled failing numbers.
@@ -122,7 +123,7 @@ def build_table(scans: pd.DataFrame, config: SplitConfig, latents_dir: str | Pat
         raise UserError("the dataset", "at least one scan that passed quality control", "none", cure)
     baseline = scans.sort_values(["subject", "months"]).drop_duplicates("subject")
     diagnosis = baseline["diagnosis_bl"].fillna(baseline["diagnosis"])
-    split = split_subjects(pd.DataFrame({"subject": baseline["subject"], "diagnosis": diagnosis}), config)
+    split = split_subjects(pd.DataFrame({"subject": baseline["subject"], "diagnosis": diagnosis}), config, seed)
     names = "sub-" + scans["subject"] + "_ses-" + scans["session"] + ".npz"
     table = scans.assign(
         split=scans["subject"].map(split),

@@ -14,7 +14,7 @@ SPLITS = ("train", "validation", "test")
 MIN_STRATUM = 3
 
 
-def split_subjects(table: pd.DataFrame, config: SplitConfig) -> dict[str, str]:
+def split_subjects(table: pd.DataFrame, config: SplitConfig, seed: int) -> dict[str, str]:
     """Give every subject to train, validation or test.
 
     Within each diagnosis the subjects are ordered by a hash of (subject, seed); the first go to test, the last to
@@ -27,7 +27,9 @@ def split_subjects(table: pd.DataFrame, config: SplitConfig) -> dict[str, str]:
     table
         Columns `subject` and `diagnosis` (at baseline), one row a subject.
     config
-        Seed and shares.
+        The shares.
+    seed
+        Another one gives another split.
 
     Raises
     ------
@@ -39,13 +41,13 @@ def split_subjects(table: pd.DataFrame, config: SplitConfig) -> dict[str, str]:
         raise UserError("the split", "one row a subject", f"{twice} twice", "give one baseline diagnosis a subject")
     split = {}
     for _, stratum in table.groupby(table["diagnosis"].fillna("")):
-        subjects = sorted(stratum["subject"], key=lambda subject: _draw(subject, config.seed))
+        subjects = sorted(stratum["subject"], key=lambda subject: _draw(subject, seed))
         test, validation = _quotas(config, len(subjects))
         training = len(subjects) - test - validation
         sides = ["test"] * test + ["train"] * training + ["validation"] * validation
         split |= dict(zip(subjects, sides, strict=True))
     if config.validation_fraction > 0 and "validation" not in split.values():
-        _lend_to_validation(split, table, config.seed)
+        _lend_to_validation(split, table, seed)
     return split
 
 

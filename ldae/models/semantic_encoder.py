@@ -60,11 +60,9 @@ def _build_backbone(name: str, weights: str | None) -> tuple[nn.Module, int]:
         try:
             net = models.get_model(name, weights=None)
         except ValueError as error:
-            raise UserError(
-                "representation.backbone", "convnext_pico or a torchvision ConvNeXt", name, str(error)
-            ) from None
+            raise UserError("encoder.backbone", "convnext_pico or a torchvision ConvNeXt", name, str(error)) from None
         if not isinstance(net, ConvNeXt):
-            raise UserError("representation.backbone", "a ConvNeXt of torchvision", name, "take e.g. convnext_small")
+            raise UserError("encoder.backbone", "a ConvNeXt of torchvision", name, "take e.g. convnext_small")
     if weights is not None:
         if not Path(weights).is_file():
             raise UserError(

@@ -35,10 +35,8 @@ class DAE(DiffusionAutoencoder):
         UserError
             The file is missing or was trained with another configuration.
         """
-        encoder = config.representation.encoder
-        network = VoxelDAE(config.dae, encoder, config.diffusion)
-        trained_with = config.model_dump(mode="json", include={"dae", "diffusion"})
-        trained_with["representation"] = encoder.model_dump(mode="json")
+        network = VoxelDAE(config.dae, config.encoder, config.diffusion)
+        trained_with = config.model_dump(mode="json", include={"dae", "encoder", "diffusion"})
         load_weights(network, Path(models_dir) / "dae.safetensors", trained_with)
         return cls(network, Schedule(config.diffusion), pick_device(device))
 

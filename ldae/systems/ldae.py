@@ -53,12 +53,12 @@ class LDAE(DiffusionAutoencoder):
         autoencoder = build_autoencoder(config.autoencoder)
         normalizer = LatentNormalizer((config.autoencoder.latent_channels, *(size // factor for size in grid)))
         denoiser = build_denoiser(config.ldm, config.diffusion, config.autoencoder.latent_channels)
-        representation = Representation(config.representation, denoiser, grid)
+        representation = Representation(config.encoder, denoiser, grid)
         for name, module, sections in (
             ("autoencoder", autoencoder, ("autoencoder",)),
             ("latent_statistics", normalizer, ("autoencoder", "latents")),
             ("ldm", denoiser, ("ldm", "diffusion")),
-            ("representation", representation, ("representation", "ldm", "diffusion")),
+            ("representation", representation, ("encoder", "representation", "ldm", "diffusion")),
         ):
             trained_with = config.model_dump(mode="json", include=set(sections))
             load_weights(module, folder / f"{name}.safetensors", trained_with)

@@ -23,12 +23,9 @@ def load_supervised(
     UserError
         The file is missing or was trained with another configuration.
     """
-    encoder, device = config.representation.encoder, pick_device(device)
-    network = SupervisedEncoder(encoder, config.preprocessing.grid_shape)
-    trained_with = {
-        "supervised": config.supervised.model_dump(mode="json"),
-        "representation": encoder.model_dump(mode="json"),
-    }
+    device = pick_device(device)
+    network = SupervisedEncoder(config.encoder, config.preprocessing.grid_shape)
+    trained_with = config.model_dump(mode="json", include={"supervised", "encoder"})
     load_weights(network, Path(models_dir) / f"supervised_{task}.safetensors", trained_with)
     network.to(device).eval()
 

@@ -36,7 +36,7 @@ def train_dae(
     read = partial(read_resampled, grid_shape=config.grid_shape)
     images, held_out = Volumes(train["path"], read), Volumes(validation["path"], read)
     partners = Reordered(held_out, next_subjects_scan(validation["subject"]))
-    sections = {"dae": config, "representation": encoder, "diffusion": diffusion}
+    sections = {"dae": config, "encoder": encoder, "diffusion": diffusion}
     sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
     run = describe_run(job, sections, dataset_csv, {}, (train, validation))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ldae.config.models import DiffusionConfig, LDMConfig, RepresentationConfig
+from ldae.config.models import DiffusionConfig, EncoderConfig, LDMConfig, RepresentationConfig
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
 from ldae.data.volumes import Aligned, Reordered, Volumes, next_subjects_scan, read_volume
@@ -28,6 +28,7 @@ def train_representation(
     latent_statistics: str | Path,
     ldm_weights: str | Path,
     config: RepresentationConfig,
+    encoder: EncoderConfig,
     ldm: LDMConfig,
     diffusion: DiffusionConfig,
     job: Job,
@@ -44,7 +45,7 @@ def train_representation(
     train, validation = (fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
     images, latents = (read_pairs(rows, normalizer) for rows in (train, validation))
     partners = Reordered(latents[0], next_subjects_scan(validation["subject"]))
-    sections = {"representation": config, "ldm": ldm, "diffusion": diffusion}
+    sections = {"encoder": encoder, "representation": config, "ldm": ldm, "diffusion": diffusion}
     sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
     parents = {"latent_statistics": latent_statistics, "ldm": ldm_weights}
     run = describe_run(job, sections, dataset_csv, parents, (train, validation))
@@ -52,8 +53,8 @@ def train_representation(
     load_weights(denoiser, ldm_weights, {name: sections[name] for name in ("ldm", "diffusion")})
 
     def build() -> RepresentationStage:
-        stage = RepresentationStage(config, diffusion, denoiser, tuple(images[0].shape[1:]))
-        if config.center_input:
+        stage = RepresentationStage(config, encoder, diffusion, denoiser, tuple(images[0].shape[1:]))
+        if encoder.center_input:
             stage.representation.semantic_encoder.set_mean_image(images[0].mean())
         return stage
 
@@ -76,6 +77,7 @@ class RepresentationStage(Stage):
     def __init__(
         self,
         config: RepresentationConfig,
+        encoder: EncoderConfig,
         diffusion: DiffusionConfig,
         denoiser: Denoiser,
         grid_shape: tuple[int, int, int],
@@ -83,7 +85,7 @@ class RepresentationStage(Stage):
         super().__init__()
         self.learning_rate, self.snr_exponent = config.learning_rate, config.snr_exponent
         self.schedule = Schedule(diffusion)
-        self.representation = Representation(config, denoiser, grid_shape)
+        self.representation = Representation(encoder, denoiser, grid_shape)
         self.denoiser = Frozen(denoiser)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

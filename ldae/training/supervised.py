@@ -37,7 +37,7 @@ def train_supervised(
     rows = [labelled_rows(table, task, split, dataset_csv) for split in ("train", "validation")]
     images = [Volumes(part["path"], read_volume) for part in rows]
     targets = [part["target"].tolist() for part in rows]
-    sections = {"supervised": config, "representation": encoder}
+    sections = {"supervised": config, "encoder": encoder}
     sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
     counts = {f"{split}_scans": len(part) for split, part in zip(("train", "validation"), rows, strict=True)}
     run = {**describe_run(job, sections, dataset_csv, {}, tuple(rows)), "task": task, **counts}

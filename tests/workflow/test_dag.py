@@ -127,7 +127,7 @@ def test_a_second_run_has_nothing_to_do(tiny):
 
 
 def test_a_changed_probe_setting_reruns_probes_and_tables_only(tiny, tmp_path):
-    plan = tiny.with_overlay(tmp_path / "c.yaml", "evaluation:\n  probe_c_grid: [0.5]\n").plan()
+    plan = tiny.with_overlay(tmp_path / "c.yaml", "evaluation: {probes: {c_grid: [0.5]}}\n").plan()
     assert "downstream" in plan
     assert set(plan) <= PROBE_RULES
 
@@ -192,7 +192,7 @@ def test_a_missing_clinical_table_stops_the_check_with_one_message(tiny, tmp_pat
             (clinical / path.name).write_bytes(path.read_bytes())
     directory = tmp_path / "run"
     directory.mkdir()
-    own = f"cohort:\n  dicom_dir: {tiny.directory}/results/phantom/images\n  clinical_dir: {clinical}\n"
+    own = f"cohort:\n  source: adni\n  dicom_dir: {tiny.directory}/results/phantom/images\n  clinical_dir: {clinical}\n"
     workflow = type(tiny)(tiny.checkout, directory, tiny.overlays).with_overlay(tmp_path / "own.yaml", own)
     output = workflow.run("--cores", "2", "check", check=False)
     assert "ADNIMERGE" in output
@@ -204,7 +204,7 @@ def test_a_wrong_folder_level_stops_the_check_with_one_message(tiny, tmp_path):
     directory = tmp_path / "run"
     directory.mkdir()
     phantom = tiny.directory / "results/phantom"
-    own = f"cohort:\n  dicom_dir: {phantom}\n  clinical_dir: {phantom}/clinical\n"
+    own = f"cohort:\n  source: adni\n  dicom_dir: {phantom}\n  clinical_dir: {phantom}/clinical\n"
     workflow = type(tiny)(tiny.checkout, directory, tiny.overlays).with_overlay(tmp_path / "own.yaml", own)
     output = workflow.run("--cores", "2", "check", check=False)
     assert str(phantom) in output

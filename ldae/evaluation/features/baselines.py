@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from sklearn.decomposition import PCA
 
-from ldae.config.models import RepresentationConfig
+from ldae.config.models import EncoderConfig
 from ldae.config.preprocessing import PreprocessingConfig
 from ldae.data.batches import scan_batches
 from ldae.errors import UserError
@@ -76,7 +76,7 @@ def voxel_components(dataset: pd.DataFrame, batch_size: int) -> Embeddings:
 
 
 def untrained(
-    dataset: pd.DataFrame, config: RepresentationConfig, mean_image: torch.Tensor, seed: int, batch_size: int
+    dataset: pd.DataFrame, config: EncoderConfig, mean_image: torch.Tensor, seed: int, batch_size: int
 ) -> Embeddings:
     """The semantic encoder with its initial weights, as the representation stage starts from.
 

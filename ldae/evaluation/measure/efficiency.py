@@ -151,7 +151,7 @@ def measure_all(jobs: Sequence[tuple[str, Job]], timeout_s: float) -> pd.DataFra
             label = f"efficiency {number} of {len(jobs)}: {job.system}, {job.operation}, T = {job.steps}"
             (outcome,) = run_items(measure, [job], workers=1, timeout_s=timeout_s, label=label)
             if outcome.error:
-                cure = "lower evaluation.efficiency_batch, then run again"
+                cure = "lower evaluation.efficiency.batch_size, then run again"
                 raise UserError(label, "a measurement", outcome.error, cure)
             results[key] = outcome.result
     table = pd.DataFrame([_row(at, job, results[job.system, job.operation, job.steps]) for at, job in jobs])

@@ -183,11 +183,11 @@ def load_lpips(net: str, weights: str | None) -> tuple[LPIPS25D | None, str]:
         return LPIPS25D(net, path), ""
     if weights:
         raise UserError(
-            "evaluation.lpips_weights", "a file", f"no file {path}", f"put torchvision's {BACKBONES[net]} there"
+            "evaluation.lpips.weights", "a file", f"no file {path}", f"put torchvision's {BACKBONES[net]} there"
         )
     reason = (
         f"LPIPS not available: no weights of the {net} backbone; name torchvision's {BACKBONES[net]} in "
-        "evaluation.lpips_weights, or put it into torch hub's cache (usually ~/.cache/torch/hub/checkpoints) and "
+        "evaluation.lpips.weights, or put it into torch hub's cache (usually ~/.cache/torch/hub/checkpoints) and "
         "run with --forcerun reconstruct"
     )
     logger.warning("%s (looked at %s)", reason, path)
