@@ -65,7 +65,7 @@ def test_the_paper_preset_plans_the_same_stages(fresh):
 def test_own_data_is_two_paths_and_no_phantom(fresh, tmp_path):
     for folder in ("images", "clinical"):
         (tmp_path / folder).mkdir()
-    own = f"cohort:\n  dicom_dir: {tmp_path}/images\n  clinical_dir: {tmp_path}/clinical\n"
+    own = f"cohort:\n  source: adni\n  dicom_dir: {tmp_path}/images\n  clinical_dir: {tmp_path}/clinical\n"
     plan = fresh.with_overlay(tmp_path / "own.yaml", own).plan()
     assert "table_downstream" in plan
     assert not {"phantom", "table_phantom_truth"} & set(plan)
@@ -84,8 +84,8 @@ def test_the_slurm_profile_plans_and_sends_gpu_rules_to_a_gpu(fresh):
     [
         ("split:\n  sead: 1\n", "split.sead: Extra inputs are not permitted"),
         ("autoencoder:\n  learning_rate: fast\n", "autoencoder.learning_rate: Input should be a valid number"),
-        ("cohort:\n  dicom_dir: /no/such/folder\n", "cohort.dicom_dir: /no/such/folder"),
-        ("representation:\n  backbone_weights: none.pth\n", "representation.backbone_weights: none.pth"),
+        ("cohort: {source: adni, dicom_dir: /no/such/folder, clinical_dir: /}\n", "cohort.dicom_dir: /no/such/folder"),
+        ("encoder:\n  backbone_weights: none.pth\n", "encoder.backbone_weights: none.pth"),
     ],
     ids=["unknown key", "wrong type", "wrong folder", "no weights"],
 )
@@ -110,14 +110,14 @@ def test_a_job_unpickles_its_params_and_finds_its_checkout_without_ldae_installe
         "import _rule\n"
         "import ldae\n"
         "from pathlib import Path\n"
-        "Path(snakemake.output[0]).write_text(str(Path(ldae.__file__).resolve()) + str(params['split']['seed']))\n"
+        "Path(snakemake.output[0]).write_text(str(Path(ldae.__file__).resolve()) + str(params['seed']))\n"
     )
     (tmp_path / "Snakefile").write_text(
         'configfile: f"{workflow.basedir}/config.yaml"\n'
         'include: "rules/common.smk"\n'
         "rule where:\n"
         '    output: "where.txt"\n'
-        '    params: config=section("split", "ldm", "preprocessing"),\n'
+        '    params: config=section("seed", "ldm", "preprocessing"),\n'
         '    script: "workflow_scripts/where.py"\n'
     )
     directory = tmp_path / "elsewhere"

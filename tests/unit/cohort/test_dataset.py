@@ -6,7 +6,7 @@ from ldae.cohort.dataset import DATASET_COLUMNS, EXCLUSION_COLUMNS, build_datase
 from ldae.config.cohort import SplitConfig
 from ldae.errors import UserError, UserErrors
 
-SPLIT = SplitConfig(seed=0, validation_fraction=0.2, test_fraction=0.3)
+SPLIT = SplitConfig(validation_fraction=0.2, test_fraction=0.3, file=None)
 
 
 def image(subject, session="M000", status="converted", image_id="1", **values):
@@ -41,6 +41,7 @@ def build(tmp_path):
             tmp_path / "quarantine.csv",
             [tmp_path / f"{number}.csv" for number in range(3)],
             SPLIT,
+            seed=0,
             overrides=None if overrides is None else tmp_path / "qc_overrides.tsv",
             **outputs,
             description=tmp_path / "out" / "dataset_description.json",
