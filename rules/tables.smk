@@ -1,13 +1,14 @@
-# Tables made of one measurement and the bootstrap's settings alone.
+# Tables made of one measurement, and what they are told.
+BOOTSTRAP = section("seed") | evaluation("bootstrap")
 MEASURED = {
-    "reconstruction": "results/evaluation/reconstruction_scans.csv",
-    "comparison": "results/evaluation/comparison_scans.csv",
-    "interpolation": "results/evaluation/interpolation_scans.csv",
-    "generation": "results/evaluation/generation.npz",
-    "efficiency": "results/evaluation/efficiency_runs.csv",
+    "reconstruction": ("results/evaluation/reconstruction_scans.csv", BOOTSTRAP),
+    "comparison": ("results/evaluation/comparison_scans.csv", BOOTSTRAP),
+    "interpolation": ("results/evaluation/interpolation_scans.csv", BOOTSTRAP),
+    "generation": ("results/evaluation/generation.npz", BOOTSTRAP),
+    "efficiency": ("results/evaluation/efficiency_runs.csv", {}),
 }
 
-for table, measured in MEASURED.items():
+for table, (measured, settings) in MEASURED.items():
 
     rule:
         """Tabulate what the rule measure_X of the same name measured."""
@@ -27,7 +28,7 @@ for table, measured in MEASURED.items():
             mem_mb=4000,
             runtime=240,
         params:
-            config=section("seed") | evaluation("bootstrap"),
+            config=settings,
             code=code_of(f"table_{table}.py"),
         message:
             f"tabulate: {table}"
@@ -163,7 +164,7 @@ rule table_phantom_truth:
         mem_mb=4000,
         runtime=60,
     params:
-        config=section("seed", "sampling") | evaluation("batch_size", "probes", "bootstrap"),
+        config=section("seed", "sampling.steps") | evaluation("batch_size", "probes.alpha_grid", "bootstrap"),
         code=code_of("table_phantom_truth.py"),
     message:
         "hold the results against the phantom's truth"
