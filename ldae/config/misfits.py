@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-SMALLEST_SLICE = {"convnext_pico": 16}  # voxels along a side that a backbone can halve to one; else that of torchvision
-SMALLEST_SLICE_OF_TORCHVISION = 32
+TORCHVISION = ("convnext_tiny", "convnext_small", "convnext_base", "convnext_large")
+SMALLEST_SLICE = {"convnext_pico": 16, **dict.fromkeys(TORCHVISION, 32)}  # voxels that a backbone can reduce to one
 SMALLEST_PATCH = 3  # voxels that the discriminator's last two layers need
 
 
@@ -40,8 +40,7 @@ def _grids_that_cannot_be_halved(content: dict) -> Iterator[tuple[str, str, obje
         text = f"leaves of the grid, {grid}, fewer than {SMALLEST_PATCH} voxels along a side"
         yield "autoencoder.discriminator_layers", text, layers[0]
     for key in ("preprocessing.grid_shape", "dae.grid_shape"):
-        least = SMALLEST_SLICE.get(str(backbone), SMALLEST_SLICE_OF_TORCHVISION)
-        shape = _numbers(content, key)
+        shape, least = _numbers(content, key), SMALLEST_SLICE.get(str(backbone), 1)
         if shape and min(shape[:2]) < least:
             yield key, f"the first two must be at least {least} for encoder.backbone {backbone}", shape
 
