@@ -14,7 +14,7 @@ from ldae.data.split import update_split
 from ldae.errors import UserError
 from ldae.files import read_table, write_table
 
-TEXT = dict.fromkeys(("subject", "session", "image_id", "site"), str)  # labels such as 01 are no numbers
+TEXT = dict.fromkeys(("subject", "session", "image_id", "site", "image_sha256"), str)  # 01, or a hash, is no number
 USABLE = ("pass", "warn")
 QC_COLUMNS = ["subject", "session", "verdict", "status", "reason", "override", "override_reason", "rater"]
 

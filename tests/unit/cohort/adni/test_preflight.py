@@ -34,7 +34,7 @@ def check(download):
 
 def write(download, out):
     """Run the check as the rule does; return where it writes."""
-    places = {name: out / f"{name}.csv" for name in ("inventory", "quarantine", "report", "state")}
+    places = {name: out / f"{name}.csv" for name in ("inventory", "quarantine", "findings", "state")}
     shards = [str(out / f"{shard}.csv") for shard in range(2)]
     write_check(download.dicom_dir, download.clinical_dir, **places, shard_tables=shards, workers=1)
     return places, shards
@@ -58,7 +58,7 @@ def test_every_image_is_in_the_inventory_and_in_one_shard(download, tmp_path):
     assert read_table(places["inventory"], **text)["image_id"].tolist() == ["10", "11"]
     assert sorted(pd.concat(parts)["image_id"]) == ["10", "11"]
     assert read_table(places["quarantine"], tuple(QUARANTINE_COLUMNS)).empty
-    assert list(read_table(places["report"])) == FINDING_COLUMNS
+    assert list(read_table(places["findings"])) == FINDING_COLUMNS
     assert len(read_table(places["state"])) == 2
 
 
@@ -92,8 +92,8 @@ def test_all_faults_of_a_thoroughly_bad_download_come_in_one_message(download, t
         assert words in message, words
     assert len(error.value.errors) == 7
     assert all(part.cure and part.found and part.expected for part in error.value.errors)
-    report = read_table(tmp_path / "out" / "report.csv")
-    assert report["severity"].tolist() == ["error"] * 7, "kept after the failure"
+    findings = read_table(tmp_path / "out" / "findings.csv")
+    assert findings["severity"].tolist() == ["error"] * 7, "kept after the failure"
     assert not (tmp_path / "out" / "inventory.csv").exists()
 
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from ldae.cohort.bids.index import write_index
+from ldae.cohort.bids.index import SHARD_COLUMNS, cut_shards, write_index
 from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS
 from ldae.cohort.shards import shard_of
 from ldae.errors import UserError, UserErrors
@@ -10,23 +10,22 @@ from tests.bids_dataset import COLUMNS, DIAGNOSES, describe, write_image, write_
 
 
 def run(root, out, columns=COLUMNS, set_aside=()):
-    """The report (by image), quarantine and findings of a dataset, as strings."""
+    """The index (by image), quarantine and findings of a dataset, as strings."""
     write_index(
         root,
         "bids",
         columns,
         DIAGNOSES,
         set_aside=list(set_aside),
-        shard_tables=[str(out / f"{n}.csv") for n in range(2)],
-        report=out / "report.csv",
+        conversion=out / "conversion.csv",
         quarantine=out / "quarantine.csv",
         findings=out / "findings.csv",
     )
     options = {"dtype": str, "keep_default_na": False}
-    report, quarantine, findings = (
-        read_table(out / f"{name}.csv", **options) for name in ("report", "quarantine", "findings")
+    conversion, quarantine, findings = (
+        read_table(out / f"{name}.csv", **options) for name in ("conversion", "quarantine", "findings")
     )
-    return report.set_index("image_id", drop=False), quarantine, findings
+    return conversion.set_index("image_id", drop=False), quarantine, findings
 
 
 @pytest.fixture
@@ -77,12 +76,35 @@ def test_the_images_are_used_in_place(dataset, tmp_path):
     assert not report.loc[report["status"] != "converted", "path"].any()
 
 
-def test_the_shards_are_the_report_cut_by_subject(dataset, tmp_path):
-    report, _, _ = run(dataset, tmp_path)
-    parts = [pd.read_csv(tmp_path / f"{n}.csv", dtype=str) for n in range(2)]
-    assert sorted(pd.concat(parts)["image_id"]) == sorted(report["image_id"])
+def cut(out):
+    """The shards, and their text."""
+    paths = [out / f"{n}.csv" for n in range(2)]
+    cut_shards(out / "conversion.csv", [str(path) for path in paths])
+    return [pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths], [path.read_text() for path in paths]
+
+
+def test_the_shards_are_the_images_cut_by_subject(dataset, tmp_path):
+    index, _, _ = run(dataset, tmp_path)
+    parts, _ = cut(tmp_path)
+    assert sorted(pd.concat(parts)["image_id"]) == sorted(index["image_id"])
     for number, part in enumerate(parts):
         assert (part["subject"].map(lambda label: shard_of(label, 2)) == number).all()
+    whole = pd.concat(parts).set_index("image_id").loc[index.index]
+    assert whole["status"].tolist() == index["status"].tolist() and whole["path"].tolist() == index["path"].tolist()
+
+
+def test_a_corrected_table_changes_no_shard(dataset, tmp_path):
+    before, _, _ = run(dataset, tmp_path)
+    parts, texts = cut(tmp_path)
+    for part in parts:
+        assert part.columns.tolist() == SHARD_COLUMNS
+        assert not {"diagnosis", "age", "sex", "months", "site", "diagnosis_bl", "field_strength_t"} & set(part)
+    rows = ["sub-01 61.5 F MCI 9", "sub-02 67 M CN 9", "sub-03 50 F AD 7", "sub-04 80 F CN 7"]
+    write_tsv(dataset / "participants.tsv", "participant_id age sex diagnosis site", *rows)
+    (dataset / "sub-02/anat/sub-02_run-1_T1w.json").write_text('{"MagneticFieldStrength": 7}')
+    after, _, _ = run(dataset, tmp_path)
+    assert cut(tmp_path)[1] == texts
+    assert not after["age"].equals(before["age"]) and after.loc["sub-02_run-1_T1w", "field_strength_t"] == "7"
 
 
 def test_broken_images_give_way_to_sound_ones_of_their_session(dataset, tmp_path):
