@@ -23,8 +23,8 @@ import torch  # noqa: E402
 
 from ldae.allocation import GLIBC_KEEPS_MEMORY  # noqa: E402
 from ldae.config.load import load_config  # noqa: E402
-from ldae.models.autoencoder import build_autoencoder  # noqa: E402
-from ldae.models.voxel_dae import VoxelDAE  # noqa: E402
+from ldae.networks.autoencoder import build_autoencoder  # noqa: E402
+from ldae.networks.dae import build_voxel_dae  # noqa: E402
 
 REPEATS = 4
 
@@ -44,7 +44,7 @@ def measure() -> dict[str, float]:
     """Seconds of a training step and of inference, autoencoder and voxel DAE."""
     config = load_config(ROOT / "config.yaml")
     autoencoder = build_autoencoder(config.autoencoder)
-    dae = VoxelDAE(config.dae, config.representation.encoder, config.diffusion)
+    dae = build_voxel_dae(config.dae, config.encoder, config.diffusion)
     scans = torch.rand(16, 1, *config.preprocessing.grid_shape)
     images, timesteps = torch.rand(16, 1, *config.dae.grid_shape), torch.full((16,), 500)
 

@@ -8,8 +8,7 @@ from ldae.cohort.disk import find_subjects, fingerprint
 from ldae.cohort.shards import shard_of
 
 cached_fingerprint = cache(fingerprint)  # the same for every shard
-DICOM_DIR = "results/phantom/images" if IS_PHANTOM else CONFIG.cohort.dicom_dir
-CLINICAL_DIR = "results/phantom/clinical" if IS_PHANTOM else CONFIG.cohort.clinical_dir
+DICOM_DIR, CLINICAL_DIR = CONFIG.cohort.images_dir, CONFIG.cohort.tables_dir
 
 
 def of_download():

@@ -3,7 +3,7 @@
 from ldae.cohort.bids.layout import fingerprint as bids_fingerprint
 from ldae.cohort.bids.layout import fingerprint_images
 
-BIDS_DIR = CONFIG.cohort.bids_dir or "results/bids"
+BIDS_DIR = CONFIG.cohort.dataset_dir
 
 
 localrules:

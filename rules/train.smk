@@ -1,7 +1,7 @@
 rule autoencoder:
     """Stage 1: AutoencoderKL."""
     input:
-        dataset="results/dataset.csv",
+        scans="results/scans.csv",
     output:
         weights="results/models/autoencoder.safetensors",
         sidecar="results/models/autoencoder.json",
@@ -20,6 +20,7 @@ rule autoencoder:
     params:
         config=section("autoencoder", "seed"),
         checkpoints="results/checkpoints/autoencoder",
+        tensorboard="results/training/tensorboard/autoencoder",
         code=code_of("autoencoder.py"),
     message:
         "train the autoencoder"
@@ -30,7 +31,7 @@ rule autoencoder:
 rule ldm:
     """Stage 2: the unconditional denoiser."""
     input:
-        dataset="results/dataset.csv",
+        scans="results/scans.csv",
         latents="results/latents/manifest.csv",
         statistics="results/models/latent_statistics.safetensors",
     output:
@@ -51,6 +52,7 @@ rule ldm:
     params:
         config=section("ldm", "diffusion", "seed"),
         checkpoints="results/checkpoints/ldm",
+        tensorboard="results/training/tensorboard/ldm",
         code=code_of("ldm.py"),
     message:
         "train the latent diffusion model"
@@ -61,7 +63,7 @@ rule ldm:
 rule representation:
     """Stage 3: semantic encoder and gradient estimator, the denoiser frozen."""
     input:
-        dataset="results/dataset.csv",
+        scans="results/scans.csv",
         latents="results/latents/manifest.csv",
         statistics="results/models/latent_statistics.safetensors",
         ldm="results/models/ldm.safetensors",
@@ -81,8 +83,9 @@ rule representation:
         runtime=2880,
         gpu=1,
     params:
-        config=section("representation", "ldm", "diffusion", "seed"),
+        config=section("representation", "encoder", "ldm", "diffusion", "seed"),
         checkpoints="results/checkpoints/representation",
+        tensorboard="results/training/tensorboard/representation",
         code=code_of("representation.py"),
     message:
         "train the semantic encoder and the gradient estimator"
@@ -93,7 +96,7 @@ rule representation:
 rule dae:
     """The diffusion autoencoder on the image grid."""
     input:
-        dataset="results/dataset.csv",
+        scans="results/scans.csv",
     output:
         weights="results/models/dae.safetensors",
         sidecar="results/models/dae.json",
@@ -110,8 +113,9 @@ rule dae:
         runtime=2880,
         gpu=1,
     params:
-        config=section("dae", "diffusion", "seed") | ENCODER,
+        config=section("dae", "encoder", "diffusion", "seed"),
         checkpoints="results/checkpoints/dae",
+        tensorboard="results/training/tensorboard/dae",
         code=code_of("dae.py"),
     message:
         "train the voxel DAE"
@@ -122,6 +126,7 @@ rule dae:
 rule supervised:
     """The semantic encoder with a linear head, trained with labels."""
     input:
+        scans="results/scans.csv",
         dataset="results/dataset.csv",
     output:
         weights="results/models/supervised_{task}.safetensors",
@@ -141,8 +146,9 @@ rule supervised:
         runtime=1440,
         gpu=1,
     params:
-        config=section("supervised", "seed") | ENCODER,
+        config=section("supervised", "encoder", "seed"),
         checkpoints="results/checkpoints/supervised_{task}",
+        tensorboard="results/training/tensorboard/supervised_{task}",
         code=code_of("supervised.py"),
     message:
         "train the supervised encoder: {wildcards.task}"

@@ -1,14 +1,21 @@
-"""What the three training rules share."""
+"""What the training rules share."""
 
 from __future__ import annotations
 
 import torch
 
-from ldae.training.state import Job
+from ldae.training.state import TrainingJob
 
 
-def training_job(snakemake: object) -> Job:
-    """Seed, outputs, checkpoints and code hash of a training rule, which may use its threads from here on."""
+def training_job(snakemake: object) -> TrainingJob:
+    """A training rule's job, which may use its threads from here on."""
     torch.set_num_threads(snakemake.threads)
     params, output = snakemake.params, snakemake.output
-    return Job(params.config["seed"], output.weights, output.history, params.checkpoints, params.code)
+    return TrainingJob(
+        seed=params.config["seed"],
+        output=output.weights,
+        history=output.history,
+        checkpoint_dir=params.checkpoints,
+        code=params.code,
+        tensorboard_dir=params.tensorboard,
+    )

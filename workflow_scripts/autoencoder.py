@@ -10,7 +10,7 @@ from ldae.training.autoencoder import train_autoencoder
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         train_autoencoder(
-            snakemake.input.dataset,
+            snakemake.input.scans,
             AutoencoderConfig(**snakemake.params.config["autoencoder"]),
             training_job(snakemake),
         )

@@ -10,9 +10,9 @@ from ldae.training.dae import train_dae
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         train_dae(
-            snakemake.input.dataset,
+            snakemake.input.scans,
             DAEConfig(**snakemake.params.config["dae"]),
-            EncoderConfig(**snakemake.params.config["representation"]),
+            EncoderConfig(**snakemake.params.config["encoder"]),
             DiffusionConfig(**snakemake.params.config["diffusion"]),
             training_job(snakemake),
         )

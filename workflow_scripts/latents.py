@@ -11,7 +11,7 @@ if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         encode_latents(
-            snakemake.input.dataset,
+            snakemake.input.scans,
             snakemake.input.autoencoder,
             AutoencoderConfig(**snakemake.params.config["autoencoder"]),
             LatentsConfig(**snakemake.params.config["latents"]),

@@ -10,7 +10,8 @@ from ldae.training.ldm import train_ldm
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         train_ldm(
-            snakemake.input.dataset,
+            snakemake.input.scans,
+            snakemake.input.latents,
             snakemake.input.statistics,
             LDMConfig(**snakemake.params.config["ldm"]),
             DiffusionConfig(**snakemake.params.config["diffusion"]),

@@ -4,16 +4,18 @@ import _rule  # first: puts this checkout on the path
 
 from _training import training_job
 
-from ldae.config.models import DiffusionConfig, LDMConfig, RepresentationConfig
+from ldae.config.models import DiffusionConfig, EncoderConfig, LDMConfig, RepresentationConfig
 from ldae.training.representation import train_representation
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         train_representation(
-            snakemake.input.dataset,
+            snakemake.input.scans,
+            snakemake.input.latents,
             snakemake.input.statistics,
             snakemake.input.ldm,
             RepresentationConfig(**snakemake.params.config["representation"]),
+            EncoderConfig(**snakemake.params.config["encoder"]),
             LDMConfig(**snakemake.params.config["ldm"]),
             DiffusionConfig(**snakemake.params.config["diffusion"]),
             training_job(snakemake),

@@ -10,9 +10,10 @@ from ldae.training.supervised import train_supervised
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         train_supervised(
+            snakemake.input.scans,
             snakemake.input.dataset,
             snakemake.wildcards.task,
             SupervisedConfig(**snakemake.params.config["supervised"]),
-            EncoderConfig(**snakemake.params.config["representation"]),
+            EncoderConfig(**snakemake.params.config["encoder"]),
             training_job(snakemake),
         )

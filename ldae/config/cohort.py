@@ -177,7 +177,7 @@ class SplitConfig(Section):
 
     validation_fraction: Share = Field(description="share of the subjects that models are chosen on")
     test_fraction: Share = Field(description="share of the subjects that nothing is fitted to or chosen on")
-    file: Text | None = Field(description="CSV with the columns subject, split that is kept to; null: the workflow's own")
+    file: Text | None = Field(description="CSV with the columns subject, split to keep to; null: the workflow's own")
 
     @field_validator("test_fraction")
     @classmethod

@@ -124,7 +124,7 @@ class UNetConfig(Section):
     prediction: Literal["epsilon", "v"] = Field(description=f"what the U-Net puts out: {NOISE_OR_VELOCITY}")
     channels: Counts = Field(description="channels at each level, each divisible by norm_groups; every level halves")
     residual_blocks: Count = Field(description="residual blocks at each level")
-    attention_levels: Annotated[list[bool], Field(min_length=1)] = Field(description="at which levels there is attention")
+    attention_levels: Annotated[list[bool], Field(min_length=1)] = Field(description="levels with attention")
     head_channels: Count = Field(description="channels per attention head; they divide the channels of such a level")
     norm_groups: Count = Field(description="groups of the group normalisation")
 

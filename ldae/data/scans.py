@@ -1,4 +1,4 @@
-"""The table of scans: all that a training may know of a cohort. It has no labels."""
+"""The table of scans: all that a training may know of a cohort. It has no labels. And the manifest of their latents."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import pandas as pd
 
 from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
-from ldae.files import read_table
+from ldae.files import hash_file, read_table
 
+SCAN_KEY = ["subject", "session"]
 SCAN_COLUMNS = ("subject", "session", "path", "split", "image_sha256")
+LATENT_COLUMNS = ("subject", "session", "split", "latent_path", "latent_sha256")
 
 
 def read_scans(path: str | Path) -> pd.DataFrame:
@@ -26,3 +28,37 @@ def read_scans(path: str | Path) -> pd.DataFrame:
         raise UserError(path, "one row per scan", "no row", "see results/tables/exclusions.csv for the reasons")
     refuse_torn_subjects(table, path)
     return table
+
+
+def latent_path(folder: str | Path, subject: str, session: str) -> str:
+    """Where the latent of a scan lies, with forward slashes."""
+    return (Path(folder) / f"sub-{subject}_ses-{session}.npz").as_posix()
+
+
+def join_latents(rows: pd.DataFrame, manifest_csv: str | Path) -> pd.DataFrame:
+    """Rows of scans, in their order, with the columns latent_path and latent_sha256 of the manifest.
+
+    Raises
+    ------
+    UserError
+        The manifest is absent or lacks a column, a scan has no latent or more than one, its latent was encoded when
+        the scan was in another split, or a file is absent or not the one that was encoded.
+    """
+    cure = "run the rule latents again"
+    manifest = read_table(manifest_csv, LATENT_COLUMNS, dtype={"subject": str, "session": str})
+    manifest = manifest[list(LATENT_COLUMNS)].rename(columns={"split": "encoded_split"})
+    if manifest.duplicated(["subject", "session"]).any():
+        raise UserError(manifest_csv, "one row per scan", "a scan twice", cure)
+    joined = rows.merge(manifest, on=["subject", "session"], how="left")
+    scans = ("sub-" + joined["subject"] + "_ses-" + joined["session"]).tolist()
+    for scan, row in zip(scans, joined.itertuples(index=False), strict=True):
+        if pd.isna(row.latent_path):
+            raise UserError(manifest_csv, "a latent of every scan", f"none of {scan}", cure)
+        if row.encoded_split != row.split:
+            found = f"{scan} in the split {row.encoded_split}"
+            raise UserError(manifest_csv, f"the splits of the scans, {row.split}", found, cure)
+        if not Path(row.latent_path).is_file():
+            raise UserError(row.latent_path, "the latent that the manifest names", "no such file", cure)
+        if hash_file(row.latent_path) != row.latent_sha256:
+            raise UserError(row.latent_path, f"the latent that {manifest_csv} describes", "other content", cure)
+    return joined.drop(columns="encoded_split")

@@ -63,7 +63,7 @@ def update_split(cohort: pd.DataFrame, config: SplitConfig, path: str | Path, *,
     return split
 
 
-def split_subjects(table: pd.DataFrame, config: SplitConfig, *, seed: int) -> dict[str, str]:
+def split_subjects(table: pd.DataFrame, config: SplitConfig, seed: int) -> dict[str, str]:
     """Give every subject of a cohort without any earlier split to train, validation or test.
 
     Within each diagnosis the subjects are ordered by a hash of (subject, seed); the first go to test, the last to

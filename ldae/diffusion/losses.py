@@ -1,4 +1,4 @@
-"""The training losses of the two diffusion stages; each returns one value a scan."""
+"""The training losses of the two diffusion stages; each returns one value per scan."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def draw_noise(schedule: Schedule, z_0: torch.Tensor, generator: torch.Generator
 def noise_loss(
     denoiser: nn.Module, schedule: Schedule, z_0: torch.Tensor, t: torch.Tensor, eps: torch.Tensor
 ) -> torch.Tensor:
-    """Mean squared error of eps_theta(z_t, t) (DDPM, equation 14), one value a scan (B,)."""
+    """Mean squared error of eps_theta(z_t, t) (DDPM, equation 14), one value per scan (B,)."""
     predicted = denoiser(schedule.add_noise(z_0, eps, t), t)
     return (predicted.float() - eps).square().flatten(1).mean(1)
 
@@ -40,7 +40,7 @@ def posterior_gap_loss(
     eps: torch.Tensor,
     snr_exponent: float,
 ) -> torch.Tensor:
-    """w_t || eps - eps_theta(z_t, t) + sqrt(1 - abar_t) G_psi(z_t, t, y_sem) ||^2, one mean a scan (B,).
+    """w_t || eps - eps_theta(z_t, t) + sqrt(1 - abar_t) G_psi(z_t, t, y_sem) ||^2, one mean per scan (B,).
 
     PDAE, equation 14. `denoiser` and `estimator` work as ``Denoiser`` and ``GradientEstimator`` in ``ldae.models``. No
     gradient reaches the frozen denoiser.

@@ -5,21 +5,26 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ldae.config.models import DiffusionConfig
-
 
 class Schedule(nn.Module):
     """alphas_cumprod of ``timesteps`` levels; z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps.
 
     Between two timesteps the log-SNR, log(abar_t / (1 - abar_t)), is linear.
+
+    Parameters
+    ----------
+    timesteps : int
+        Number of noise levels.
+    beta_start, beta_end : float
+        Variance that the first and the last step add; the others lie on a line between them.
     """
 
     alphas_cumprod: torch.Tensor
     log_snr: torch.Tensor
 
-    def __init__(self, config: DiffusionConfig) -> None:
+    def __init__(self, timesteps: int, beta_start: float, beta_end: float) -> None:
         super().__init__()
-        betas = torch.linspace(config.beta_start, config.beta_end, config.timesteps, dtype=torch.float64)
+        betas = torch.linspace(beta_start, beta_end, timesteps, dtype=torch.float64)
         alphas_cumprod = torch.cumprod(1 - betas, 0)
         self.register_buffer("alphas_cumprod", alphas_cumprod, persistent=False)
         self.register_buffer("log_snr", torch.logit(alphas_cumprod), persistent=False)

@@ -34,7 +34,14 @@ class ConditionedResBlock(nn.Module):
 class ConditionedDecoder(nn.Module):
     """Copies of a denoiser's middle block, up path and output layer, each residual block conditioned on y_sem.
 
-    It works on the features of the denoiser's down path and holds none of the denoiser's own parameters.
+    It works on the features of the denoiser's down path and holds none of the denoiser's own parameters. The adaptive
+    GroupNorm is that of Dhariwal and Nichol (2021), as in the diffusion autoencoder of Preechakul et al. (2022).
+
+    Parameters
+    ----------
+    denoiser : Denoiser
+    semantic_dim : int
+        S, the length of y_sem.
     """
 
     def __init__(self, denoiser: Denoiser, semantic_dim: int) -> None:

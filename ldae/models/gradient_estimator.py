@@ -11,7 +11,15 @@ from ldae.models.denoiser import Denoiser
 class GradientEstimator(ConditionedDecoder):
     """G_psi(z_t, t, y_sem) of PDAE (Zhang et al. 2022, equation 9), over the features of a frozen denoiser.
 
-    The last layer starts at zero, so that at step 0 the conditional model equals the unconditional one exactly.
+    ``forward`` takes the features of z_t (B, C, D, H, W) and y_sem (B, S) and gives the shape of z_t. The last layer
+    starts at zero, so that at step 0 the conditional model equals the unconditional one exactly.
+
+    Parameters
+    ----------
+    denoiser : Denoiser
+        Its middle block, up path and output layer are copied.
+    semantic_dim : int
+        S, the length of y_sem.
     """
 
     def __init__(self, denoiser: Denoiser, semantic_dim: int) -> None:

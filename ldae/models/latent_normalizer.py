@@ -7,7 +7,10 @@ from torch import nn
 
 
 class LatentNormalizer(nn.Module):
-    """Subtracts the training mean (C, d, h, w), divides by one training standard deviation a channel (C, 1, 1, 1)."""
+    """Subtracts the training mean (C, d, h, w), divides by one training standard deviation per channel (C, 1, 1, 1).
+
+    Until it is loaded with both it changes nothing. The voxel DAE uses it on images of one channel.
+    """
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -22,5 +25,5 @@ class LatentNormalizer(nn.Module):
         return (z_mu - self.mean) / self.std
 
     def denormalize(self, z_0: torch.Tensor) -> torch.Tensor:
-        """The inverse of `normalize`."""
+        """The inverse of `normalize`: z_0 (B, C, d, h, w) -> z_mu of the same shape."""
         return z_0 * self.std + self.mean

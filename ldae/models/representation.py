@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from torch import nn
 
-from ldae.config.models import RepresentationConfig
 from ldae.models.denoiser import Denoiser
 from ldae.models.gradient_estimator import GradientEstimator
 from ldae.models.semantic_encoder import SemanticEncoder
 
 
-class Representation(nn.Module):
-    """The semantic encoder Enc_phi and the gradient estimator G_psi of a given denoiser, which is not part of it."""
+class RepresentationNet(nn.Module):
+    """The semantic encoder Enc_phi and the gradient estimator G_psi (LDAE, section 3.3; PDAE, Zhang et al. 2022).
 
-    def __init__(self, config: RepresentationConfig, denoiser: Denoiser, grid_shape: tuple[int, int, int]) -> None:
+    ``semantic_encoder`` maps scans (B, 1, D, H, W) in 0..1 to y_sem (B, S); ``gradient_estimator`` maps the features
+    of `denoiser` at z_t and y_sem to the shape of z_t. The denoiser itself is not part of this module.
+    """
+
+    def __init__(self, semantic_encoder: SemanticEncoder, denoiser: Denoiser) -> None:
         super().__init__()
-        self.semantic_encoder = SemanticEncoder(config, grid_shape)
-        self.gradient_estimator = GradientEstimator(denoiser, config.semantic_dim)
+        self.semantic_encoder = semantic_encoder
+        self.gradient_estimator = GradientEstimator(denoiser, semantic_encoder.semantic_dim)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 
 import ldae.torchvision_ops  # noqa: F401  (before torchvision)
 
@@ -11,34 +11,68 @@ from torch import nn
 from torchvision import models
 from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 
-from ldae.config.models import EncoderConfig
 from ldae.errors import UserError
 
 
 class SemanticEncoder(nn.Module):
-    """Enc_phi of LDAE (section 3.3): scan (B, 1, D, H, W) -> y_sem (B, semantic_dim).
+    """Enc_phi of LDAE (section 3.3): scan (B, 1, D, H, W) in 0..1 -> y_sem (B, semantic_dim).
 
     Every axial slice (along W, the inferior-superior axis) goes through the backbone; with a positional encoding added,
     soft attention over the slices gives a global query, one multi-head attention of that query over the slices and a
     LayerNorm give y_sem.
+
+    Parameters
+    ----------
+    grid_shape : (D, H, W)
+        Voxels of a scan.
+    semantic_dim : int
+        Length of y_sem.
+    backbone : str
+        A ConvNeXt (Liu et al. 2022) of torchvision, or ``convnext_pico``, a small one for demonstrations. It starts
+        from random weights; its stem takes one channel.
+    attention_heads : int
+        A divisor of `semantic_dim`.
+
+    Raises
+    ------
+    UserError
+        The backbone is unknown or no ConvNeXt.
     """
 
     mean_image: torch.Tensor
 
-    def __init__(self, config: EncoderConfig, grid_shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self, grid_shape: tuple[int, int, int], *, semantic_dim: int, backbone: str, attention_heads: int
+    ) -> None:
         super().__init__()
-        self.backbone, features = _build_backbone(config.backbone, config.backbone_weights)
-        dim = config.semantic_dim
-        self.project = nn.Identity() if features == dim else nn.Linear(features, dim)
-        self.position = nn.Parameter(0.02 * torch.randn(grid_shape[2], dim))
-        self.score = nn.Sequential(nn.Linear(dim, dim), nn.Tanh(), nn.Linear(dim, 1))
-        self.attention = nn.MultiheadAttention(dim, config.attention_heads, batch_first=True)
-        self.norm = nn.LayerNorm(dim)
+        self.grid_shape, self.semantic_dim = tuple(grid_shape), semantic_dim
+        self.backbone, features = _build_backbone(backbone)
+        self.project = nn.Identity() if features == semantic_dim else nn.Linear(features, semantic_dim)
+        self.position = nn.Parameter(0.02 * torch.randn(grid_shape[2], semantic_dim))
+        self.score = nn.Sequential(nn.Linear(semantic_dim, semantic_dim), nn.Tanh(), nn.Linear(semantic_dim, 1))
+        self.attention = nn.MultiheadAttention(semantic_dim, attention_heads, batch_first=True)
+        self.norm = nn.LayerNorm(semantic_dim)
         self.register_buffer("mean_image", torch.zeros(1, 1, *grid_shape))
 
     def set_mean_image(self, mean_image: torch.Tensor) -> None:
         """Image (1, 1, D, H, W) subtracted from every input; it is stored with the weights."""
         self.mean_image.copy_(mean_image)
+
+    def load_backbone(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Load the backbone from a whole ConvNeXt's state dict; its stem is summed over colours, its head left out.
+
+        Raises
+        ------
+        RuntimeError
+            The names or shapes are not those of this backbone with a three-channel stem and a linear head.
+        """
+        stem, head = "features.0.0.weight", ("classifier.2.weight", "classifier.2.bias")
+        missing = [name for name in (stem, *head) if name not in weights]
+        if missing:
+            raise RuntimeError(f"missing {', '.join(missing)}")
+        kept = {name: tensor for name, tensor in weights.items() if name not in head}
+        kept[stem] = kept[stem].sum(dim=1, keepdim=True)
+        self.backbone.load_state_dict(kept)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, 1, D, H, W) in 0..1 -> y_sem (B, semantic_dim)."""
@@ -51,8 +85,8 @@ class SemanticEncoder(nn.Module):
         return self.norm(pooled.squeeze(1))
 
 
-def _build_backbone(name: str, weights: str | None) -> tuple[nn.Module, int]:
-    """A torchvision ConvNeXt on one channel, without its classifier, and the number of its features."""
+def _build_backbone(name: str) -> tuple[nn.Module, int]:
+    """A ConvNeXt on one channel, (B, 1, D, H) -> (B, features), and the number of its features."""
     if name == "convnext_pico":
         setting = [CNBlockConfig(32, 64, 1), CNBlockConfig(64, 128, 1), CNBlockConfig(128, None, 1)]
         net = ConvNeXt(setting, stochastic_depth_prob=0.0, num_classes=1)
@@ -60,20 +94,9 @@ def _build_backbone(name: str, weights: str | None) -> tuple[nn.Module, int]:
         try:
             net = models.get_model(name, weights=None)
         except ValueError as error:
-            raise UserError(
-                "representation.backbone", "convnext_pico or a torchvision ConvNeXt", name, str(error)
-            ) from None
+            raise UserError("encoder.backbone", "convnext_pico or a torchvision ConvNeXt", name, str(error)) from None
         if not isinstance(net, ConvNeXt):
-            raise UserError("representation.backbone", "a ConvNeXt of torchvision", name, "take e.g. convnext_small")
-    if weights is not None:
-        if not Path(weights).is_file():
-            raise UserError(
-                weights,
-                "ImageNet weights of the backbone",
-                "no such file",
-                "download them, or set backbone_weights: null",
-            )
-        net.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+            raise UserError("encoder.backbone", "a ConvNeXt of torchvision", name, "take e.g. convnext_small")
     features = net.classifier[-1].in_features
     net.classifier = nn.Sequential(net.classifier[0], nn.Flatten(1))
     stem = net.features[0][0]

@@ -5,20 +5,25 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ldae.config.models import EncoderConfig
 from ldae.models.semantic_encoder import SemanticEncoder
 
 
 class SupervisedEncoder(nn.Module):
-    """One number a scan: the logit of a diagnosis, or an age standardised by the training subjects' mean and std."""
+    """One number per scan: the logit of a diagnosis, or an age standardised by the training scans' mean and deviation.
+
+    Parameters
+    ----------
+    semantic_encoder : SemanticEncoder
+        Scans (B, 1, D, H, W) in 0..1 -> y_sem (B, S).
+    """
 
     target_mean: torch.Tensor
     target_std: torch.Tensor
 
-    def __init__(self, config: EncoderConfig, grid_shape: tuple[int, int, int]) -> None:
+    def __init__(self, semantic_encoder: SemanticEncoder) -> None:
         super().__init__()
-        self.semantic_encoder = SemanticEncoder(config, grid_shape)
-        self.head = nn.Linear(config.semantic_dim, 1)
+        self.semantic_encoder = semantic_encoder
+        self.head = nn.Linear(semantic_encoder.semantic_dim, 1)
         self.register_buffer("target_mean", torch.zeros(()))
         self.register_buffer("target_std", torch.ones(()))
 

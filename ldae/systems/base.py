@@ -11,7 +11,7 @@ from ldae.diffusion.schedule import Schedule
 
 
 class DiffusionAutoencoder(ABC):
-    """What LDAE and DAE share: methods from images to codes and back.
+    """What LDAE and the voxel DAE share: from images to codes and back.
 
     Images x are (B, 1, D, H, W) in 0..1 on the model grid, y_sem (B, S); z_0 and z_T have the shape that the diffusion
     works on. Nothing here takes gradients; results stay on the model's device.

@@ -9,11 +9,13 @@ import torch
 from ldae.config.load import Config
 from ldae.diffusion.schedule import Schedule
 from ldae.models.voxel_dae import VoxelDAE, resample
-from ldae.models.weights import load_weights
+from ldae.networks.dae import build_voxel_dae
+from ldae.networks.diffusion import build_schedule
 from ldae.systems.base import DiffusionAutoencoder, pick_device
+from ldae.weights import load_weights
 
 
-class DAE(DiffusionAutoencoder):
+class VoxelDiffusionAutoencoder(DiffusionAutoencoder):
     """The voxel DAE, ready to use.
 
     Its z is an image (B, 1, d, h, w) on its own grid, `VoxelDAE.normalizer` applied; what it decodes is on that grid.
@@ -27,7 +29,7 @@ class DAE(DiffusionAutoencoder):
         )
 
     @classmethod
-    def load(cls, models_dir: str | Path, config: Config, device: str = "auto") -> DAE:
+    def load(cls, models_dir: str | Path, config: Config, device: str = "auto") -> VoxelDiffusionAutoencoder:
         """Load ``dae.safetensors`` of `models_dir`; "auto" takes the GPU where there is one.
 
         Raises
@@ -35,12 +37,10 @@ class DAE(DiffusionAutoencoder):
         UserError
             The file is missing or was trained with another configuration.
         """
-        encoder = config.representation.encoder
-        network = VoxelDAE(config.dae, encoder, config.diffusion)
-        trained_with = config.model_dump(mode="json", include={"dae", "diffusion"})
-        trained_with["representation"] = encoder.model_dump(mode="json")
+        network = build_voxel_dae(config.dae, config.encoder, config.diffusion)
+        trained_with = config.model_dump(mode="json", include={"dae", "encoder", "diffusion"})
         load_weights(network, Path(models_dir) / "dae.safetensors", trained_with)
-        return cls(network, Schedule(config.diffusion), pick_device(device))
+        return cls(network, build_schedule(config.diffusion), pick_device(device))
 
     @torch.inference_mode()
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:

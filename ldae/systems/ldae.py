@@ -5,19 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from monai.networks.nets import AutoencoderKL
 
 from ldae.config.load import Config
 from ldae.diffusion.schedule import Schedule
-from ldae.models.autoencoder import build_autoencoder
-from ldae.models.denoiser import Denoiser, build_denoiser
+from ldae.models.autoencoder import Autoencoder
+from ldae.models.denoiser import Denoiser
 from ldae.models.latent_normalizer import LatentNormalizer
-from ldae.models.representation import Representation
-from ldae.models.weights import load_weights
+from ldae.models.representation import RepresentationNet
+from ldae.networks.autoencoder import build_autoencoder
+from ldae.networks.diffusion import build_denoiser, build_schedule
+from ldae.networks.representation import build_representation
 from ldae.systems.base import DiffusionAutoencoder, pick_device
+from ldae.weights import load_weights
+
+# For each weights file the sections of the configuration and the other files that it depends on.
+PARTS = {
+    "autoencoder": (("autoencoder",), ()),
+    "latent_statistics": (("autoencoder", "latents"), ("autoencoder",)),
+    "ldm": (("ldm", "diffusion"), ("latent_statistics",)),
+    "representation": (("encoder", "representation", "ldm", "diffusion"), ("latent_statistics", "ldm")),
+}
 
 
-class LDAE(DiffusionAutoencoder):
+class LatentDiffusionAutoencoder(DiffusionAutoencoder):
     """The autoencoder, the latent statistics, the denoiser and the representation, ready to use.
 
     z is (B, C, d, h, w), a latent normalised by the training statistics. y_sem None walks the diffusion
@@ -26,10 +36,10 @@ class LDAE(DiffusionAutoencoder):
 
     def __init__(
         self,
-        autoencoder: AutoencoderKL,
+        autoencoder: Autoencoder,
         normalizer: LatentNormalizer,
         denoiser: Denoiser,
-        representation: Representation,
+        representation: RepresentationNet,
         schedule: Schedule,
         device: str | torch.device = "cpu",
     ) -> None:
@@ -40,29 +50,28 @@ class LDAE(DiffusionAutoencoder):
         )
 
     @classmethod
-    def load(cls, models_dir: str | Path, config: Config, device: str = "auto") -> LDAE:
+    def load(cls, models_dir: str | Path, config: Config, device: str = "auto") -> LatentDiffusionAutoencoder:
         """Load the four weights files of `models_dir`; "auto" takes the GPU where there is one.
 
         Raises
         ------
         UserError
-            A file is missing or was trained with another configuration.
+            A file is missing, or was trained with another configuration or beside other files than these.
         """
         folder, grid = Path(models_dir), config.preprocessing.grid_shape
         factor = 2 ** (len(config.autoencoder.channels) - 1)
         autoencoder = build_autoencoder(config.autoencoder)
         normalizer = LatentNormalizer((config.autoencoder.latent_channels, *(size // factor for size in grid)))
         denoiser = build_denoiser(config.ldm, config.diffusion, config.autoencoder.latent_channels)
-        representation = Representation(config.representation, denoiser, grid)
-        for name, module, sections in (
-            ("autoencoder", autoencoder, ("autoencoder",)),
-            ("latent_statistics", normalizer, ("autoencoder", "latents")),
-            ("ldm", denoiser, ("ldm", "diffusion")),
-            ("representation", representation, ("representation", "ldm", "diffusion")),
-        ):
+        representation = build_representation(config.encoder, denoiser, grid)
+        hashes: dict[str, str] = {}
+        for name, module in zip(PARTS, (autoencoder, normalizer, denoiser, representation), strict=True):
+            sections, parents = PARTS[name]
             trained_with = config.model_dump(mode="json", include=set(sections))
-            load_weights(module, folder / f"{name}.safetensors", trained_with)
-        return cls(autoencoder, normalizer, denoiser, representation, Schedule(config.diffusion), pick_device(device))
+            beside = {parent: hashes[parent] for parent in parents}
+            hashes[name] = load_weights(module, folder / f"{name}.safetensors", trained_with, beside)["weights_sha256"]
+        schedule = build_schedule(config.diffusion)
+        return cls(autoencoder, normalizer, denoiser, representation, schedule, pick_device(device))
 
     @torch.inference_mode()
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:

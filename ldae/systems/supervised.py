@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from ldae.config.load import Config
-from ldae.models.supervised import SupervisedEncoder
-from ldae.models.weights import load_weights
+from ldae.networks.supervised import build_supervised_encoder
 from ldae.systems.base import pick_device
+from ldae.weights import load_weights
 
 
 def load_supervised(
@@ -23,12 +23,9 @@ def load_supervised(
     UserError
         The file is missing or was trained with another configuration.
     """
-    encoder, device = config.representation.encoder, pick_device(device)
-    network = SupervisedEncoder(encoder, config.preprocessing.grid_shape)
-    trained_with = {
-        "supervised": config.supervised.model_dump(mode="json"),
-        "representation": encoder.model_dump(mode="json"),
-    }
+    device = pick_device(device)
+    network = build_supervised_encoder(config.encoder, config.preprocessing.grid_shape)
+    trained_with = config.model_dump(mode="json", include={"supervised", "encoder"})
     load_weights(network, Path(models_dir) / f"supervised_{task}.safetensors", trained_with)
     network.to(device).eval()
 

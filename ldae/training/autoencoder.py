@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -13,42 +14,38 @@ from ldae.config.models import AutoencoderConfig
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
 from ldae.data.volumes import Volumes, read_volume
-from ldae.models.autoencoder import build_autoencoder, build_discriminator
-from ldae.training.fit import Frozen, Stage, fit_and_save
+from ldae.networks.autoencoder import build_autoencoder, build_discriminator
+from ldae.training.fit import fit_and_save
 from ldae.training.perceptual import load_perceptual_loss
-from ldae.training.state import Job, describe_run
+from ldae.training.stage import Frozen, Stage
+from ldae.training.state import TrainingJob, describe_run
 
 
-def train_autoencoder(
-    dataset_csv: str | Path,
-    config: AutoencoderConfig,
-    job: Job,
-) -> None:
+def train_autoencoder(scans_csv: str | Path, config: AutoencoderConfig, job: TrainingJob) -> None:
     """Train on the training subjects' scans, select by the validation subjects', and write the weights and the history.
 
     Raises
     ------
     UserError
-        The dataset is unusable, a test subject is among the scans, or another process is training this stage.
+        The table of scans is unusable, a test subject is among the scans, or another process is training this stage.
     """
-    table = read_scans(dataset_csv)
-    rows = tuple(fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
+    table = read_scans(scans_csv)
+    rows = [fitting_rows(table, split, scans_csv) for split in ("train", "validation")]
     scans = [Volumes(part["path"], read_volume) for part in rows]
     perceptual, perceptual_note = load_perceptual_loss(config)
-    run = describe_run(job, {"autoencoder": config.model_dump(mode="json")}, dataset_csv, {}, rows)
-    run["perceptual_loss"] = perceptual_note
-    fit_and_save(job, run, lambda: AutoencoderStage(config, perceptual), "autoencoder", *scans, config.training)
+    run = describe_run(job, {"autoencoder": config}, {}, rows) | {"perceptual_loss": perceptual_note}
+    fit_and_save(job, run, lambda: AutoencoderStage(config, perceptual), "autoencoder", *scans)
 
 
 class AutoencoderStage(Stage):
-    """Two optimizers in turn, so accumulation and clipping are done here.
+    """Two optimizers in turn, so accumulation, clipping and the schedule's steps are done here.
 
     A batch is a tensor of scans (B, 1, D, H, W). The validation loss is that of the posterior mean's reconstruction
     without the adversarial part.
     """
 
     def __init__(self, config: AutoencoderConfig, perceptual: PerceptualLoss | None) -> None:
-        super().__init__()
+        super().__init__(config.training)
         self.automatic_optimization = False
         self.config = config
         self.autoencoder = build_autoencoder(config)
@@ -56,16 +53,18 @@ class AutoencoderStage(Stage):
         self.perceptual = Frozen(perceptual) if perceptual else None
         self.adversarial = PatchAdversarialLoss(criterion="least_squares", no_activation_leastsq=True)
 
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+    def configure_optimizers(self) -> tuple[list, list]:
         """Adam for each network, as published."""
-        return [
+        # The discriminator's schedule runs on while the network still waits for its first step.
+        warnings.filterwarnings("ignore", r"Detected call of `lr_scheduler\.step\(\)` before", UserWarning)
+        return self.scheduled(
             torch.optim.Adam(self.autoencoder.parameters(), self.config.learning_rate),
             torch.optim.Adam(self.discriminator.parameters(), self.config.discriminator_learning_rate),
-        ]
+        )
 
     def training_step(self, batch: torch.Tensor, batch_idx: int) -> None:
         """Accumulate both networks' gradients; after the last part of a batch, take one step of each."""
-        parts = self.config.training.accumulate
+        parts = self.settings.accumulate
         with_adversary = self.config.adversarial_weight > 0 and self.step >= self.config.adversarial_start_step
         z_mu, z_sigma = self.autoencoder.encode(batch)
         reconstruction = self.autoencoder.decode(self.autoencoder.sampling(z_mu, z_sigma))
@@ -85,6 +84,8 @@ class AutoencoderStage(Stage):
             self.take_step(generator)
             if with_adversary:
                 self.take_step(discriminator)
+            for scheduler in self.lr_schedulers():
+                scheduler.step()
 
     def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:
         """Losses and the squared error of the posterior mean's reconstruction."""
@@ -113,7 +114,7 @@ class AutoencoderStage(Stage):
 
     def take_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip, step and reset the gradients of one optimizer."""
-        if self.config.training.gradient_clip:
-            self.clip_gradients(optimizer, self.config.training.gradient_clip, "norm")
+        if self.settings.gradient_clip:
+            self.clip_gradients(optimizer, self.settings.gradient_clip, "norm")
         optimizer.step()
         optimizer.zero_grad()

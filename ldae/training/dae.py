@@ -12,43 +12,44 @@ from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
 from ldae.data.volumes import Aligned, Reordered, Volumes, next_subjects_scan, read_volume
 from ldae.diffusion.losses import draw_noise, noise_loss
-from ldae.diffusion.schedule import Schedule
-from ldae.models.voxel_dae import VoxelDAE, resample
-from ldae.training.fit import Stage, fit_and_save
+from ldae.models.voxel_dae import resample
+from ldae.networks.dae import build_voxel_dae
+from ldae.networks.diffusion import build_schedule
+from ldae.training.backbone import load_backbone_weights
+from ldae.training.fit import fit_and_save
 from ldae.training.latents import fit_normalizer
-from ldae.training.state import Job, describe_run
-
-VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
+from ldae.training.stage import VALIDATION_DRAWS, Stage
+from ldae.training.state import TrainingJob, describe_run
 
 
 def train_dae(
-    dataset_csv: str | Path, config: DAEConfig, encoder: EncoderConfig, diffusion: DiffusionConfig, job: Job
+    scans_csv: str | Path, config: DAEConfig, encoder: EncoderConfig, diffusion: DiffusionConfig, job: TrainingJob
 ) -> None:
     """Train on the training subjects' scans, select by the validation subjects', and write the weights and the history.
 
     Raises
     ------
     UserError
-        The dataset is unusable, a test subject is among the scans, or another process is training this stage.
+        The table of scans is unusable, a test subject is among the scans, or another process is training this stage.
     """
-    table = read_scans(dataset_csv)
-    train, validation = (fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
+    table = read_scans(scans_csv)
+    train, validation = (fitting_rows(table, split, scans_csv) for split in ("train", "validation"))
     read = partial(read_resampled, grid_shape=config.grid_shape)
     images, held_out = Volumes(train["path"], read), Volumes(validation["path"], read)
     partners = Reordered(held_out, next_subjects_scan(validation["subject"]))
-    sections = {"dae": config, "representation": encoder, "diffusion": diffusion}
-    sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
-    run = describe_run(job, sections, dataset_csv, {}, (train, validation))
+    sections = {"dae": config, "encoder": encoder, "diffusion": diffusion}
+    run = describe_run(job, sections, {}, (train, validation))
 
     def build() -> DAEStage:
         stage = DAEStage(config, encoder, diffusion)
+        load_backbone_weights(stage.dae.semantic_encoder, encoder)
         if config.center_images:
             stage.dae.normalizer = fit_normalizer(images, LatentsConfig(center="voxel"))
         if encoder.center_input:
             stage.dae.semantic_encoder.set_mean_image(images.mean())
         return stage
 
-    fit_and_save(job, run, build, "dae", images, Aligned(held_out, partners), config.training)
+    fit_and_save(job, run, build, "dae", images, Aligned(held_out, partners))
 
 
 def read_resampled(path: str, grid_shape: tuple[int, int, int]) -> torch.Tensor:
@@ -67,14 +68,14 @@ class DAEStage(Stage):
     """
 
     def __init__(self, config: DAEConfig, encoder: EncoderConfig, diffusion: DiffusionConfig) -> None:
-        super().__init__()
+        super().__init__(config.training)
         self.learning_rate, self.of_v = config.learning_rate, config.loss == "v"
-        self.schedule = Schedule(diffusion)
-        self.dae = VoxelDAE(config, encoder, diffusion)
+        self.schedule = build_schedule(diffusion)
+        self.dae = build_voxel_dae(config, encoder, diffusion)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def configure_optimizers(self) -> tuple[list, list]:
         """Adam over both networks."""
-        return torch.optim.Adam(self.dae.parameters(), self.learning_rate)
+        return self.scheduled(torch.optim.Adam(self.dae.parameters(), self.learning_rate))
 
     def loss(self, x_0: torch.Tensor, y_sem: torch.Tensor, t: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
         """Mean loss at timesteps t (B,) and noises eps of the shape of x_0."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,21 +11,22 @@ import pandas as pd
 import torch
 
 from ldae.config.models import AutoencoderConfig, LatentsConfig
+from ldae.data.batches import scan_batches
 from ldae.data.leaks import fitting_rows
-from ldae.data.scans import read_scans
-from ldae.data.volumes import Volumes, read_latent, read_volume
+from ldae.data.scans import LATENT_COLUMNS, latent_path, read_scans
+from ldae.data.volumes import Volumes, read_latent
 from ldae.errors import UserError
 from ldae.files import atomic_path, hash_file, write_table
-from ldae.models.autoencoder import build_autoencoder
 from ldae.models.latent_normalizer import LatentNormalizer
-from ldae.models.weights import load_tensors, load_weights, save_weights
-from ldae.training.state import list_subjects, origin
+from ldae.networks.autoencoder import build_autoencoder
+from ldae.training.state import dump_sections, list_subjects, origin
+from ldae.weights import load_tensors, load_weights, save_weights
 
 logger = logging.getLogger(__name__)
 
 
 def encode_latents(
-    dataset_csv: str | Path,
+    scans_csv: str | Path,
     autoencoder_weights: str | Path,
     config: AutoencoderConfig,
     latents: LatentsConfig,
@@ -34,26 +34,34 @@ def encode_latents(
     manifest: str | Path,
     statistics: str | Path,
 ) -> None:
-    """Write one NPZ a scan (`data`: float32 posterior mean (C, D, H, W)), the manifest and the training statistics.
+    """Write one NPZ per scan (`data`: float32 posterior mean (C, D, H, W)), the manifest, and the training statistics.
+
+    Parameters
+    ----------
+    manifest : path
+        Table to write, columns `LATENT_COLUMNS`; the latents lie beside it.
+    statistics : path
+        Weights file to write: mean and standard deviation of the training latents.
 
     Raises
     ------
     UserError
-        The dataset or the weights are unusable, or the latents do not vary.
+        The table of scans or the weights are unusable, or the latents do not vary.
     """
-    table = read_scans(dataset_csv)
-    sections = {"autoencoder": config.model_dump(mode="json")}
+    table = read_scans(scans_csv)
+    fitting_rows(table, "train", scans_csv)  # refuses a test subject before anything is written
+    folder, scans = Path(manifest).parent, zip(table["subject"], table["session"], strict=True)
+    table = table.assign(latent_path=[latent_path(folder, *scan) for scan in scans])
     autoencoder = build_autoencoder(config)
-    load_weights(autoencoder, autoencoder_weights, sections)
+    load_weights(autoencoder, autoencoder_weights, dump_sections({"autoencoder": config}))
     _encode(table, autoencoder, config.training.batch_size)
     _remove_others(table["latent_path"])
-    hashes = [hash_file(path) for path in table["latent_path"]]
-    write_table(manifest, table[["subject", "session", "split", "latent_path"]].assign(latent_sha256=hashes))
-    rows = fitting_rows(table, "train", dataset_csv)
+    table["latent_sha256"] = [hash_file(path) for path in table["latent_path"]]
+    write_table(manifest, table[list(LATENT_COLUMNS)])
+    rows = fitting_rows(table, "train", scans_csv)
     normalizer = fit_normalizer(Volumes(rows["latent_path"], read_latent), latents)
     description = {
-        "config": {**sections, "latents": latents.model_dump(mode="json")},
-        "dataset_sha256": hash_file(dataset_csv),
+        "config": dump_sections({"autoencoder": config, "latents": latents}),
         "parents": {"autoencoder": hash_file(autoencoder_weights)},
         "training_scans": len(rows),
         "subjects": list_subjects(rows),
@@ -66,32 +74,24 @@ def encode_latents(
 def _encode(table: pd.DataFrame, autoencoder: torch.nn.Module, batch_size: int) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     autoencoder.to(device).eval()
-    start = time.monotonic()
-    for first in range(0, len(table), batch_size):
-        rows = table.iloc[first : first + batch_size]
-        scans = torch.stack([read_volume(path) for path in rows["path"]])
+    for rows, scans in scan_batches(table, batch_size, "latents"):
         z_mu = autoencoder.encode(scans.to(device))[0].float().cpu().numpy()
         for path, latent in zip(rows["latent_path"], z_mu, strict=True):
             with atomic_path(path) as temporary:
                 np.savez(temporary, data=latent)
-        done = first + len(rows)
-        if 10 * done // len(table) == 10 * first // len(table):
-            continue
-        left_min = (time.monotonic() - start) / done * (len(table) - done) / 60
-        logger.info("latents: %d of %d scans encoded, about %.1f min left", done, len(table), left_min)
 
 
 def _remove_others(paths: pd.Series) -> None:
-    """Remove latents of scans that are no longer in the dataset."""
+    """Remove latents of scans that are no longer in the table."""
     kept = {Path(path).resolve() for path in paths}
     for folder in {path.parent for path in kept}:
         for stale in set(folder.glob("sub-*.npz")) - kept:
-            logger.warning("%s is no longer in the dataset and is removed", stale)
+            logger.warning("%s is the latent of no scan any more and is removed", stale)
             stale.unlink()
 
 
 def fit_normalizer(latents: Volumes, config: LatentsConfig) -> LatentNormalizer:
-    """Mean (a voxel or a channel, `config.center`) of training latents, and one standard deviation a channel after it.
+    """Mean (per voxel or channel, `config.center`) of training latents, and one standard deviation per channel.
 
     Raises
     ------

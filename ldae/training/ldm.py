@@ -9,54 +9,61 @@ import torch
 
 from ldae.config.models import DiffusionConfig, LDMConfig
 from ldae.data.leaks import fitting_rows
-from ldae.data.scans import read_scans
+from ldae.data.scans import join_latents, read_scans
 from ldae.data.volumes import Volumes
 from ldae.diffusion.losses import draw_noise, noise_loss
-from ldae.diffusion.schedule import Schedule
-from ldae.models.denoiser import build_denoiser
-from ldae.training.fit import Stage, fit_and_save
+from ldae.networks.diffusion import build_denoiser, build_schedule
+from ldae.training.fit import fit_and_save
 from ldae.training.latents import load_normalizer, normalized_reader
-from ldae.training.state import Job, describe_run
-
-VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
+from ldae.training.stage import VALIDATION_DRAWS, Stage
+from ldae.training.state import TrainingJob, describe_run
 
 
 def train_ldm(
-    dataset_csv: str | Path,
+    scans_csv: str | Path,
+    latents_csv: str | Path,
     latent_statistics: str | Path,
     config: LDMConfig,
     diffusion: DiffusionConfig,
-    job: Job,
+    job: TrainingJob,
 ) -> None:
     """Train on the training subjects' latents, select by the validation subjects', write the weights and the history.
+
+    Parameters
+    ----------
+    latents_csv : path
+        The manifest of the latents.
+    latent_statistics : path
+        Weights file of their normaliser.
 
     Raises
     ------
     UserError
-        The dataset or a latent is unusable, a test subject is among them, or another process is training this stage.
+        A table or a latent is unusable, a test subject is among them, or another process is training this stage.
     """
-    table = read_scans(dataset_csv)
+    table = read_scans(scans_csv)
+    rows = [fitting_rows(table, split, scans_csv) for split in ("train", "validation")]
+    rows = [join_latents(part, latents_csv) for part in rows]
     read = normalized_reader(load_normalizer(latent_statistics))
-    rows = tuple(fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
     latents = [Volumes(part["latent_path"], read) for part in rows]
-    sections = {"ldm": config.model_dump(mode="json"), "diffusion": diffusion.model_dump(mode="json")}
-    run = describe_run(job, sections, dataset_csv, {"latent_statistics": latent_statistics}, rows)
+    sections = {"ldm": config, "diffusion": diffusion}
+    run = describe_run(job, sections, {"latent_statistics": latent_statistics}, rows)
     build = partial(LDMStage, config, diffusion, latents[0].shape[0])
-    fit_and_save(job, run, build, "denoiser", *latents, config.training)
+    fit_and_save(job, run, build, "denoiser", *latents)
 
 
 class LDMStage(Stage):
     """A batch is a tensor of normalised latents z_0 (B, C, D, H, W)."""
 
     def __init__(self, config: LDMConfig, diffusion: DiffusionConfig, latent_channels: int) -> None:
-        super().__init__()
+        super().__init__(config.training)
         self.learning_rate = config.learning_rate
-        self.schedule = Schedule(diffusion)
+        self.schedule = build_schedule(diffusion)
         self.denoiser = build_denoiser(config, diffusion, latent_channels)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def configure_optimizers(self) -> tuple[list, list]:
         """Adam, as published."""
-        return torch.optim.Adam(self.denoiser.parameters(), self.learning_rate)
+        return self.scheduled(torch.optim.Adam(self.denoiser.parameters(), self.learning_rate))
 
     def training_step(self, batch: torch.Tensor, batch_idx: int) -> torch.Tensor:
         """Noise prediction at random levels."""

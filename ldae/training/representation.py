@@ -7,57 +7,71 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ldae.config.models import DiffusionConfig, LDMConfig, RepresentationConfig
+from ldae.config.models import DiffusionConfig, EncoderConfig, LDMConfig, RepresentationConfig
 from ldae.data.leaks import fitting_rows
-from ldae.data.scans import read_scans
+from ldae.data.scans import join_latents, read_scans
 from ldae.data.volumes import Aligned, Reordered, Volumes, next_subjects_scan, read_volume
 from ldae.diffusion.losses import draw_noise, posterior_gap_loss
-from ldae.diffusion.schedule import Schedule
-from ldae.models.denoiser import Denoiser, build_denoiser
-from ldae.models.representation import Representation
-from ldae.models.weights import load_weights
-from ldae.training.fit import Frozen, Stage, fit_and_save
+from ldae.files import hash_file
+from ldae.models.denoiser import Denoiser
+from ldae.networks.diffusion import build_denoiser, build_schedule
+from ldae.networks.representation import build_representation
+from ldae.training.backbone import load_backbone_weights
+from ldae.training.fit import fit_and_save
 from ldae.training.latents import load_normalizer, normalized_reader
-from ldae.training.state import Job, describe_run
-
-VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
+from ldae.training.stage import VALIDATION_DRAWS, Frozen, Stage
+from ldae.training.state import TrainingJob, describe_run, dump_sections
+from ldae.weights import load_weights
 
 
 def train_representation(
-    dataset_csv: str | Path,
+    scans_csv: str | Path,
+    latents_csv: str | Path,
     latent_statistics: str | Path,
     ldm_weights: str | Path,
     config: RepresentationConfig,
+    encoder: EncoderConfig,
     ldm: LDMConfig,
     diffusion: DiffusionConfig,
-    job: Job,
+    job: TrainingJob,
 ) -> None:
     """Train on the training subjects' scans and latents, select by the validation subjects', write weights and history.
+
+    Parameters
+    ----------
+    latents_csv : path
+        The manifest of the latents.
+    latent_statistics, ldm_weights : path
+        Weights files of the latents' normaliser and of the denoiser trained with it.
 
     Raises
     ------
     UserError
-        An input is unusable, a test subject is among them, or another process is training this stage.
+        An input is unusable, the denoiser was trained with another normaliser, a test subject is among
+        the scans, or another process is training this stage.
     """
-    table = read_scans(dataset_csv)
+    table = read_scans(scans_csv)
+    rows = [fitting_rows(table, split, scans_csv) for split in ("train", "validation")]
+    train, validation = (join_latents(part, latents_csv) for part in rows)
     normalizer = load_normalizer(latent_statistics)
-    train, validation = (fitting_rows(table, split, dataset_csv) for split in ("train", "validation"))
-    images, latents = (read_pairs(rows, normalizer) for rows in (train, validation))
-    partners = Reordered(latents[0], next_subjects_scan(validation["subject"]))
-    sections = {"representation": config, "ldm": ldm, "diffusion": diffusion}
-    sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
-    parents = {"latent_statistics": latent_statistics, "ldm": ldm_weights}
-    run = describe_run(job, sections, dataset_csv, parents, (train, validation))
+    fitted, held_out = (read_pairs(part, normalizer) for part in (train, validation))
+    partners = Reordered(held_out[0], next_subjects_scan(validation["subject"]))
+    sections = {"ldm": ldm, "diffusion": diffusion}
     denoiser = build_denoiser(ldm, diffusion, normalizer.mean.shape[0])
-    load_weights(denoiser, ldm_weights, {name: sections[name] for name in ("ldm", "diffusion")})
+    ldm_parents = {"latent_statistics": hash_file(latent_statistics)}
+    load_weights(denoiser, ldm_weights, dump_sections(sections), ldm_parents)
+    sections |= {"representation": config, "encoder": encoder}
+    parents = {"latent_statistics": latent_statistics, "ldm": ldm_weights}
+    run = describe_run(job, sections, parents, (train, validation))
 
     def build() -> RepresentationStage:
-        stage = RepresentationStage(config, diffusion, denoiser, tuple(images[0].shape[1:]))
-        if config.center_input:
-            stage.representation.semantic_encoder.set_mean_image(images[0].mean())
+        stage = RepresentationStage(config, encoder, diffusion, denoiser, tuple(fitted[0].shape[1:]))
+        load_backbone_weights(stage.representation.semantic_encoder, encoder)
+        if encoder.center_input:
+            stage.representation.semantic_encoder.set_mean_image(fitted[0].mean())
         return stage
 
-    fit_and_save(job, run, build, "representation", Aligned(*images), Aligned(*latents, partners), config.training)
+    fit_and_save(job, run, build, "representation", Aligned(*fitted), Aligned(*held_out, partners))
 
 
 def read_pairs(rows: pd.DataFrame, normalizer: torch.nn.Module) -> tuple[Volumes, Volumes]:
@@ -76,19 +90,20 @@ class RepresentationStage(Stage):
     def __init__(
         self,
         config: RepresentationConfig,
+        encoder: EncoderConfig,
         diffusion: DiffusionConfig,
         denoiser: Denoiser,
         grid_shape: tuple[int, int, int],
     ) -> None:
-        super().__init__()
+        super().__init__(config.training)
         self.learning_rate, self.snr_exponent = config.learning_rate, config.snr_exponent
-        self.schedule = Schedule(diffusion)
-        self.representation = Representation(config, denoiser, grid_shape)
+        self.schedule = build_schedule(diffusion)
+        self.representation = build_representation(encoder, denoiser, grid_shape)
         self.denoiser = Frozen(denoiser)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def configure_optimizers(self) -> tuple[list, list]:
         """Adam over the two trained networks."""
-        return torch.optim.Adam(self.representation.parameters(), self.learning_rate)
+        return self.scheduled(torch.optim.Adam(self.representation.parameters(), self.learning_rate))
 
     def gap(
         self, estimator: torch.nn.Module, z_0: torch.Tensor, y_sem: torch.Tensor, *draw: torch.Tensor

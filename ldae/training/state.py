@@ -5,43 +5,62 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import os
+import pickle
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import torch
 from filelock import FileLock, Timeout
 
+from ldae.config.base import Section
 from ldae.errors import UserError
 from ldae.files import hash_content, hash_file, write_json
 
 logger = logging.getLogger(__name__)
 
 PACKAGES = ("torch", "monai", "lightning", "safetensors", "numpy")
+LAST, BEST = "last.ckpt", "best.ckpt"
+# Of the fitted rows, what makes a training another one; paths do not.
+IDENTIFYING = ("subject", "session", "split", "image_sha256", "latent_sha256", "target")
 
 
 @dataclass(frozen=True)
-class Job:
-    """One training: its seed, the weights and the history it writes, where its state waits, the hash of its code."""
+class TrainingJob:
+    """One training.
+
+    Attributes
+    ----------
+    seed : int
+    output, history : path
+        The weights and the table it writes.
+    checkpoint_dir : path
+        Where its state waits.
+    code : str
+        Hash of its code.
+    tensorboard_dir : path, optional
+        Folder of its event files.
+    """
 
     seed: int
     output: str | Path
     history: str | Path
     checkpoint_dir: str | Path
     code: str = ""
+    tensorboard_dir: str | Path | None = None
 
 
 def describe_run(
-    job: Job,
-    config: dict,
-    dataset_csv: str | Path,
+    job: TrainingJob,
+    config: dict[str, Section],
     parents: dict[str, str | Path],
-    fitted: tuple[pd.DataFrame, pd.DataFrame],
+    fitted: Sequence[pd.DataFrame],
 ) -> dict:
-    """All that determines a training's result; its hash names the state folder, its content opens the sidecar.
+    """All that determines a training's result but its code; its hash names the state folder, its content the sidecar.
 
     Parameters
     ----------
@@ -49,17 +68,23 @@ def describe_run(
         The sections of the configuration that the stage uses.
     parents : dict
         The weight files it builds on, by name.
-    fitted : pair of DataFrame
-        The rows of the dataset table that it is fitted to and that it is selected by.
+    fitted : sequence of two DataFrame
+        The rows of scans that it is fitted to and that it is selected by. No other row matters, nor do paths.
     """
+    rows = pd.concat(list(fitted))
+    rows = rows[[name for name in IDENTIFYING if name in rows]]
     return {
-        "config": config,
+        "config": dump_sections(config),
         "seed": job.seed,
-        "dataset_sha256": hash_file(dataset_csv),
+        "data_sha256": hash_content(rows.to_dict("records")),
         "parents": {name: hash_file(path) for name, path in parents.items()},
         "subjects": list_subjects(*fitted),
-        "code": job.code,
     }
+
+
+def dump_sections(config: dict[str, Section]) -> dict[str, dict]:
+    """Sections of the configuration as the sidecars hold them."""
+    return {name: part.model_dump(mode="json") for name, part in config.items()}
 
 
 def list_subjects(train: pd.DataFrame, validation: pd.DataFrame | None = None) -> dict[str, list[str]]:
@@ -84,12 +109,53 @@ def is_main_process() -> bool:
     return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
 
 
+def usable_state(folder: Path, network: dict[str, torch.Tensor], callbacks: tuple[str, ...]) -> dict | None:
+    """The last saved state of a training; None where there is none, or none that fits.
+
+    A state that is damaged, or that an earlier code left for another network, is said and removed.
+
+    Parameters
+    ----------
+    network : dict
+        The names and shapes that the stored weights must have.
+    callbacks : tuple of str
+        Keys of the callbacks whose state must be there.
+    """
+    if not (folder / LAST).exists():
+        return None
+    try:
+        state, best = (
+            torch.load(folder / name, map_location="cpu", weights_only=True, mmap=True) for name in (LAST, BEST)
+        )
+        misfit = _misfit(network, state["state_dict"]) or _misfit(network, best["state_dict"])
+        missing = [key for key in callbacks if key not in state["callbacks"]]
+        if not misfit and not missing:
+            return state
+        reason = misfit or f"it lacks {missing[0]}"
+    except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
+        reason = f"it cannot be read: {error}"[:200]
+    logger.warning("the saved state in %s does not fit; the training starts anew: %s", folder, reason)
+    if is_main_process():
+        for name in (LAST, BEST):
+            (folder / name).unlink(missing_ok=True)
+    return None
+
+
+def _misfit(network: dict[str, torch.Tensor], stored: dict[str, torch.Tensor]) -> str:
+    """The first tensor in which stored weights and a network differ, in words; empty where none does."""
+    for name in sorted(network.keys() | stored.keys()):
+        now, then = (str(list(part[name].shape)) if name in part else "absent" for part in (network, stored))
+        if now != then:
+            return f"{name} is {then} there and {now} in the network"
+    return ""
+
+
 @contextmanager
 def training_state(checkpoint_dir: str | Path, run: dict) -> Iterator[Path]:
     """Yield the folder that keeps the state of `run`; remove it when the body succeeds.
 
-    Another run (other configuration, data, parents, code) has another folder, so states never mix. The lock on
-    `checkpoint_dir` also keeps out a training that outlived its workflow.
+    Another run (other configuration, data, parents or seed) has another folder, so states never mix; other code has the
+    same. The lock on `checkpoint_dir` also keeps out a training that outlived its workflow.
 
     Raises
     ------

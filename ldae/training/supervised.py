@@ -11,65 +11,85 @@ import torch
 from torch import nn
 
 from ldae.config.models import EncoderConfig, SupervisedConfig
+from ldae.data.labels import read_dataset
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
 from ldae.data.volumes import Aligned, Volumes, read_volume
 from ldae.errors import UserError
-from ldae.models.supervised import SupervisedEncoder
-from ldae.training.fit import Stage, fit_and_save
-from ldae.training.state import Job, describe_run
+from ldae.networks.supervised import build_supervised_encoder
+from ldae.training.backbone import load_backbone_weights
+from ldae.training.fit import fit_and_save
+from ldae.training.stage import Stage
+from ldae.training.state import TrainingJob, describe_run
 
 Task = Literal["ad_cn", "age"]
 
 
 def train_supervised(
-    dataset_csv: str | Path, task: Task, config: SupervisedConfig, encoder: EncoderConfig, job: Job
+    scans_csv: str | Path,
+    dataset_csv: str | Path,
+    task: Task,
+    config: SupervisedConfig,
+    encoder: EncoderConfig,
+    job: TrainingJob,
 ) -> None:
     """Train on the training subjects' labelled scans, select by the validation subjects', write weights and history.
+
+    Parameters
+    ----------
+    dataset_csv : path
+        Where the labels of the scans stand.
 
     Raises
     ------
     UserError
-        The dataset is unusable or lacks the labels, a test subject is among the scans, or another process is training
+        A table is unusable or lacks the labels, a test subject is among the scans, or another process is training
         this stage.
     """
-    table = read_scans(dataset_csv)
-    rows = [labelled_rows(table, task, split, dataset_csv) for split in ("train", "validation")]
+    table, labels = read_scans(scans_csv), read_dataset(dataset_csv)
+    rows = [labelled_rows(table, labels, task, split, dataset_csv) for split in ("train", "validation")]
     images = [Volumes(part["path"], read_volume) for part in rows]
     targets = [part["target"].tolist() for part in rows]
-    sections = {"supervised": config, "representation": encoder}
-    sections = {name: part.model_dump(mode="json") for name, part in sections.items()}
+    sections = {"supervised": config, "encoder": encoder}
     counts = {f"{split}_scans": len(part) for split, part in zip(("train", "validation"), rows, strict=True)}
-    run = {**describe_run(job, sections, dataset_csv, {}, tuple(rows)), "task": task, **counts}
+    run = {**describe_run(job, sections, {}, rows), "task": task, **counts}
 
     def build() -> SupervisedStage:
         stage = SupervisedStage(task, config, encoder, tuple(images[0].shape[1:]), targets[0])
+        load_backbone_weights(stage.encoder.semantic_encoder, encoder)
         if encoder.center_input:
             stage.encoder.semantic_encoder.set_mean_image(images[0].mean())
         return stage
 
     pairs = [Aligned(x, Volumes(values, torch.tensor)) for x, values in zip(images, targets, strict=True)]
-    fit_and_save(job, run, build, "encoder", *pairs, config.training)
+    fit_and_save(job, run, build, "encoder", *pairs)
 
 
-def labelled_rows(table: pd.DataFrame, task: Task, split: str, path: str | Path = "dataset.csv") -> pd.DataFrame:
+def labelled_rows(
+    scans: pd.DataFrame, labels: pd.DataFrame, task: Task, split: str, where: str | Path = "results/dataset.csv"
+) -> pd.DataFrame:
     """`fitting_rows` that have the label, with a column target: 1 for AD and 0 for CN, or the age in years.
+
+    Parameters
+    ----------
+    scans : DataFrame
+        Of `read_scans`; its splits count.
+    labels : DataFrame
+        Of `read_dataset`: subject, session, diagnosis, age (years).
 
     Raises
     ------
     UserError
-        As `fitting_rows`, and where the column is absent or all labels are the same.
+        As `fitting_rows`, and where all labels are the same.
     """
-    column = "diagnosis" if task == "ad_cn" else "age"
-    if column not in table:
-        raise UserError(path, f"the column {column}", "no such column", "run the rule dataset again")
-    target = table["diagnosis"].map({"AD": 1.0, "CN": 0.0}) if task == "ad_cn" else table["age"].astype(float)
-    rows = fitting_rows(table.assign(target=target), split, path)
+    target = labels["diagnosis"].map({"AD": 1.0, "CN": 0.0}) if task == "ad_cn" else labels["age"].astype(float)
+    labels = labels[["subject", "session"]].assign(target=target)
+    rows = fitting_rows(scans, split, where).merge(labels, on=["subject", "session"], how="left", validate="1:1")
     rows = rows[rows["target"].notna()].reset_index(drop=True)
     if rows["target"].nunique() < 2:
         expected = f"{split} scans with two different labels ({'AD and CN' if task == 'ad_cn' else 'ages'})"
         found = f"{len(rows)} labelled scans, {rows['target'].nunique()} different labels"
-        raise UserError(path, expected, found, f"add subjects, or leave {task} out of evaluation.supervised_tasks")
+        raise UserError(where, expected, found, f"add subjects, or leave {task} out of evaluation.supervised_tasks")
     return rows
 
 
@@ -87,9 +107,9 @@ class SupervisedStage(Stage):
         grid_shape: tuple[int, int, int],
         targets: Sequence[float],
     ) -> None:
-        super().__init__()
+        super().__init__(config.training)
         self.learning_rate = config.learning_rate
-        self.encoder = SupervisedEncoder(encoder, grid_shape)
+        self.encoder = build_supervised_encoder(encoder, grid_shape)
         targets = torch.tensor(targets)
         if task == "age":
             self.encoder.target_mean.copy_(targets.mean())
@@ -98,9 +118,9 @@ class SupervisedStage(Stage):
         else:
             self.criterion = nn.BCEWithLogitsLoss(pos_weight=(targets == 0).sum() / (targets == 1).sum())
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
+    def configure_optimizers(self) -> tuple[list, list]:
         """Adam."""
-        return torch.optim.Adam(self.encoder.parameters(), self.learning_rate)
+        return self.scheduled(torch.optim.Adam(self.encoder.parameters(), self.learning_rate))
 
     def loss(self, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """The mean loss of the batch."""

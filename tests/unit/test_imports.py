@@ -7,7 +7,18 @@ import pytest
 from tests.unit.sources import PACKAGE, ROOT, imported_modules, imported_names
 
 LAYERS = [
-    {"__init__", "allocation", "code_hash", "errors", "files", "pool", "progress", "seeds", "torchvision_ops"},
+    {
+        "__init__",
+        "allocation",
+        "code_hash",
+        "errors",
+        "files",
+        "pool",
+        "progress",
+        "seeds",
+        "torchvision_ops",
+        "weights",
+    },
     {"config"},
     {"data"},
     {"phantom"},
@@ -15,6 +26,7 @@ LAYERS = [
     {"preprocessing"},
     {"diffusion"},
     {"models"},
+    {"networks"},
     {"training"},
     {"systems"},
     {"evaluation"},
@@ -36,6 +48,16 @@ def layer(file):
 def test_imports_point_downwards(file):
     above = [str(other.relative_to(PACKAGE)) for other in imported_modules(file) if layer(other) > layer(file)]
     assert not above, f"imports a higher layer: {above}"
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in FILES if f.parent.name in ("diffusion", "models")], ids=lambda f: str(f.relative_to(PACKAGE))
+)
+def test_networks_and_diffusion_know_no_configuration_and_no_files(file):
+    pure = {"models", "diffusion", "torchvision_ops.py", "errors.py", "__init__.py"}
+    others = {str(other.relative_to(PACKAGE)) for other in imported_modules(file)}
+    assert not {other for other in others if other.split("/")[0] not in pure}
+    assert not {"json", "os", "pathlib", "yaml"} & {name.split(".")[0] for name in imported_names(file)}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))

@@ -23,7 +23,7 @@ NOT_LISTED = {META: {"SeriesID", "MagStrength"}}
 @pytest.fixture(scope="module")
 def namings(tmp_path_factory):
     """The tables of one cohort, written in either naming and read again."""
-    tables = build_tables(draw_cohort(CONFIG), CONFIG.seed)
+    tables = build_tables(draw_cohort(CONFIG, 0), 0)
     read = []
     for written in (tables, rename_tables(tables)):
         folder = tmp_path_factory.mktemp("clinical")
@@ -34,7 +34,7 @@ def namings(tmp_path_factory):
 
 
 def test_the_list_of_images_has_codes_and_neither_series_ids_nor_field_strengths():
-    images = rename_tables(build_tables(draw_cohort(CONFIG), CONFIG.seed))["LDAE_All_Images_21Nov2025"]
+    images = rename_tables(build_tables(draw_cohort(CONFIG, 0), 0))["LDAE_All_Images_21Nov2025"]
     assert set(images["VISCODE2"]) == {"sc", "m06", "m12", "m24", "4_bl"}
     assert set(images["image_type"]) == {"Original", "Pre-processed"}
     assert not {"series_id", "mri_field_str", *TABLE_COLUMNS[META]} & set(images)

@@ -21,7 +21,9 @@ def save_tensors(tensors: dict[str, torch.Tensor], path: str | Path, sidecar: di
         write_json(sidecar_path(path), {**sidecar, "weights_sha256": hash_file(temporary)})
 
 
-def load_tensors(path: str | Path, config: dict | None = None) -> tuple[dict[str, torch.Tensor], dict]:
+def load_tensors(
+    path: str | Path, config: dict | None = None, parents: dict[str, str] | None = None
+) -> tuple[dict[str, torch.Tensor], dict]:
     """Read the tensors and the sidecar that `save_tensors` wrote.
 
     Parameters
@@ -30,11 +32,13 @@ def load_tensors(path: str | Path, config: dict | None = None) -> tuple[dict[str
         The .safetensors file.
     config : dict, optional
         Sections of the configuration, by name; those the file was made with must be equal.
+    parents : dict, optional
+        SHA-256 of the files it is used with, by name; those it was made from must be the same.
 
     Raises
     ------
     UserError
-        A file is missing or damaged, the two do not belong together, or `config` differs from the file's own.
+        A file is missing or damaged, the two do not belong together, or `config` or `parents` are not the file's own.
     """
     path, sidecar = Path(path), sidecar_path(path)
     cure = f"delete {path} and run the workflow again; it makes the file anew"
@@ -48,6 +52,10 @@ def load_tensors(path: str | Path, config: dict | None = None) -> tuple[dict[str
     if hash_file(path) != description.get("weights_sha256"):
         raise UserError(path, f"the file that {sidecar.name} describes", "other or damaged content", cure)
     _check_config(path, description.get("config", {}), config or {})
+    for name, own in description.get("parents", {}).items():
+        if (parents or {}).get(name, own) != own:
+            found = f"made from another {name} (SHA-256 {own[:12]}..., not {parents[name][:12]}...)"
+            raise UserError(path, f"weights made from the {name} beside it", found, cure)
     try:
         return load_file(path), description
     except SafetensorError as error:
@@ -59,7 +67,9 @@ def save_weights(module: nn.Module, path: str | Path, sidecar: dict) -> None:
     save_tensors(module.state_dict(), path, sidecar)
 
 
-def load_weights(module: nn.Module, path: str | Path, config: dict | None = None) -> dict:
+def load_weights(
+    module: nn.Module, path: str | Path, config: dict | None = None, parents: dict[str, str] | None = None
+) -> dict:
     """Load `module` strictly from a file of `save_weights` and return the sidecar.
 
     Raises
@@ -67,7 +77,7 @@ def load_weights(module: nn.Module, path: str | Path, config: dict | None = None
     UserError
         As `load_tensors`, and where names or shapes of the tensors are not those of `module`.
     """
-    tensors, description = load_tensors(path, config)
+    tensors, description = load_tensors(path, config, parents)
     try:
         module.load_state_dict(tensors, strict=True)
     except RuntimeError as error:

@@ -1,0 +1,115 @@
+"""The course of a training: the randomness of each step, and the history, a row per validation."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import pandas as pd
+import torch
+
+from ldae.errors import UserError
+from ldae.files import write_table
+from ldae.progress import Progress
+from ldae.training.stage import Stage
+from ldae.training.state import is_main_process
+
+logger = logging.getLogger(__name__)
+
+
+class Course(L.Callback):
+    """Randomness of each step; history, progress and a check of the losses at each validation.
+
+    The history is part of the checkpoint: a resumed training goes on from the rows it had when that was written. (The
+    file of Lightning's CSVLogger is emptied by a resumed training.)
+
+    Parameters
+    ----------
+    history : path
+        Table to write: step, train_*, val_*.
+    run : str
+        Which training this is; a checkpoint of another is refused.
+    code : str
+        Hash of the code that trains now.
+
+    Attributes
+    ----------
+    rows : list of dict
+        The history.
+    codes : list of dict
+        Each hash of the code that trained, with the number of steps taken before: ``from_step`` and ``code``.
+    """
+
+    def __init__(self, seed: int, history: str | Path, run: str, code: str = "") -> None:
+        self.seed, self.history, self.run, self.code = seed, Path(history), run, code
+        self.rows: list[dict[str, float]] = []
+        self.codes: list[dict[str, int | str]] = []
+        self.progress: Progress | None = None
+
+    def state_dict(self) -> dict:
+        return {"rows": self.rows, "codes": self.codes, "run": self.run}
+
+    def load_state_dict(self, state: dict) -> None:
+        if state["run"] != self.run:
+            found = f"the state of training {state['run']}"
+            raise UserError(self.run, "a checkpoint of this configuration", found, "delete the checkpoint folder")
+        self.rows, self.codes = state["rows"], state["codes"]
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps up to the last validation."""
+        return int(self.rows[-1]["step"]) if self.rows else 0
+
+    def best(self, monitor: str) -> dict[str, float]:
+        """The first row with the lowest validation loss."""
+        return min(self.rows, key=lambda row: row[monitor])
+
+    def write(self) -> None:
+        """Write the history."""
+        if is_main_process():
+            names = sorted({name for row in self.rows for name in row} - {"step"})
+            write_table(self.history, pd.DataFrame(self.rows, columns=["step", *names]))
+
+    def on_train_start(self, trainer: L.Trainer, module: Stage) -> None:
+        if not self.codes:
+            self.codes = [{"from_step": 0, "code": self.code}]
+        elif self.codes[-1]["code"] != self.code:
+            message = "%s: the training continues; its code changed since step %d: %s -> %s"
+            logger.warning(message, self.history.stem, self.step, self.codes[-1]["code"], self.code)
+            self.codes = [*self.codes, {"from_step": self.step, "code": self.code}]
+        elif self.rows:
+            logger.info("%s: the training continues after step %d", self.history.stem, self.step)
+        self.progress = Progress(logger, self.history.stem, module.settings.steps, "steps", self.step)
+
+    def on_train_batch_start(self, trainer: L.Trainer, module: Stage, batch: object, batch_idx: int) -> None:
+        sampler = trainer.train_dataloader.sampler
+        step, part = divmod(sampler.epoch * sampler.batches + batch_idx, module.settings.accumulate)
+        module.step = step
+        _seed(module, self.seed, 0, step, part, trainer.global_rank)
+
+    def on_validation_batch_start(
+        self, trainer: L.Trainer, module: Stage, batch: object, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        _seed(module, self.seed, 1, batch_idx, 0, trainer.global_rank)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, module: Stage) -> None:
+        step = (len(self.rows) + 1) * module.settings.validate_every_steps
+        losses = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        wrong = [name for name, value in losses.items() if not math.isfinite(value)]
+        if wrong:
+            cure = "lower its learning_rate or use precision 32-true"
+            raise UserError(f"{type(module).__name__}, step {step}", "finite losses", f"{wrong[0]} = nan or inf", cure)
+        if trainer.logger:
+            trainer.logger.log_metrics(losses, step)
+        self.progress.advance(step - self.step, ", ".join(f"{name} {value:.4g}" for name, value in losses.items()))
+        self.rows.append({"step": step, **losses})
+        self.write()
+
+
+def _seed(module: Stage, *key: int) -> None:
+    everything, noise = (int(n >> 1) for n in np.random.SeedSequence(key).generate_state(2, np.uint64))
+    torch.manual_seed(everything)
+    module.noise = torch.Generator(module.device).manual_seed(noise)

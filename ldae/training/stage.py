@@ -1,0 +1,76 @@
+"""What a training trains: a LightningModule with the schedule of its learning rate, and networks it only uses."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import lightning as L
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from ldae.config.models import TrainingConfig
+
+VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
+
+
+class Frozen:
+    """A network that is used and never trained.
+
+    It is in eval mode, without gradients, and no part of the owning module's parameters, saved state or averaged copy.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network.eval().requires_grad_(False)
+
+    def to(self, device: torch.device) -> nn.Module:
+        """Move the network and return it."""
+        return self.network.to(device)
+
+    def __deepcopy__(self, memo: dict) -> Frozen:
+        return self
+
+
+class Stage(L.LightningModule):
+    """A LightningModule that `fit` trains.
+
+    Parameters
+    ----------
+    settings : TrainingConfig
+        Steps, batches and the course of the learning rate.
+
+    Attributes
+    ----------
+    monitor : str
+        The logged validation loss that chooses the best weights and stops early.
+    noise : torch.Generator
+        Set anew for every training step (by seed and step) and validation batch (the same at each validation).
+    step : int
+        Optimizer steps taken before this training batch.
+    """
+
+    monitor = "val_loss"
+    noise: torch.Generator
+    step: int
+
+    def __init__(self, settings: TrainingConfig) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def track(self, prefix: str, losses: dict[str, torch.Tensor], scans: int) -> None:
+        """Record means over the epoch, as ``<prefix>_<name>``; they become the row of the history."""
+        named = {f"{prefix}_{name}": value.detach() for name, value in losses.items()}
+        options = {"on_step": False, "on_epoch": True, "logger": False, "sync_dist": prefix == "val"}
+        self.log_dict(named, batch_size=scans, **options)
+
+    def scheduled(self, *optimizers: torch.optim.Optimizer) -> tuple[list[torch.optim.Optimizer], list[dict]]:
+        """What `configure_optimizers` returns: each optimizer, its learning rate set at every step by one factor."""
+        factor = partial(learning_rate_factor, self.settings)
+        return list(optimizers), [{"scheduler": LambdaLR(each, factor), "interval": "step"} for each in optimizers]
+
+
+def learning_rate_factor(settings: TrainingConfig, step: int) -> float:
+    """Share of the learning rate at a step: a linear warm-up, a plateau, a linear fall to zero after the last step."""
+    rise = (step + 1) / max(1, settings.warmup_steps)
+    fall = (settings.steps - step) / max(1.0, settings.cooldown_fraction * settings.steps)
+    return min(1.0, rise, fall)
