@@ -4,9 +4,8 @@
 rule split:
     """Give every new subject its side of the split; a side once given stays."""
     input:
-        # Ancient, for the diagnoses stratify only subjects that have no side yet.
-        conversion=ancient("results/cohort/conversion.csv"),
         qc="results/qc.csv",
+        strata="results/cohort/strata.csv",
         file=[CONFIG.split.file] if CONFIG.split.file else [],
     output:
         split=update("results/split.csv"),
@@ -21,9 +20,10 @@ rule split:
         mem_mb=1000,
         runtime=30,
     params:
-        config=section("split"),
-        seed=CONFIG.seed,
-        code=code_of("split.py"),
+        # Functions of `input`, for Snakemake compares no such param: fractions, seed and code concern new subjects
+        # alone, who come with another qc.csv. Compared, they would train everything anew on the same split.
+        config=lambda wildcards, input: section("split"),
+        seed=lambda wildcards, input: CONFIG.seed,
     message:
         "split the subjects"
     script:

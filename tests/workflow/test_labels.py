@@ -11,7 +11,8 @@ from tests.workflow.conftest import Workflow, copy_sources
 
 SUBJECTS = 5  # with one scan each, of which the last comes later
 LABELLING = {"check", "bids", "dataset"}
-IMAGES = {"convert", "preprocess", "pictures", "qc", "figure_qc_montage", "qc_page", "split", "scans"}
+IMAGES = {"inventory", "convert", "preprocess", "pictures", "qc", "figure_qc_montage", "qc_page"}
+SPLIT = {"strata", "split", "scans"}
 TRAININGS = {"autoencoder", "latents", "ldm", "representation", "dae", "embeddings", "baselines"}
 
 
@@ -122,14 +123,27 @@ def test_a_corrected_age_and_diagnosis_are_looked_up_and_nothing_else_runs(study
 
 def test_a_label_that_makes_its_visit_unusable_converts_anew(study, correction):
     correction.write(AGE="")
-    assert plan(study) >= LABELLING | IMAGES
+    assert plan(study) >= LABELLING | IMAGES | SPLIT
     correction.write(AGE="61.5")
     assert plan(study) == LABELLING
 
 
 def test_what_decides_the_choice_of_images_converts_anew(study, correction):
     correction.write(EXAMDATE="2000-01-01")
-    assert plan(study) >= LABELLING | IMAGES
+    assert plan(study) >= LABELLING | IMAGES | SPLIT
+
+
+def test_other_changes_are_seen_beside_a_corrected_label(study, correction, tmp_path):
+    """Snakemake goes by inputs alone past a job that runs: nothing may hide behind the labels' rules."""
+    correction.write(AGE="61.5")
+    other = study.with_overlay(tmp_path / "qc.yaml", "preprocessing: {bias_field_iterations: [9, 10]}\n")
+    assert plan(other) >= LABELLING | {"preprocess", "qc", "scans"}
+    assert "inventory" not in plan(other)
+
+
+def test_other_fractions_and_another_seed_move_nobody_and_run_nothing(study, tmp_path):
+    text = "seed: 8\nsplit: {validation_fraction: 0.4, test_fraction: 0.3}\n"
+    assert not {"strata", "split", "scans"} & plan(study.with_overlay(tmp_path / "split.yaml", text))
 
 
 def test_a_touched_table_is_no_change(study, correction):
@@ -174,5 +188,5 @@ def test_a_corrected_label_of_a_finished_run_trains_nothing(tiny):
     finally:
         correction.undo()
     assert LABELLING | {"table_downstream"} <= planned
-    assert not (IMAGES | TRAININGS | {"phantom"}) & planned
+    assert not (IMAGES | SPLIT | TRAININGS | {"phantom"}) & planned
     assert not tiny.plan()

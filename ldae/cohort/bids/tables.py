@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pandas as pd
 from ldae.cohort.columns import FINDING_COLUMNS
 from ldae.config.cohort import ColumnsConfig
 from ldae.errors import UserError, UserErrors
-from ldae.files import read_table
+from ldae.files import read_table, write_table
 
 MISSING = {"", "n/a", "na", "nan", "none", "null"}
 SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
@@ -39,6 +41,19 @@ class Notes:
             count = f" ({len(concerned)} x, such as {min(concerned)})" if concerned else ""
             rows.append((*head, found + count, cure))
         return pd.DataFrame(rows, columns=FINDING_COLUMNS)
+
+
+@contextmanager
+def write_faults(findings: str | Path, notes: Notes | None = None) -> Iterator[None]:
+    """Write what stops the work, and what was noted so far, to the table of findings."""
+    try:
+        yield
+    except UserError as error:
+        errors = getattr(error, "errors", [error])
+        faults = [("error", fault.where, fault.expected, fault.found, fault.cure) for fault in errors]
+        table = pd.DataFrame(faults, columns=FINDING_COLUMNS)
+        write_table(findings, pd.concat([table, notes.table()]) if notes else table)
+        raise
 
 
 @dataclass
@@ -157,7 +172,7 @@ class Facts:
         subjects = Counter(subject for subject, _ in scans)
         self._months = {scan: 0.0 if m is None and subjects[scan[0]] == 1 else m for scan, m in known.items()}
         ordered = sorted(scans, key=lambda scan: (math.inf if self._months[scan] is None else self._months[scan], scan))
-        self._first = {subject: session for subject, session in reversed(ordered)}
+        self._first = dict(reversed(ordered))
 
     def of_scan(self, subject: str, session: str) -> dict:
         """Diagnosis, age (years), sex, months, field_strength_t, site, diagnosis_bl, age_bl; empty where not known."""

@@ -53,12 +53,15 @@ def test_the_contract_of_dataset_csv(build):
     assert table[["subject", "session"]].apply(tuple, axis=1).is_monotonic_increasing
     first = table.iloc[0]
     assert (first["subject"], first["session"], first["site"]) == ("S0", "M000", "007")
-    assert first["path"] == "results/derivatives/S0_M000.nii.gz" and first["image_sha256"] == "S0M000"
+    assert first["path"] == "results/derivatives/S0_M000.nii.gz"
+    assert first["image_sha256"] == "S0M000"
     assert first["latent_path"] == "results/latents/sub-S0_ses-M000.npz"
-    assert table.loc[1, "age"] == pytest.approx(71.1234) and table.loc[1, "months"] == 12
+    assert table.loc[1, "age"] == pytest.approx(71.1234)
+    assert table.loc[1, "months"] == 12
     assert table.drop_duplicates("subject")["split"].tolist() == [*SIDES, *SIDES]
     assert (table.groupby("subject")["split"].nunique() == 1).all()
-    assert tables["exclusions"].empty and tables["exclusions"].columns.tolist() == EXCLUSION_COLUMNS
+    assert tables["exclusions"].empty
+    assert tables["exclusions"].columns.tolist() == EXCLUSION_COLUMNS
 
 
 def test_a_corrected_label_shows(build):
@@ -66,7 +69,8 @@ def test_a_corrected_label_shows(build):
     before = build(images, scans)["dataset"]
     images[1] |= {"diagnosis": "AD", "age": 61.5}
     after = build(images, scans)["dataset"].set_index("subject")
-    assert after.loc["B", ["diagnosis", "age"]].tolist() == ["AD", 61.5] and after.loc["A", "diagnosis"] == "MCI"
+    assert after.loc["B", ["diagnosis", "age"]].tolist() == ["AD", 61.5]
+    assert after.loc["A", "diagnosis"] == "MCI"
     labels = ["diagnosis", "age"]
     assert after.reset_index()[before.columns].drop(columns=labels).equals(before.drop(columns=labels))
 
@@ -87,12 +91,14 @@ def test_every_image_ends_in_one_of_the_two_tables(build):
         "5": "conversion",
         "6": "check",
     }
-    assert excluded.loc["3", "reason"] == "dice" and excluded.loc["3", "cure"].startswith("look")
+    assert excluded.loc["3", "reason"] == "dice"
+    assert excluded.loc["3", "cure"].startswith("look")
 
 
 def test_a_diagnosis_that_is_unknown_stays_empty(build):
     table = build([image("A", diagnosis="", diagnosis_bl="")], [scan("A")])["dataset"]
-    assert table["diagnosis"].isna().all() and table["split"].tolist() == ["train"]
+    assert table["diagnosis"].isna().all()
+    assert table["split"].tolist() == ["train"]
 
 
 @pytest.mark.parametrize("scans", [[scan("A")], [scan("A"), scan("B"), scan("C")]])

@@ -35,7 +35,8 @@ def test_all_contradictions_are_told_at_once_with_lines_and_sides(write):
     assert told["lines 2, 4"].found == "train for A and test for A"
     assert told["lines 5, 6"].found == "train for sub-C and train for C"
     assert "spelling" in told["lines 5, 6"].expected
-    assert "'Test' for B" in told["line 3"].found and "validation" in told["line 3"].expected
+    assert "'Test' for B" in told["line 3"].found
+    assert "validation" in told["line 3"].expected
     assert all(error.cure for error in raised.value.errors)
 
 

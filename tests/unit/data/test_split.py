@@ -103,7 +103,8 @@ def update(tmp_path):
 
 def written(tmp_path):
     table = pd.read_csv(tmp_path / "split.csv", dtype=str)
-    assert table.columns.tolist() == ["subject", "split"] and table["subject"].is_unique
+    assert table.columns.tolist() == ["subject", "split"]
+    assert table["subject"].is_unique
     return dict(table.values)
 
 
@@ -176,7 +177,8 @@ def test_a_new_subject_goes_where_its_own_diagnosis_lacks_most():
     here |= {"AD015": "train", "AD016": "train", "AD017": "train", "AD018": "validation", "AD019": "validation"}
     grown = grow_split(here, table, CONFIG, seed=SEED)
     assert {subject: grown[subject] for subject in here} == here
-    assert grown["CN010"] == "test" and grown["AD020"] == "train"
+    assert grown["CN010"] == "test"
+    assert grown["AD020"] == "train"
 
 
 def test_new_subjects_come_in_the_order_of_their_hash_not_of_the_rows(update, tmp_path):
@@ -202,7 +204,8 @@ def test_who_left_returns_to_the_same_side(update, tmp_path):
     gone = {subject for subject in split if split[subject] == "test"}
     assert len(gone) > 3
     rest = update(whole[~whole["subject"].isin(gone)])
-    assert set(rest) == set(split) - gone and written(tmp_path) == split
+    assert set(rest) == set(split) - gone
+    assert written(tmp_path) == split
     assert update(whole.assign(diagnosis="MCI")) == split
 
 
@@ -253,13 +256,15 @@ def test_the_users_list_wins_and_is_never_written(update, own, tmp_path):
     split = update(table, file=file)
     assert [split[name] for name in ("CN000", "AD000", "AD001")] == ["test", "validation", "train"]
     assert set(split.values()) == set(SHARES)
-    assert Path(file).read_text() == text and written(tmp_path) == split
+    assert Path(file).read_text() == text
+    assert written(tmp_path) == split
     assert update(table, file=None) == split, "what the list gave is kept without it"
 
 
 def test_subjects_of_the_users_list_without_a_scan_are_said(update, own, caplog):
     update(cohort(CN=3), file=own("subject,split\nCN000,test\nGONE,train\nLOST,test\n"))
-    assert "2 subjects of" in caplog.text and "GONE" in caplog.text
+    assert "2 subjects of" in caplog.text
+    assert "GONE" in caplog.text
 
 
 def test_a_list_for_everybody_is_the_split(update, own):
@@ -287,7 +292,8 @@ def test_another_spelling_is_not_passed_over(update, own, tmp_path):
     for spelled in ("011_S_0021", "adni011s0021", "ADNI-011-S-0021"):
         with pytest.raises(UserError, match="line 2\n  expected: ADNI011S0021") as raised:
             update(table, file=own(f"subject,split\n{spelled},test\n"))
-        assert spelled in raised.value.found and not (tmp_path / "split.csv").exists()
+        assert spelled in raised.value.found
+        assert not (tmp_path / "split.csv").exists()
     assert update(table, file=own("subject,split\nsub-ADNI011S0021,test\n"))["ADNI011S0021"] == "test"
     with pytest.raises(UserError, match="ADNI012S0345"):
         update(table[table["subject"] == "X"], file=own("subject,split\nadni012s0345,test\n"))

@@ -58,7 +58,8 @@ def test_the_recorded_numbers_are_judged(build):
         ["03", "fail", "fail", "dice 0.5 is below 0.92"],
         ["04", "error", "error", "no brain found"],
     ]
-    assert table["path"].tolist()[3] == "" and table["image_sha256"].tolist()[0] == "0" * 64
+    assert table["path"].tolist()[3] == ""
+    assert table["image_sha256"].tolist()[0] == "0" * 64
 
 
 def test_other_limits_judge_the_same_numbers_otherwise(build):
@@ -104,4 +105,6 @@ def test_what_left_the_cohort_leaves_the_derivative_and_is_said(build, tmp_path,
         "sub-S1/ses-M000/anat/image.nii.gz",
     ]
     assert not (home / "sub-S9").exists()
-    assert "ses-M012" in caplog.text and "sub-S9" in caplog.text and "ses-M000 is" not in caplog.text.split("sub-S9")[0]
+    assert "ses-M012" in caplog.text
+    assert "sub-S9" in caplog.text
+    assert "ses-M000 is" not in caplog.text.split("sub-S9")[0]

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from ldae.cohort.adni.conversion import convert_shard
-from ldae.cohort.adni.merge import merge_shards
+from ldae.cohort.adni.merge import merge_shards, write_strata
 from ldae.cohort.adni.names import label_of
-from ldae.cohort.adni.preflight import write_check
+from ldae.cohort.adni.preflight import write_check, write_inventory
 from ldae.cohort.dataset import EXCLUSION_COLUMNS, build_dataset
 from ldae.cohort.disk import list_files
-from ldae.cohort.scans import QC_COLUMNS, split_cohort, write_scans
+from ldae.cohort.scans import QC_COLUMNS, write_scans
+from ldae.cohort.strata import split_cohort
 from ldae.config.cohort import SplitConfig
 from ldae.pool import Outcome
 from tests.adni_download import Download, edit_series, image_row, visit_row, write_processed, write_series
@@ -138,7 +139,9 @@ def account(tmp_path_factory):
         folders = (download.dicom_dir, download.clinical_dir)
         places = {name: out / f"{name}.csv" for name in ("inventory", "quarantine", "findings", "state")}
         shards = [out / "0.csv", out / "1.csv"]
-        write_check(*folders, **places, shard_tables=shards, workers=1)
+        inventory, quarantine = places.pop("inventory"), places.pop("quarantine")
+        write_inventory(*folders, inventory=inventory, shard_tables=shards, workers=1, **places)
+        write_check(*folders, quarantine=quarantine, workers=1, **places)
         manifests = [out / f"converted{shard}.csv" for shard in range(2)]
         for tables in zip(shards, manifests, strict=True):
             options = {"timeout_s": 120, "code": "1", "workers": 1}
@@ -150,11 +153,12 @@ def account(tmp_path_factory):
     converted = conversion[conversion["status"] == "converted"]
     judge(converted).to_csv(out / "qc.csv", index=False)
     config = SplitConfig(validation_fraction=0.2, test_fraction=0.2, file=None)
-    split_cohort(out / "conversion.csv", out / "qc.csv", config, out / "split.csv", seed=3)
+    write_strata(manifests, download.clinical_dir, out / "strata.csv")
+    split_cohort(out / "strata.csv", out / "qc.csv", config, out / "split.csv", seed=3)
     write_scans(out / "qc.csv", out / "split.csv", out / "scans.csv")
     made = [out / f"{name}.csv" for name in ("scans", "conversion", "qc")]
     final = {name: out / f"{name}_final.csv" for name in ("dataset", "exclusions")}
-    build_dataset(*made, places["quarantine"], overrides=None, latents_dir="latents", **final)
+    build_dataset(*made, quarantine, overrides=None, latents_dir="latents", **final)
     dataset, excluded = (pd.read_csv(path, **text) for path in final.values())
     used = dataset.merge(converted[["subject", "session", "image_id"]], on=["subject", "session"], validate="1:1")
     folders = {path.parent.relative_to(download.dicom_dir) for path in download.dicom_dir.rglob("*") if path.is_file()}
@@ -170,7 +174,8 @@ def test_every_image_on_disk_is_used_or_explained_exactly_once(account):
     disk = account["disk"]
     names = disk["image_id"].mask(disk["image_id"].eq(""), disk["folder"])
     on_disk = keys(pd.DataFrame({"subject": disk["ptid"].map(label_of), "image_id": names}))
-    assert set(on_disk.values()) == {1} and len(on_disk) == len(account["folders"]) >= 30
+    assert set(on_disk.values()) == {1}
+    assert len(on_disk) == len(account["folders"]) >= 30
     absent = Counter({(label_of(A), "90"): 1})
     assert keys(account["used"]) + keys(account["excluded"]) == on_disk + absent
 
