@@ -94,12 +94,18 @@ def test_new_images_and_changed_tables_are_noticed(bids):
     new = download / "sub-02" / "ses-M012" / "anat" / "sub-02_ses-M012_T1w.nii.gz"
     new.parent.mkdir(parents=True)
     shutil.copy2(download / "sub-02/ses-M000/anat/sub-02_ses-M000_T1w.nii.gz", new)
-    assert set(workflow.plan("results/dataset.csv")) == {"bids", "preprocess", "dataset"}
+    used = {"index", "preprocess", "qc", "strata", "split", "scans"}
+    assert set(workflow.plan("results/dataset.csv")) == used | {"bids", "dataset"}
     shutil.rmtree(new.parents[1])
     participants = download / "participants.tsv"
     participants.write_text(participants.read_text().replace("Lewy", "control"))
-    workflow.run("--cores", "1", "check")
+    assert set(workflow.plan("results/dataset.csv")) == {"bids", "dataset"}
+    workflow.run("--cores", "1", "results/dataset.csv")
     assert table(workflow, "results/cohort/conversion.csv")["diagnosis"].iloc[-1] == "CN"
+    assert table(workflow, "results/dataset.csv")["diagnosis"].iloc[-1] == "CN"
+    assert not workflow.plan("results/dataset.csv")
+    columns = workflow.with_overlay(workflow.directory / "columns.yaml", "cohort: {columns: {site: null}}\n")
+    assert set(columns.plan("results/dataset.csv")) == {"bids", "dataset"}
 
 
 def test_oasis_reaches_dataset_csv(oasis):

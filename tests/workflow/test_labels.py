@@ -166,14 +166,28 @@ def test_a_new_subject_moves_nobody_and_returns_to_its_side(study, download):
     assert dict(table(study, "results/split.csv")[["subject", "split"]].values) == grown
 
 
-def test_two_lists_that_differ_stop_the_split(study, tmp_path):
+def test_a_frozen_split_runs_nothing(study, tmp_path):
+    frozen = tmp_path / "frozen.csv"
+    frozen.write_text(study.read("results/split.csv") + "FUTURE,test\n")
+    assert plan(study.with_overlay(tmp_path / "split.yaml", f"split: {{file: {frozen}}}\n")) == set()
+
+
+def test_a_deleted_split_is_made_anew(study):
+    path = study.directory / "results/split.csv"
+    kept = path.rename(path.with_suffix(".kept"))
+    planned = plan(study)
+    kept.rename(path)
+    assert planned == SPLIT | {"dataset"}
+
+
+def test_two_lists_that_differ_stop_before_anything_runs(study, tmp_path):
     kept = table(study, "results/split.csv")
     first = kept.iloc[0]
     other = {"train": "test", "test": "train", "validation": "train"}[first["split"]]
     own = tmp_path / "own.csv"
     own.write_text(f"subject,split\n{first['subject']},{other}\n")
     workflow = study.with_overlay(tmp_path / "split.yaml", f"split: {{file: {own}}}\n")
-    output = workflow.run("--cores", "1", "results/scans.csv", check=False)
+    output = workflow.run("--cores", "1", "--dry-run", "results/scans.csv", check=False)
     assert f"{own}: line 2" in output
     assert "results/split.csv: line 2" in output
     assert "cure:" in output

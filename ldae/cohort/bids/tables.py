@@ -25,7 +25,7 @@ RANGES = {"age": (0, 120), "months": (-1200, 1200), "field_strength_t": (0, 20)}
 
 
 class Notes:
-    """What there is to say about the tables, one row a kind of finding with the subjects or scans it concerns."""
+    """What there is to say about the tables, one row per kind of finding with the subjects or scans it concerns."""
 
     def __init__(self) -> None:
         self._concerned: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -81,14 +81,14 @@ def read_tables(bids_dir: str | Path, columns: ColumnsConfig, notes: Notes) -> D
         rows = _read(path, "participant_id", errors)
         tables.participant_columns = list(rows.columns)
         labels = rows["participant_id"].str.removeprefix("sub-")
-        _refuse_twice(path, "participant_id", labels, "one row a subject; visits belong into sessions.tsv", errors)
+        _refuse_twice(path, "participant_id", labels, "one row per subject; visits belong in sessions.tsv", errors)
         tables.participants = dict(zip(labels, map(_values, rows.to_dict("records")), strict=True))
     else:
         notes.add(str(path), "a table of the participants", "none", "write one, if ages and diagnoses are known")
     for path in sorted(root.glob("sub-*/sub-*_sessions.tsv")):
         rows = _read(path, "session_id", errors)
         labels = rows["session_id"].str.removeprefix("ses-")
-        _refuse_twice(path, "session_id", labels, "one row a session", errors)
+        _refuse_twice(path, "session_id", labels, "one row per session", errors)
         tables.session_columns += [name for name in rows.columns if name not in tables.session_columns]
         subject = path.parent.name.removeprefix("sub-")
         for label, row in zip(labels, rows.to_dict("records"), strict=True):

@@ -59,7 +59,7 @@ class Stack:
 
 
 def dicom_stack(files: list[Path]) -> Stack:
-    """Stack of a DICOM series, one file a slice or one file with all frames."""
+    """Stack of a DICOM series, one file per slice or one file with all frames."""
     planes = [plane for path in files for plane in _read_planes(path)]
     _, _, orientation, _, spacing, size = planes[0]
     normal = np.cross(orientation[:3], orientation[3:])

@@ -5,7 +5,7 @@ from ldae.cohort.scans import QC_COLUMNS
 from ldae.config.load import load_config
 from ldae.errors import UserErrors
 from ldae.preprocessing.qc_table import build_qc
-from ldae.preprocessing.verdict import CHECKS
+from ldae.preprocessing.verdict import LIMITS
 from tests.unit.sources import ROOT
 
 QC = load_config(ROOT / "config.yaml").qc
@@ -45,7 +45,7 @@ def build(tmp_path):
 
 
 def test_the_numbers_here_are_those_that_are_checked():
-    assert set(NUMBERS) == {name for name, _ in CHECKS}
+    assert set(NUMBERS) == {name for name, *_ in LIMITS}
 
 
 def test_the_recorded_numbers_are_judged(build):
