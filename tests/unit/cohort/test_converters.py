@@ -53,7 +53,7 @@ def test_folders_that_gave_nothing_are_set_aside(convert, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "commands, found",
+    ("commands", "found"),
     [
         (f"{GOOD}; echo KeyError: no such row >&2; exit 1", "KeyError: no such row"),
         ("true", "no such folder"),
@@ -74,7 +74,7 @@ def test_a_conversion_that_hangs_is_ended(convert):
 
 
 @pytest.mark.parametrize(
-    "source, folders, subjects, lost",
+    ("source", "folders", "subjects", "lost"),
     [
         ("oasis", ["OAS1_0001_MR1", "OAS1_0001_MR2"], {"OASIS10001"}, {"OAS1_0001_MR2": "OAS10001MR2"}),
         ("oasis2", ["OAS2_0001_MR1", "OAS2_0001_MR2", "OAS2_0002_MR1"], {"OAS20001"}, {"OAS2_0002_MR1": "OAS20002"}),
@@ -89,4 +89,5 @@ def test_subjects_are_known_by_their_folders(tmp_path, source, folders, subjects
         (tmp_path / name).mkdir()
     rows = list_lost(source, tmp_path, subjects)
     assert dict(zip(rows["image_id"], rows["subject"], strict=True)) == lost
-    assert rows["reason"].ne("").all() and rows["cure"].ne("").all()
+    assert rows["reason"].ne("").all()
+    assert rows["cure"].ne("").all()

@@ -28,7 +28,7 @@ def batches(epochs, **kwargs):
 
 def test_every_pass_visits_every_item_once():
     flat = [index for batch in batches(range(7)) for index in batch]
-    assert Counter(flat) == {item: 15 for item in range(7)}
+    assert Counter(flat) == dict.fromkeys(range(7), 15)
     assert all(sorted(flat[start : start + 7]) == list(range(7)) for start in range(0, 105, 7))
     assert flat[:7] != flat[7:14]
 

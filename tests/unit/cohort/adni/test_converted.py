@@ -39,7 +39,8 @@ def test_no_text_of_the_source_is_left_and_no_voxel_changes(tmp_path, voxels):
     )
     assert accept_volume(tmp_path, NAME, stack_of(voxels)) == "checked"
     content = gzip.decompress(path.read_bytes())
-    assert b"Jane" not in content and b"Time" not in content
+    assert b"Jane" not in content
+    assert b"Time" not in content
     image = nib.load(path)
     np.testing.assert_array_equal(np.asanyarray(image.dataobj), voxels)
     np.testing.assert_array_equal(image.affine, np.diag([*SPACING, 1.0]))
@@ -68,7 +69,7 @@ def test_the_same_volume_gives_the_same_file_at_any_time(tmp_path, voxels, monke
 
 
 @pytest.mark.parametrize(
-    "change, reason",
+    ("change", "reason"),
     [
         (lambda voxels: voxels[::-1], "left and right swapped"),
         (lambda voxels: voxels[:, :, :-1], "20 x 24 x 27 voxels, the series 20 x 24 x 28"),

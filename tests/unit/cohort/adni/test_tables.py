@@ -40,7 +40,8 @@ def test_a_missing_table_is_named(clinical, name):
     (clinical / f"{name}.csv").unlink()
     with pytest.raises(UserError) as error:
         read_tables(clinical)
-    assert name in error.value.expected and str(clinical) in str(error.value)
+    assert name in error.value.expected
+    assert str(clinical) in str(error.value)
 
 
 @pytest.mark.parametrize("name", list(TABLE_COLUMNS))
@@ -65,7 +66,7 @@ def test_a_doubled_table_is_refused(clinical, name):
         read_tables(clinical)
 
 
-@pytest.mark.parametrize("name, column", [(MERGE, "EXAMDATE_bl"), (META, "ImageUID"), ("APOERES", "APGEN1")])
+@pytest.mark.parametrize(("name", "column"), [(MERGE, "EXAMDATE_bl"), (META, "ImageUID"), ("APOERES", "APGEN1")])
 def test_a_missing_column_is_named(clinical, name, column):
     path = clinical / f"{name}.csv"
     pd.read_csv(path, dtype=str).drop(columns=column).to_csv(path, index=False)
@@ -133,7 +134,8 @@ def test_todays_list_of_images_is_read(clinical):
     assert (rows[["SeriesID", "MagStrength"]] == "").all(axis=None)
     assert tables.quarantine.empty
     notes = "\n".join(tables.notes)
-    assert "SeriesID: taken from the file names" in notes and "MagStrength: taken from the DICOM headers" in notes
+    assert "SeriesID: taken from the file names" in notes
+    assert "MagStrength: taken from the DICOM headers" in notes
 
 
 def test_other_series_are_set_aside_under_their_image_id(clinical):
@@ -142,7 +144,8 @@ def test_other_series_are_set_aside_under_their_image_id(clinical):
     write_images(clinical, (GOOD, "10", "sc", {}), (GOOD, "12", "sc", flair))
     row = read_tables(clinical).quarantine.iloc[0]
     assert (row["subject"], row["image_id"], row["line"]) == ("ADNI011S0021", "12", 3)
-    assert row["reason"] == NOT_T1 and row["cure"]
+    assert row["reason"] == NOT_T1
+    assert row["cure"]
 
 
 def test_a_newer_list_of_images_adds_to_the_older(clinical):
@@ -218,6 +221,6 @@ def test_a_table_of_poison_only_is_an_error(tmp_path):
         read_tables(tmp_path)
 
 
-@pytest.mark.parametrize("tesla, nominal", [(1.5, 1.5), (1.494, 1.5), (2.89362, 3.0), (3.0, 3.0)])
+@pytest.mark.parametrize(("tesla", "nominal"), [(1.5, 1.5), (1.494, 1.5), (2.89362, 3.0), (3.0, 3.0)])
 def test_field_strengths_become_nominal(tesla, nominal):
     assert nominal_field(tesla) == nominal

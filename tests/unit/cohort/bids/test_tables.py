@@ -41,7 +41,7 @@ def test_participants_are_found_with_and_without_prefix(tmp_path, label):
     assert facts == expected | {"field_strength_t": ""}
 
 
-@pytest.mark.parametrize("value, sex", [("M", "M"), ("f", "F"), ("FEMALE", "F"), ("n/a", ""), ("1", ""), ("O", "")])
+@pytest.mark.parametrize(("value", "sex"), [("M", "M"), ("f", "F"), ("FEMALE", "F"), ("n/a", ""), ("1", ""), ("O", "")])
 def test_sexes(tmp_path, value, sex):
     participants(tmp_path, "participant_id sex", f"sub-01 {value}")
     facts, said = one(tmp_path)
@@ -124,7 +124,8 @@ def test_a_named_column_must_be_there_one_of_several_need_not(tmp_path):
     assert len(raised.value.errors) == 2
     assert "participants.tsv has participant_id, years" in str(raised.value)
     _, said = one(tmp_path)
-    assert "cohort.columns.age" in said and "participants.tsv has participant_id, years" in said
+    assert "cohort.columns.age" in said
+    assert "participants.tsv has participant_id, years" in said
     assert "cohort.columns.site" not in one(tmp_path, columns=COLUMNS.model_copy(update={"site": None}))[1]
 
 
