@@ -47,7 +47,7 @@ def strong():
 
 def test_every_task_metric_and_choice_of_scans_has_a_row(strong):
     assert set(strong.task) == {task.name for task in TASKS}
-    assert set(strong.scans) == {"all", "one a subject", "baseline"}
+    assert set(strong.scans) == {"all", "one per subject", "baseline"}
     classification = "accuracy balanced_accuracy precision recall sensitivity specificity f1 mcc roc_auc brier".split()
     assert list(rows(strong, task=AD_VS_CN).index) == classification
     assert list(rows(strong, task=AGE).index) == ["mae", "rmse", "r2", "slope"]
@@ -139,7 +139,7 @@ def test_the_three_choices_of_scans():
     test = pd.DataFrame({"subject": list("aabbc"), "months": [0, 12, 6, 18, 0]})
     chosen = select_scans(test)
     assert chosen["all"].all()
-    assert test["subject"][chosen["one a subject"]].tolist() == ["a", "b", "c"]
+    assert test["subject"][chosen["one per subject"]].tolist() == ["a", "b", "c"]
     assert test["months"][chosen["baseline"]].tolist() == [0, 0]
 
 
