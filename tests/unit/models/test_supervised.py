@@ -8,7 +8,7 @@ from ldae.models.supervised import SupervisedEncoder
 
 
 def test_gives_one_number_a_scan_and_trains_all_of_it(config):
-    net = SupervisedEncoder(config.representation.encoder, (16, 16, 8))
+    net = SupervisedEncoder(config.encoder, (16, 16, 8))
     predicted = net(torch.rand(3, 1, 16, 16, 8))
     assert predicted.shape == (3,)
     predicted.sum().backward()
@@ -16,7 +16,7 @@ def test_gives_one_number_a_scan_and_trains_all_of_it(config):
 
 
 def test_ages_are_standardised_by_stored_statistics(config):
-    net = SupervisedEncoder(config.representation.encoder, (16, 16, 8))
+    net = SupervisedEncoder(config.encoder, (16, 16, 8))
     assert torch.equal(net.standardize(torch.tensor([0.0, 1.0])), torch.tensor([0.0, 1.0]))
     net.target_mean.fill_(75.0)
     net.target_std.fill_(5.0)

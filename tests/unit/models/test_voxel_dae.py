@@ -13,7 +13,7 @@ GRID = (16, 16, 8)
 
 @pytest.fixture
 def encoder(config) -> EncoderConfig:
-    return config.representation.encoder.model_copy(update={"semantic_dim": 8, "attention_heads": 2})
+    return config.encoder.model_copy(update={"semantic_dim": 8, "attention_heads": 2})
 
 
 @pytest.fixture(params=["epsilon", "v"])

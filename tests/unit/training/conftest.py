@@ -15,6 +15,7 @@ from ldae.config.models import (
     AutoencoderConfig,
     DAEConfig,
     DiffusionConfig,
+    EncoderConfig,
     LDMConfig,
     RepresentationConfig,
     SupervisedConfig,
@@ -43,7 +44,7 @@ def make_training():
             "accumulate": 1,
             "validate_every_steps": 2,
             "patience": 9,
-            "warmup_steps": 2,
+            "warmup_steps": min(2, changes.get("steps", 6) - 1),
             "cooldown_fraction": 0.0,
         }
         values |= {"precision": "32-true", "gradient_clip": 1.0, "ema_decay": 0.9}
@@ -90,15 +91,13 @@ def ldm_config(make_training) -> LDMConfig:
 
 @pytest.fixture
 def representation_config(make_training) -> RepresentationConfig:
-    return RepresentationConfig(
-        semantic_dim=8,
-        backbone="convnext_pico",
-        backbone_weights=None,
-        attention_heads=2,
-        center_input=True,
-        snr_exponent=0.1,
-        learning_rate=1e-3,
-        training=make_training(),
+    return RepresentationConfig(snr_exponent=0.1, learning_rate=1e-3, training=make_training())
+
+
+@pytest.fixture
+def encoder_config() -> EncoderConfig:
+    return EncoderConfig(
+        semantic_dim=8, backbone="convnext_pico", backbone_weights=None, attention_heads=2, center_input=True
     )
 
 

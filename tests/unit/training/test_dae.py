@@ -23,8 +23,8 @@ class KilledError(Exception):
 
 
 @pytest.fixture
-def encoder(representation_config):
-    return representation_config.encoder
+def encoder(encoder_config):
+    return encoder_config
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def run(dataset, dae_config, encoder, diffusion, tmp_path):
         config = dae_config.model_copy(update=changes)
         train_dae(dataset, config, encoder, diffusion, Job(0, output, history, tmp_path / "checkpoints"))
         net = VoxelDAE(config, encoder, diffusion)
-        sections = {"dae": config, "representation": encoder, "diffusion": diffusion}
+        sections = {"dae": config, "encoder": encoder, "diffusion": diffusion}
         load_weights(net, output, {name: part.model_dump(mode="json") for name, part in sections.items()})
         return net, output, history
 
@@ -64,7 +64,7 @@ def test_other_weights_of_the_encoder_are_refused(run, dae_config, encoder, diff
     _, output, _ = run()
     other = encoder.model_copy(update={"center_input": False})
     with pytest.raises(UserError, match=r"representation\.center_input"):
-        load_weights(VoxelDAE(dae_config, other, diffusion), output, {"representation": other.model_dump()})
+        load_weights(VoxelDAE(dae_config, other, diffusion), output, {"encoder": other.model_dump()})
 
 
 def test_a_planted_test_subject_is_refused(run, dataset):

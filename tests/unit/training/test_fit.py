@@ -153,9 +153,9 @@ def test_accumulation_equals_the_big_batch(points, make_training, tmp_path):
 
 def test_the_learning_rate_warms_up(points, make_training, tmp_path):
     stage = Line()
-    training = make_training(steps=4, warmup_steps=4)
+    training = make_training(steps=6, warmup_steps=4)
     fit(stage, points, points, training, seed=0, state_dir=tmp_path / "s", history_path=tmp_path / "h.csv")
-    assert stage.rates == pytest.approx([0.025, 0.05, 0.075, 0.1])
+    assert stage.rates == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1, 0.1])
 
 
 def test_averaged_weights_are_the_moving_average(points, make_training, tmp_path):

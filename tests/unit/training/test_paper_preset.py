@@ -55,19 +55,19 @@ def test_the_nets_have_the_published_sizes():
     grid = CONFIG.preprocessing.grid_shape
     assert parameters(lambda: build_autoencoder(CONFIG.autoencoder)) == pytest.approx(13.8e6, rel=0.01)
     assert parameters(lambda: build_denoiser(CONFIG.ldm, CONFIG.diffusion, 3)) == pytest.approx(475e6, rel=0.01)
-    assert parameters(lambda: SemanticEncoder(CONFIG.representation, grid)) == pytest.approx(53.6e6, rel=0.03)
+    assert parameters(lambda: SemanticEncoder(CONFIG.encoder, grid)) == pytest.approx(53.6e6, rel=0.03)
 
 
 def test_the_voxel_dae_has_the_published_grid_and_its_net_builds():
     assert CONFIG.dae.grid_shape == (112, 128, 112) and np.prod(CONFIG.dae.grid_shape) == 1_605_632
     assert not CONFIG.dae.center_images and CONFIG.dae.loss == CONFIG.dae.prediction == "epsilon"
-    encoder = CONFIG.representation.encoder
+    encoder = CONFIG.encoder
     alone = parameters(lambda: SemanticEncoder(encoder, CONFIG.dae.grid_shape))
     assert parameters(lambda: VoxelDAE(CONFIG.dae, encoder, CONFIG.diffusion)) > alone + 10e6
 
 
 def test_the_tables_hold_the_published_numbers_of_steps():
-    assert CONFIG.evaluation.reconstruction_steps == CONFIG.evaluation.comparison_steps == [10, 20, 50, 100]
+    assert CONFIG.evaluation.reconstruction.steps == CONFIG.evaluation.comparison.steps == [10, 20, 50, 100]
     assert (CONFIG.sampling.solver, CONFIG.sampling.steps) == ("ddim", 100)
 
 
@@ -121,7 +121,8 @@ def test_the_representation_takes_a_step(device, tmp_path):
         one_step(CONFIG.representation.training, device),
         build_denoiser(CONFIG.ldm, CONFIG.diffusion, 3),
     )
-    stage = RepresentationStage(CONFIG.representation, CONFIG.diffusion, denoiser, CONFIG.preprocessing.grid_shape)
+    grid = CONFIG.preprocessing.grid_shape
+    stage = RepresentationStage(CONFIG.representation, CONFIG.encoder, CONFIG.diffusion, denoiser, grid)
     row = take_one_step(stage, Aligned(scans, latents), Aligned(scans, latents, scans), training, tmp_path)
     assert row["val_loss_none"] == pytest.approx(row["val_loss"], rel=0.2)
 
@@ -130,7 +131,7 @@ def test_the_representation_takes_a_step(device, tmp_path):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here; tens of GiB of activations on a CPU")
 def test_the_voxel_dae_takes_a_step(tmp_path):
     images, training = random_volumes((1, *CONFIG.dae.grid_shape)), one_step(CONFIG.dae.training, "cuda")
-    stage = DAEStage(CONFIG.dae, CONFIG.representation.encoder, CONFIG.diffusion)
+    stage = DAEStage(CONFIG.dae, CONFIG.encoder, CONFIG.diffusion)
     row = take_one_step(stage, images, Aligned(images, images), training, tmp_path)
     assert 0 < row["val_loss"] < 2
 
@@ -141,5 +142,5 @@ def test_the_supervised_encoder_takes_a_step(device, tmp_path):
     grid, ages = CONFIG.preprocessing.grid_shape, [60.0, 80.0]
     pairs = Aligned(random_volumes((1, *grid)), Volumes(ages, torch.tensor))
     training = one_step(CONFIG.supervised.training, device)
-    stage = SupervisedStage("age", CONFIG.supervised, CONFIG.representation.encoder, grid, ages)
+    stage = SupervisedStage("age", CONFIG.supervised, CONFIG.encoder, grid, ages)
     assert 0 < take_one_step(stage, pairs, pairs, training, tmp_path)["val_loss"] < 5

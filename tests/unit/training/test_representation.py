@@ -31,11 +31,12 @@ def sets():
 
 
 @pytest.fixture
-def train(sets, representation_config, ldm_config, diffusion, tmp_path):
+def train(sets, representation_config, encoder_config, ldm_config, diffusion, tmp_path):
     def run(name, training, learning_rate=1e-3, kill_at=None):
         torch.manual_seed(0)
         config = representation_config.model_copy(update={"learning_rate": learning_rate, "training": training})
-        stage = RepresentationStage(config, diffusion, build_denoiser(ldm_config, diffusion, 2), (16, 16, 4))
+        denoiser = build_denoiser(ldm_config, diffusion, 2)
+        stage = RepresentationStage(config, encoder_config, diffusion, denoiser, (16, 16, 4))
         whole = stage.training_step
 
         def training_step(batch, batch_idx):
@@ -95,7 +96,7 @@ def test_killed_and_resumed_equals_uninterrupted(train, make_training):
 
 
 def test_weights_are_written_with_the_training_mean_image(
-    dataset, representation_config, ldm_config, diffusion, tmp_path
+    dataset, representation_config, encoder_config, ldm_config, diffusion, tmp_path
 ):
     statistics, ldm = tmp_path / "latent_statistics.safetensors", tmp_path / "ldm.safetensors"
     save_weights(LatentNormalizer((2, 4, 4, 4)), statistics, {})
@@ -104,9 +105,9 @@ def test_weights_are_written_with_the_training_mean_image(
     save_weights(denoiser, ldm, {"config": {"ldm": ldm_config.model_dump(), "diffusion": diffusion.model_dump()}})
     output = tmp_path / "representation.safetensors"
     job = Job(0, output, tmp_path / "h.csv", tmp_path / "checkpoints")
-    train_representation(dataset, statistics, ldm, representation_config, ldm_config, diffusion, job)
-    representation = Representation(representation_config, denoiser, (16, 16, 8))
-    sidecar = load_weights(representation, output, {"representation": representation_config.model_dump()})
+    train_representation(dataset, statistics, ldm, representation_config, encoder_config, ldm_config, diffusion, job)
+    representation = Representation(encoder_config, denoiser, (16, 16, 8))
+    sidecar = load_weights(representation, output, {"encoder": encoder_config.model_dump()})
     assert sidecar["parents"] == {"latent_statistics": hash_file(statistics), "ldm": hash_file(ldm)}
     train_scans = [read_volume(path) for path in fitting_rows(read_scans(dataset), "train")["path"]]
     torch.testing.assert_close(representation.semantic_encoder.mean_image[0], torch.stack(train_scans).mean(0))

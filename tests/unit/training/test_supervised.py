@@ -33,16 +33,16 @@ def labelled(dataset):
 
 
 @pytest.fixture
-def run(labelled, supervised_config, representation_config, tmp_path):
+def run(labelled, supervised_config, encoder_config, tmp_path):
     def train(task, **training):
         config = supervised_config
         if training:
             config = config.model_copy(update={"training": config.training.model_copy(update=training)})
         output = tmp_path / f"{task}.safetensors"
-        encoder = representation_config.encoder
+        encoder = encoder_config
         train_supervised(labelled, task, config, encoder, Job(0, output, tmp_path / "h.csv", tmp_path / "checkpoints"))
         net = SupervisedEncoder(encoder, GRID)
-        sections = {"supervised": config.model_dump(mode="json"), "representation": encoder.model_dump(mode="json")}
+        sections = {"supervised": config.model_dump(mode="json"), "encoder": encoder.model_dump(mode="json")}
         return net, load_weights(net, output, sections), output
 
     return train
@@ -68,9 +68,9 @@ def test_only_labelled_scans_of_the_one_split_are_used(labelled):
     assert set(labelled_rows(table, "age", "train")["subject"]) == {"S0", "S1", "S2", "S3"}
 
 
-def test_the_classes_weigh_alike(supervised_config, representation_config):
+def test_the_classes_weigh_alike(supervised_config, encoder_config):
     targets = [1.0, 0.0, 0.0, 0.0]
-    stage = SupervisedStage("ad_cn", supervised_config, representation_config.encoder, GRID, targets)
+    stage = SupervisedStage("ad_cn", supervised_config, encoder_config, GRID, targets)
     stage.encoder.forward = lambda x: x
 
     def pull(target):
