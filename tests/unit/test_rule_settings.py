@@ -176,7 +176,7 @@ def test_every_setting_has_a_value_of_its_own():
     assert not [number for number, count in numbers.items() if count > 1]
 
 
-@pytest.mark.parametrize(("source", "rule"), [(source, rule) for source in SOURCES for rule in SOURCES[source]])
+@pytest.mark.parametrize("source, rule", [(source, rule) for source in SOURCES for rule in SOURCES[source]])
 def test_a_rule_gets_its_settings(parsed, source, rule):
     settings, rules = parsed[source]
     assert {name: plain(value) for name, value in settings_of(rules[rule]).items()} == {
@@ -190,7 +190,7 @@ def test_every_rule_is_looked_at(parsed, source):
 
 
 @pytest.mark.parametrize(
-    ("source", "rule", "name", "place"),
+    "source, rule, name, place",
     [
         ("phantom", "qc", "overrides", "qc_overrides"),
         ("phantom", "split", "file", "split.file"),
@@ -266,7 +266,7 @@ def numbers_in(value: object) -> Counter:
     return Counter([value] if isinstance(value, bool | int | float | str) else [])
 
 
-@pytest.mark.parametrize(("source", "rule"), [(source, rule) for source in SOURCES for rule in SOURCES[source]])
+@pytest.mark.parametrize("source, rule", [(source, rule) for source in SOURCES for rule in SOURCES[source]])
 def test_a_script_gives_on_what_its_rule_was_told(parsed, source, rule, monkeypatch):
     monkeypatch.syspath_prepend(SCRIPTS)
     rule = parsed[source][1][rule]

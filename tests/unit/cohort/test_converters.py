@@ -53,7 +53,7 @@ def test_folders_that_gave_nothing_are_set_aside(convert, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("commands", "found"),
+    "commands, found",
     [
         (f"{GOOD}; echo KeyError: no such row >&2; exit 1", "KeyError: no such row"),
         ("true", "no such folder"),
@@ -74,7 +74,7 @@ def test_a_conversion_that_hangs_is_ended(convert):
 
 
 @pytest.mark.parametrize(
-    ("source", "folders", "subjects", "lost"),
+    "source, folders, subjects, lost",
     [
         ("oasis", ["OAS1_0001_MR1", "OAS1_0001_MR2"], {"OASIS10001"}, {"OAS1_0001_MR2": "OAS10001MR2"}),
         ("oasis2", ["OAS2_0001_MR1", "OAS2_0001_MR2", "OAS2_0002_MR1"], {"OAS20001"}, {"OAS2_0002_MR1": "OAS20002"}),

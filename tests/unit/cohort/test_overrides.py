@@ -58,7 +58,7 @@ def test_all_faults_come_at_once(read):
 
 
 @pytest.mark.parametrize(
-    ("text", "options", "said"),
+    "text, options, said",
     [
         ("A\tM000\tfail\tx\n", {"header": "subject\tsession\tverdict\treason\n"}, "no column rater"),
         ("A\tM000\tfail\tx\ty\tAB\n", {}, "without tabs"),
@@ -82,7 +82,7 @@ def test_the_same_verdict_twice_is_one(read):
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict", "final", "effect"),
+    "status, verdict, final, effect",
     [
         ("fail", "pass", "pass", "readmitted"),
         ("fail", "warn", "warn", "readmitted"),

@@ -140,7 +140,7 @@ ACCEPTED = [
 ]
 
 
-@pytest.mark.parametrize(("overlay", "place", "said"), REFUSED)
+@pytest.mark.parametrize("overlay, place, said", REFUSED)
 def test_a_bad_value_is_refused_where_it_stands(faults, overlay, place, said):
     (line,) = faults(overlay)
     assert line.startswith(f"{place}: ")
@@ -174,7 +174,7 @@ def test_the_brains_box_is_nilearns():
     np.testing.assert_allclose(np.transpose(box), MNI_BRAIN_MM)
 
 
-@pytest.mark.parametrize(("size", "works"), [(2 * SMALLEST_PATCH, True), (2 * SMALLEST_PATCH - 1, False)])
+@pytest.mark.parametrize("size, works", [(2 * SMALLEST_PATCH, True), (2 * SMALLEST_PATCH - 1, False)])
 def test_the_smallest_patch_is_what_the_discriminator_needs(size, works):
     net = PatchDiscriminator(spatial_dims=3, in_channels=1, channels=2, num_layers_d=1)
     try:
@@ -206,7 +206,7 @@ class TestCohort:
     """Which folders belong to which source."""
 
     @pytest.mark.parametrize(
-        ("values", "place", "said"),
+        "values, place, said",
         [
             ("source: adn", "source", "'phantom', 'adni', 'bids'"),
             ("source: bids", "bids_dir", "source bids needs the path"),
@@ -229,7 +229,7 @@ class TestCohort:
         assert said in line
 
     @pytest.mark.parametrize(
-        ("values", "folders", "read"),
+        "values, folders, read",
         [
             ({}, [], ("results/phantom/images", "results/phantom/clinical", "results/bids")),
             (
@@ -262,7 +262,7 @@ class TestCohort:
         assert set(get_args(Source)) == offered | {"bids", "phantom"}
 
     @pytest.mark.parametrize(
-        ("source", "arguments"),
+        "source, arguments",
         [
             ("nifd", ["{dataset}", "{clinical}", "{bids}"]),
             ("ixi", ["{dataset}", "{bids}", "{clinical}"]),

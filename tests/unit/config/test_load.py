@@ -76,7 +76,7 @@ def test_all_faults_come_in_one_message(faults):
 
 
 @pytest.mark.parametrize(
-    ("overlay", "said"),
+    "overlay, said",
     [
         ("autoencoder: {learning_rat: 1.0}", "autoencoder.learning_rat: Extra inputs .*did you mean learning_rate"),
         ("ldm: {training: {step: 10}}", "ldm.training.step: Extra inputs .*did you mean steps"),

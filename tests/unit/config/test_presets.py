@@ -57,7 +57,7 @@ class TestPaperPreset:
         assert self.config.latents.center == "channel"
 
     @pytest.mark.parametrize(
-        ("stage", "epochs", "batch"), [("autoencoder", 100, 4), ("ldm", 500, 64), ("representation", 400, 16)]
+        "stage, epochs, batch", [("autoencoder", 100, 4), ("ldm", 500, 64), ("representation", 400, 16)]
     )
     def test_schedules(self, stage, epochs, batch):
         training = getattr(self.config, stage).training

@@ -27,7 +27,7 @@ def test_our_files_follow_the_schema(path):
 
 
 @pytest.mark.parametrize(
-    ("overlay", "place"),
+    "overlay, place",
     [
         ("seed: -1", ["seed"]),
         ("sampling: {solver: euler}", ["sampling", "solver"]),

@@ -28,7 +28,7 @@ def test_reconstructions_are_drawn_with_differences(tmp_path, drawn):
     draw_reconstructions(tmp_path / "examples.npz", tmp_path / "dataset.csv", tmp_path / "out.png")
     assert imread(tmp_path / "out.png").std() > 0.1
     axes = np.array(drawn[0].axes).reshape(4, 4)
-    assert [panel.get_title() for panel in axes[0]][0] == "scan"
+    assert next(panel.get_title() for panel in axes[0]) == "scan"
     assert [row[0].get_ylabel() for row in axes[::2]] == ["a\na AD", "b\nb MCI"]
     inside = axes[1, 3].images[0].get_array()[1:9, :10]
     np.testing.assert_allclose(inside, 0.1, atol=1e-6)

@@ -24,7 +24,7 @@ def images(*rows, **values):
 
 
 @pytest.mark.parametrize(
-    ("today", "legacy", "given", "wanted"),
+    "today, legacy, given, wanted",
     [
         ("image_type", "Orig/Proc", "Pre-processed", "Processed"),
         ("image_type", "Orig/Proc", "original", "Original"),
@@ -110,7 +110,7 @@ def test_genotypes_become_alleles():
     assert frame[["APGEN1", "APGEN2"]].to_numpy().tolist() == [["3", "4"], ["", ""]]
 
 
-@pytest.mark.parametrize(("given", "wanted"), [("1", "1"), ("2.0", "2"), ("Dementia", "3"), ("CN", "1"), ("10", "10")])
+@pytest.mark.parametrize("given, wanted", [("1", "1"), ("2.0", "2"), ("Dementia", "3"), ("CN", "1"), ("10", "10")])
 def test_diagnoses_become_codes(given, wanted):
     table = pd.DataFrame([("011_S_0021", "sc", given, "ADNI1")], columns=["PTID", "VISCODE2", "DIAGNOSIS", "PHASE"])
     frame, _ = to_legacy(table, DIAGNOSES, legacy=False)

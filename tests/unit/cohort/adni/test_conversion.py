@@ -206,7 +206,8 @@ def processed_row(ptid, image_id, name):
 @pytest.fixture(scope="module")
 def kinds(tmp_path_factory):
     """Raw only (two field strengths and a repeat), processed only (under a name that Clinica takes, and one that it
-    does not), both, and a subject of whom Clinica takes nothing; each but the last with a visit without a scan."""
+    does not), both, and a subject of whom Clinica takes nothing; each but the last with a visit without a scan.
+    """
     root = tmp_path_factory.mktemp("kinds")
     download = Download(root / "download")
     for image_id in (100, 101, 102):

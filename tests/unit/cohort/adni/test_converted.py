@@ -69,7 +69,7 @@ def test_the_same_volume_gives_the_same_file_at_any_time(tmp_path, voxels, monke
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    "change, reason",
     [
         (lambda voxels: voxels[::-1], "left and right swapped"),
         (lambda voxels: voxels[:, :, :-1], "20 x 24 x 27 voxels, the series 20 x 24 x 28"),

@@ -14,7 +14,7 @@ def touch(folder, *names):
 
 
 @pytest.mark.parametrize(
-    ("name", "file"),
+    "name, file",
     [
         (MERGE, "ADNIMERGE.csv"),
         (MERGE, "new/ADNIMERGE_7Mar2024.csv"),
@@ -45,7 +45,7 @@ def test_a_table_is_found_under_each_of_its_names(tmp_path, name, file):
 
 
 @pytest.mark.parametrize(
-    ("name", "files"),
+    "name, files",
     [
         (MERGE, ("ADNIMERGE.csv", "MYSTUDY_ADNIMERGE.csv")),
         (META, ("MPRAGEMETA_1Jan2024.csv", "All_Images_21Nov2025.csv")),
@@ -61,7 +61,7 @@ def test_the_older_and_barer_name_comes_first(tmp_path, name, files):
 
 
 @pytest.mark.parametrize(
-    ("name", "files"),
+    "name, files",
     [
         (MERGE, ("ADNIMERGE.csv", "old/ADNIMERGE_01Jan2024.csv")),
         (MERGE, ("A_ADNIMERGE.csv", "B_ADNIMERGE.csv")),

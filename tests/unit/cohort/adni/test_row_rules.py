@@ -58,7 +58,7 @@ def test_good_rows_pass(name):
     assert quarantine.empty
 
 
-@pytest.mark.parametrize(("name", "column", "value"), POISON)
+@pytest.mark.parametrize("name, column, value", POISON)
 def test_a_poisonous_row_is_set_aside_with_place_reason_and_cure(name, column, value):
     frame = pd.DataFrame(ROWS[name])
     frame.loc[1, column] = value
@@ -79,7 +79,7 @@ def test_todays_list_of_images_may_leave_to_the_disk_what_it_lacks(column):
 
 
 @pytest.mark.parametrize(
-    ("sequence", "is_t1"),
+    "sequence, is_t1",
     [
         *[(name, True) for name in ("MPRAGE", "MP-RAGE", "MP RAGE REPEAT", "MPRAGE SENSE2", "IR-FSPGR", "SAG IR-SPGR")],
         ("Accelerated Sagittal MPRAGE (MSV21)", True),

@@ -118,7 +118,7 @@ def test_two_equal_scans_of_a_visit():
     assert "image 1" in reasons["2"]
 
 
-@pytest.mark.parametrize(("phase", "winner", "preferred"), [("ADNI1", 1, "1.5 T"), ("ADNI2", 2, "3 T")])
+@pytest.mark.parametrize("phase, winner, preferred", [("ADNI1", 1, "1.5 T"), ("ADNI2", 2, "3 T")])
 def test_two_field_strengths_of_a_visit(phase, winner, preferred):
     images = [image(1), image(2, field_strength_t="3.0")]
     choices, reasons = told(images, facts_of(phase), winner)

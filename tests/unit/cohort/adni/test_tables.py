@@ -66,7 +66,7 @@ def test_a_doubled_table_is_refused(clinical, name):
         read_tables(clinical)
 
 
-@pytest.mark.parametrize(("name", "column"), [(MERGE, "EXAMDATE_bl"), (META, "ImageUID"), ("APOERES", "APGEN1")])
+@pytest.mark.parametrize("name, column", [(MERGE, "EXAMDATE_bl"), (META, "ImageUID"), ("APOERES", "APGEN1")])
 def test_a_missing_column_is_named(clinical, name, column):
     path = clinical / f"{name}.csv"
     pd.read_csv(path, dtype=str).drop(columns=column).to_csv(path, index=False)
@@ -221,6 +221,6 @@ def test_a_table_of_poison_only_is_an_error(tmp_path):
         read_tables(tmp_path)
 
 
-@pytest.mark.parametrize(("tesla", "nominal"), [(1.5, 1.5), (1.494, 1.5), (2.89362, 3.0), (3.0, 3.0)])
+@pytest.mark.parametrize("tesla, nominal", [(1.5, 1.5), (1.494, 1.5), (2.89362, 3.0), (3.0, 3.0)])
 def test_field_strengths_become_nominal(tesla, nominal):
     assert nominal_field(tesla) == nominal

@@ -8,7 +8,7 @@ from tests.adni_download import visit_row
 PTID = "011_S_0021"
 
 
-@pytest.mark.parametrize(("diagnosis", "label"), [("CN", "CN"), ("MCI", "MCI"), ("Dementia", "AD"), ("", "")])
+@pytest.mark.parametrize("diagnosis, label", [("CN", "CN"), ("MCI", "MCI"), ("Dementia", "AD"), ("", "")])
 def test_visit_facts(diagnosis, label):
     facts = visit_facts(visit_row(PTID, "m12", "2011-03-01", DX=diagnosis, DX_bl="EMCI"))
     assert facts["diagnosis"] == label

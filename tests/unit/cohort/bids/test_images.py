@@ -70,16 +70,14 @@ LAS = AFFINE @ np.diag([-1, 1, 1, 1])
 
 
 @pytest.mark.parametrize(
-    ("sform", "qform", "expected"),
+    "sform, qform, expected",
     [(AFFINE, None, "RAS (sform)"), (None, LAS, "LAS (qform)"), (LAS, LAS, "LAS (sform)")],
 )
 def test_the_orientation_is_read_from_the_header(tmp_path, sform, qform, expected):
     assert orientation_of(write_image(tmp_path, "sub-01_T1w", image_with(sform, qform))) == expected
 
 
-@pytest.mark.parametrize(
-    ("sform", "qform", "expected"), [(None, None, "codes 0"), (AFFINE, LAS, "sform RAS and qform LAS")]
-)
+@pytest.mark.parametrize("sform, qform, expected", [(None, None, "codes 0"), (AFFINE, LAS, "sform RAS and qform LAS")])
 def test_where_left_and_right_cannot_be_told_the_image_is_broken(tmp_path, sform, qform, expected):
     path = write_image(tmp_path, "sub-01_T1w", image_with(sform, qform))
     with pytest.raises(BrokenSeries, match=expected):

@@ -41,7 +41,7 @@ def test_participants_are_found_with_and_without_prefix(tmp_path, label):
     assert facts == expected | {"field_strength_t": ""}
 
 
-@pytest.mark.parametrize(("value", "sex"), [("M", "M"), ("f", "F"), ("FEMALE", "F"), ("n/a", ""), ("1", ""), ("O", "")])
+@pytest.mark.parametrize("value, sex", [("M", "M"), ("f", "F"), ("FEMALE", "F"), ("n/a", ""), ("1", ""), ("O", "")])
 def test_sexes(tmp_path, value, sex):
     participants(tmp_path, "participant_id sex", f"sub-01 {value}")
     facts, said = one(tmp_path)

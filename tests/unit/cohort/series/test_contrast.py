@@ -46,7 +46,7 @@ def test_t1_weighted_series_pass(elements):
     assert judge(**elements) == ""
 
 
-@pytest.mark.parametrize(("elements", "reason"), OTHER.values(), ids=OTHER)
+@pytest.mark.parametrize("elements, reason", OTHER.values(), ids=OTHER)
 def test_others_do_not_and_the_rule_is_told_without_their_text(elements, reason):
     said = judge(**elements)
     assert reason in said

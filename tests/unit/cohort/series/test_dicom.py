@@ -60,7 +60,7 @@ def test_mixed_series_are_found(series, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("values", "reason"),
+    "values, reason",
     [
         ({"InstanceNumber": 6}, "twice"),
         ({"ImagePositionPatient": [0.0, -100, 100]}, "slice distance"),
@@ -143,7 +143,7 @@ def test_several_orientations_are_a_localiser(series):
         check_series(series)
 
 
-@pytest.mark.parametrize(("slices", "reason"), [(9, "9 slices only"), (12, "192 x 196 x 96 mm only")])
+@pytest.mark.parametrize("slices, reason", [(9, "9 slices only"), (12, "192 x 196 x 96 mm only")])
 def test_few_slices_and_slabs_are_no_head(tmp_path, slices, reason):
     with pytest.raises(OtherImage, match=reason):
         check_series(write_series(tmp_path, PTID, 10, slices))

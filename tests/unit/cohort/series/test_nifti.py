@@ -33,7 +33,7 @@ def test_a_truncated_file_is_found(path, share):
         check_nifti([path])
 
 
-@pytest.mark.parametrize(("content", "reason"), [(b"", "is empty"), (b"<html>login</html>" * 100, "cannot be read")])
+@pytest.mark.parametrize("content, reason", [(b"", "is empty"), (b"<html>login</html>" * 100, "cannot be read")])
 def test_a_file_that_is_no_image_is_found(path, content, reason):
     path.write_bytes(content)
     with pytest.raises(BrokenSeries, match=reason):
@@ -41,7 +41,7 @@ def test_a_file_that_is_no_image_is_found(path, content, reason):
 
 
 @pytest.mark.parametrize(
-    ("shape", "spacing", "reason"),
+    "shape, spacing, reason",
     [
         ((20, 30, 28, 6), 8.0, "4-D: 6 volumes"),
         ((20, 30, 3), 8.0, "voxels only"),

@@ -53,7 +53,14 @@ def load_nothing(models_dir, config):
 
 def plan(**loaders):
     config = load_config(ROOT / "config.yaml")
-    options = {"steps": 4, "own_steps": {LDAE: 2, LDDIM: 2, DAE: 4}, "solver": "2m", "batch": 2, "repeats": 2, "threads": 1}
+    options = {
+        "steps": 4,
+        "own_steps": {LDAE: 2, LDDIM: 2, DAE: 4},
+        "solver": "2m",
+        "batch": 2,
+        "repeats": 2,
+        "threads": 1,
+    }
     return plan_jobs({LDAE: load_fast, LDDIM: load_fast, DAE: load_slow} | loaders, "models", config, **options)
 
 

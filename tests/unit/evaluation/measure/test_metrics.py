@@ -100,7 +100,13 @@ def test_ms_ssim_agrees_with_torchmetrics(scans):
 
 def test_ssim_agrees_with_scikit_image(scans):
     noisy = (scans + 0.05 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
-    options = {"data_range": 1.0, "gaussian_weights": True, "sigma": 1.5, "truncate": 3.4, "use_sample_covariance": False}
+    options = {
+        "data_range": 1.0,
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "truncate": 3.4,
+        "use_sample_covariance": False,
+    }
     _, image = structural_similarity(noisy[0, 0].numpy(), scans[0, 0].numpy(), full=True, **options)
     assert float(ssim(noisy, scans)[0]) == pytest.approx(image[5:-5, 5:-5, 5:-5].mean(), abs=1e-4)
 

@@ -190,7 +190,7 @@ def test_no_test_scan_of_a_class_gives_empty_cells_not_chance():
 
 
 @pytest.mark.parametrize(
-    ("encoder", "accuracy", "precision_cn", "recall_cn", "f1_cn"),
+    "encoder, accuracy, precision_cn, recall_cn, f1_cn",
     [
         (LDAE, 0.8365, 0.8469, 0.9102, 0.8774),
         (DAE, 0.7468, 0.7768, 0.8504, 0.8119),

@@ -52,7 +52,7 @@ def test_a_working_model_meets_the_properties(results):
 
 
 @pytest.mark.parametrize(
-    ("start", "column", "value", "failing"),
+    "start, column, value, failing",
     [
         ("", "mse", 1.0, "AutoencoderKL's MSE"),
         (ENCODED, "ssim", 0.93, "SSIM, LDAE"),
@@ -61,7 +61,7 @@ def test_a_working_model_meets_the_properties(results):
     ],
 )
 def test_each_property_can_fail(results, start, column, value, failing):
-    truth, dataset, embeddings, scans, downstream = results
+    _truth, _dataset, _embeddings, scans, _downstream = results
     scans.loc[scans["start"] == start, column] = value
     missed = [
         name
