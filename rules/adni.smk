@@ -44,8 +44,7 @@ rule inventory:
         ENV
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=240,
+        **needs(4000, 240),
     params:
         findings="results/cohort/findings.csv",
         state="results/cohort/checked_series.csv",
@@ -75,8 +74,7 @@ rule check:
         ENV
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=240,
+        **needs(4000, 240),
     params:
         findings="results/cohort/findings.csv",
         state="results/cohort/checked_series.csv",
@@ -100,10 +98,8 @@ rule convert:
         "results/benchmarks/convert/{shard}.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=3000,
-        runtime=480,
+        **needs(3000, 480),
     params:
         dicom_dir=DICOM_DIR,
         clinical_dir=CLINICAL_DIR,
@@ -133,10 +129,8 @@ rule bids:
         "results/benchmarks/bids.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **needs(2000, 60),
     params:
         tables=all_tables,
         code=code_of("bids.py"),
@@ -159,10 +153,8 @@ rule strata:
         "results/benchmarks/strata.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **needs(2000, 60),
     message:
         "look up the baseline diagnoses"
     script:

@@ -33,10 +33,8 @@ rule index:
         "results/benchmarks/index.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        **needs(2000, 240),
     params:
         source=CONFIG.cohort.source,
         findings="results/cohort/findings.csv",
@@ -64,10 +62,8 @@ rule bids:
         "results/benchmarks/bids.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **needs(2000, 60),
     params:
         columns=CONFIG.cohort.columns.model_dump(),
         diagnoses=CONFIG.cohort.diagnoses,
@@ -93,10 +89,8 @@ rule strata:
         "results/benchmarks/strata.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **needs(2000, 60),
     params:
         # Functions of `input`, for Snakemake compares no such param: other columns split nobody anew.
         columns=lambda wildcards, input: CONFIG.cohort.columns.model_dump(),

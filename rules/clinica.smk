@@ -27,10 +27,8 @@ rule convert:
         "results/benchmarks/convert.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=4000,
-        runtime=2880,
+        **needs(4000, 2880),
     params:
         source=CONFIG.cohort.source,
         clinical_dir=CONFIG.cohort.clinical_dir,

@@ -52,6 +52,24 @@ def code_of(script):
     return lambda wildcards: hash_script(f"{workflow.basedir}/workflow_scripts/{script}", workflow.basedir)
 
 
+SCRIPT = "../workflow_scripts/{params.script}"
+
+
+def runs(script):
+    """Params of a rule that is made in a loop: its script and the hash of that."""
+    return {"script": script, "code": code_of(script)}
+
+
+def needs(mem_mb, runtime, **more):
+    """Resources of a job: memory in MB, time in minutes."""
+    return {"mem_mb": mem_mb, "runtime": runtime, **more}
+
+
+def histories(*stages):
+    """The losses of some trainings, by stage."""
+    return {stage: f"results/training/{stage}.csv" for stage in stages}
+
+
 def section(*keys, of=CONFIG):
     """Plain dicts of sections, or of one setting ("sampling.solver"), so that unpickling a param needs no `ldae`."""
     parts = {}

@@ -18,10 +18,8 @@ rule split:
         "results/benchmarks/split.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        **needs(1000, 30),
     params:
         # Functions of `input`, for Snakemake compares no such param: fractions, seed, list and code concern new subjects
         # alone, who come with another qc.csv. Compared, they would train everything anew on the same split.
@@ -46,10 +44,8 @@ rule scans:
         "results/benchmarks/scans.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        **needs(1000, 30),
     params:
         code=code_of("scans.py"),
     message:
@@ -78,10 +74,8 @@ rule dataset:
         "results/benchmarks/dataset.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        **needs(1000, 30),
     params:
         overrides=CONFIG.qc_overrides,
         latents_dir="results/latents",

@@ -15,9 +15,7 @@ rule latents:
         ENV
     threads: 2
     resources:
-        mem_mb=6000,
-        runtime=480,
-        gpu=1,
+        **needs(6000, 480, gpu=1),
     params:
         config=section("autoencoder", "latents"),
         code=code_of("latents.py"),
@@ -42,9 +40,7 @@ rule embeddings:
         ENV
     threads: 8
     resources:
-        mem_mb=6000,
-        runtime=240,
-        gpu=1,
+        **needs(6000, 240, gpu=1),
     params:
         config=section(*LDAE_SECTIONS) | evaluation("batch_size"),
         code=code_of("embeddings.py"),
@@ -71,9 +67,7 @@ rule system_embeddings:
         ENV
     threads: 8
     resources:
-        mem_mb=6000,
-        runtime=240,
-        gpu=1,
+        **needs(6000, 240, gpu=1),
     params:
         config=section(*SYSTEM_SECTIONS) | evaluation("batch_size"),
         code=code_of("system_embeddings.py"),
@@ -99,8 +93,7 @@ rule baselines:
         ENV
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=480,
+        **needs(8000, 480),
     params:
         config=section(*LDAE_SECTIONS, "seed") | evaluation("batch_size"),
         code=code_of("baselines.py"),
@@ -125,8 +118,7 @@ rule demographics:
     conda:
         ENV
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         code=code_of("demographics.py"),
     message:

@@ -12,8 +12,7 @@ rule phantom:
         ENV
     threads: 4
     resources:
-        mem_mb=6000,
-        runtime=120,
+        **needs(6000, 120),
     params:
         config=section("phantom", "seed"),
         code=code_of("phantom.py"),

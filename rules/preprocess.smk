@@ -10,10 +10,8 @@ rule preprocess:
         "results/benchmarks/preprocess/{shard}.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        **needs(4000, 240),
     params:
         config=section("preprocessing"),
         output_dir="results/derivatives/preproc",
@@ -41,10 +39,8 @@ rule qc:
         "results/benchmarks/qc.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        **needs(1000, 30),
     params:
         config=section("qc"),
         code=code_of("qc.py"),
@@ -66,10 +62,8 @@ rule pictures:
         "results/benchmarks/pictures/{shard}.tsv"
     conda:
         ENV
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        **needs(2000, 120),
     params:
         output_dir="results/derivatives/preproc",
         code=code_of("pictures.py"),

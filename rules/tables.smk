@@ -1,143 +1,39 @@
-rule table_reconstruction:
-    """Means and intervals of the reconstructions."""
-    input:
-        "results/evaluation/reconstruction_scans.csv",
-    output:
-        report("results/tables/reconstruction.csv", caption="captions/reconstruction.rst", category="Tables"),
-    log:
-        "results/logs/table_reconstruction.log",
-    benchmark:
-        "results/benchmarks/table_reconstruction.tsv"
-    conda:
-        ENV
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    params:
-        config=section("seed") | evaluation("bootstrap"),
-        code=code_of("table_reconstruction.py"),
-    message:
-        "tabulate the reconstructions"
-    script:
-        "../workflow_scripts/table_reconstruction.py"
+# Tables made of one file alone: what that is, and the settings they take.
+BOOTSTRAP = section("seed") | evaluation("bootstrap")
+OF_ONE_FILE = {
+    "cohort": ("results/dataset.csv", {}),
+    "reconstruction": ("results/evaluation/reconstruction_scans.csv", BOOTSTRAP),
+    "comparison": ("results/evaluation/comparison_scans.csv", BOOTSTRAP),
+    "interpolation": ("results/evaluation/interpolation_scans.csv", BOOTSTRAP),
+    "generation": ("results/evaluation/generation.npz", BOOTSTRAP),
+    "efficiency": ("results/evaluation/efficiency_runs.csv", {}),
+}
 
+for table, (source, settings) in OF_ONE_FILE.items():
 
-rule table_comparison:
-    """Means, intervals and paired differences of the systems' reconstructions."""
-    input:
-        "results/evaluation/comparison_scans.csv",
-    output:
-        report("results/tables/comparison.csv", caption="captions/comparison.rst", category="Tables"),
-    log:
-        "results/logs/table_comparison.log",
-    benchmark:
-        "results/benchmarks/table_comparison.tsv"
-    conda:
-        ENV
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    params:
-        config=section("seed") | evaluation("bootstrap"),
-        code=code_of("table_comparison.py"),
-    message:
-        "tabulate the systems"
-    script:
-        "../workflow_scripts/table_comparison.py"
-
-
-rule table_interpolation:
-    """Means and intervals of the predicted scans by gap."""
-    input:
-        "results/evaluation/interpolation_scans.csv",
-    output:
-        report("results/tables/interpolation.csv", caption="captions/interpolation.rst", category="Tables"),
-    log:
-        "results/logs/table_interpolation.log",
-    benchmark:
-        "results/benchmarks/table_interpolation.tsv"
-    conda:
-        ENV
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    params:
-        config=section("seed") | evaluation("bootstrap"),
-        code=code_of("table_interpolation.py"),
-    message:
-        "tabulate the predicted scans"
-    script:
-        "../workflow_scripts/table_interpolation.py"
-
-
-rule table_generation:
-    """Likeness, diversity and novelty of the samples."""
-    input:
-        "results/evaluation/generation.npz",
-    output:
-        report("results/tables/generation.csv", caption="captions/generation.rst", category="Tables"),
-    log:
-        "results/logs/table_generation.log",
-    benchmark:
-        "results/benchmarks/table_generation.tsv"
-    conda:
-        ENV
-    resources:
-        mem_mb=4000,
-        runtime=480,
-    params:
-        config=section("seed") | evaluation("bootstrap"),
-        code=code_of("table_generation.py"),
-    message:
-        "tabulate the generated scans"
-    script:
-        "../workflow_scripts/table_generation.py"
-
-
-rule table_efficiency:
-    """Time, memory and arithmetic per scan, and ratios to the voxel DAE."""
-    input:
-        "results/evaluation/efficiency_runs.csv",
-    output:
-        report("results/tables/efficiency.csv", caption="captions/efficiency.rst", category="Tables"),
-    log:
-        "results/logs/table_efficiency.log",
-    benchmark:
-        "results/benchmarks/table_efficiency.tsv"
-    conda:
-        ENV
-    resources:
-        mem_mb=4000,
-        runtime=10,
-    params:
-        code=code_of("table_efficiency.py"),
-    message:
-        "tabulate time and memory"
-    script:
-        "../workflow_scripts/table_efficiency.py"
-
-
-rule table_cohort:
-    """Who is in the study, by split and diagnosis."""
-    input:
-        "results/dataset.csv",
-    output:
-        report("results/tables/cohort.csv", caption="captions/cohort.rst", category="Tables"),
-    log:
-        "results/logs/table_cohort.log",
-    benchmark:
-        "results/benchmarks/table_cohort.tsv"
-    conda:
-        ENV
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        code=code_of("table_cohort.py"),
-    message:
-        "describe the cohort"
-    script:
-        "../workflow_scripts/table_cohort.py"
+    rule:
+        """Tabulate what was measured."""
+        name:
+            f"table_{table}"
+        input:
+            source,
+        output:
+            report(f"results/tables/{table}.csv", caption=f"captions/{table}.rst", category="Tables"),
+        log:
+            f"results/logs/table_{table}.log",
+        benchmark:
+            f"results/benchmarks/table_{table}.tsv"
+        conda:
+            ENV
+        resources:
+            **needs(4000, 480),
+        params:
+            **runs(f"table_{table}.py"),
+            config=settings,
+        message:
+            f"tabulate: {table}"
+        script:
+            SCRIPT
 
 
 rule table_downstream:
@@ -156,8 +52,7 @@ rule table_downstream:
     conda:
         ENV
     resources:
-        mem_mb=4000,
-        runtime=480,
+        **needs(4000, 480),
     params:
         encoders=list(names.ENCODERS.values()),
         config=section("seed") | evaluation("probes", "bootstrap"),
@@ -201,8 +96,7 @@ rule table_leakage:
     conda:
         ENV
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         code=code_of("table_leakage.py"),
     message:
@@ -242,10 +136,9 @@ rule table_phantom_truth:
     conda:
         ENV
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **needs(4000, 60),
     params:
-        config=section("seed", "sampling") | evaluation("batch_size", "probes", "bootstrap"),
+        config=section("seed", "sampling.steps") | evaluation("batch_size", "probes.alpha_grid", "bootstrap"),
         code=code_of("table_phantom_truth.py"),
     message:
         "hold the results against the phantom's truth"

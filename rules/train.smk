@@ -1,126 +1,49 @@
-rule autoencoder:
-    """Stage 1: AutoencoderKL."""
-    input:
-        scans="results/scans.csv",
-    output:
-        weights="results/models/autoencoder.safetensors",
-        sidecar="results/models/autoencoder.json",
-        history="results/training/autoencoder.csv",
-    log:
-        "results/logs/autoencoder.log",
-    benchmark:
-        "results/benchmarks/autoencoder.tsv"
-    conda:
-        ENV
-    threads: 2
-    resources:
-        mem_mb=6000,
-        runtime=2880,
-        gpu=1,
-    params:
-        config=section("autoencoder", "seed"),
-        checkpoints="results/checkpoints/autoencoder",
-        tensorboard="results/training/tensorboard/autoencoder",
-        code=code_of("autoencoder.py"),
-    message:
-        "train the autoencoder"
-    script:
-        "../workflow_scripts/autoencoder.py"
+LATENTS = {
+    "latents": "results/latents/manifest.csv",
+    "statistics": "results/models/latent_statistics.safetensors",
+}
+# What each training reads beside the scans, and the settings it takes beside the seed.
+TRAININGS = {
+    "autoencoder": ({}, ["autoencoder"]),
+    "ldm": (LATENTS, ["ldm", "diffusion"]),
+    "representation": (
+        LATENTS | {"ldm": "results/models/ldm.safetensors"},
+        ["representation", "encoder", "ldm", "diffusion"],
+    ),
+    "dae": ({}, ["dae", "encoder", "diffusion"]),
+}
 
+for stage, (reads, settings) in TRAININGS.items():
 
-rule ldm:
-    """Stage 2: the unconditional denoiser."""
-    input:
-        scans="results/scans.csv",
-        latents="results/latents/manifest.csv",
-        statistics="results/models/latent_statistics.safetensors",
-    output:
-        weights="results/models/ldm.safetensors",
-        sidecar="results/models/ldm.json",
-        history="results/training/ldm.csv",
-    log:
-        "results/logs/ldm.log",
-    benchmark:
-        "results/benchmarks/ldm.tsv"
-    conda:
-        ENV
-    threads: 2
-    resources:
-        mem_mb=6000,
-        runtime=2880,
-        gpu=1,
-    params:
-        config=section("ldm", "diffusion", "seed"),
-        checkpoints="results/checkpoints/ldm",
-        tensorboard="results/training/tensorboard/ldm",
-        code=code_of("ldm.py"),
-    message:
-        "train the latent diffusion model"
-    script:
-        "../workflow_scripts/ldm.py"
-
-
-rule representation:
-    """Stage 3: semantic encoder and gradient estimator, the denoiser frozen."""
-    input:
-        scans="results/scans.csv",
-        latents="results/latents/manifest.csv",
-        statistics="results/models/latent_statistics.safetensors",
-        ldm="results/models/ldm.safetensors",
-    output:
-        weights="results/models/representation.safetensors",
-        sidecar="results/models/representation.json",
-        history="results/training/representation.csv",
-    log:
-        "results/logs/representation.log",
-    benchmark:
-        "results/benchmarks/representation.tsv"
-    conda:
-        ENV
-    threads: 2
-    resources:
-        mem_mb=6000,
-        runtime=2880,
-        gpu=1,
-    params:
-        config=section("representation", "encoder", "ldm", "diffusion", "seed"),
-        checkpoints="results/checkpoints/representation",
-        tensorboard="results/training/tensorboard/representation",
-        code=code_of("representation.py"),
-    message:
-        "train the semantic encoder and the gradient estimator"
-    script:
-        "../workflow_scripts/representation.py"
-
-
-rule dae:
-    """The diffusion autoencoder on the image grid."""
-    input:
-        scans="results/scans.csv",
-    output:
-        weights="results/models/dae.safetensors",
-        sidecar="results/models/dae.json",
-        history="results/training/dae.csv",
-    log:
-        "results/logs/dae.log",
-    benchmark:
-        "results/benchmarks/dae.tsv"
-    conda:
-        ENV
-    threads: 2
-    resources:
-        mem_mb=6000,
-        runtime=2880,
-        gpu=1,
-    params:
-        config=section("dae", "encoder", "diffusion", "seed"),
-        checkpoints="results/checkpoints/dae",
-        tensorboard="results/training/tensorboard/dae",
-        code=code_of("dae.py"),
-    message:
-        "train the voxel DAE"
-    script:
-        "../workflow_scripts/dae.py"
+    rule:
+        """Train one stage: its weights, what they come from, and its losses."""
+        name:
+            stage
+        input:
+            **reads,
+            scans="results/scans.csv",
+        output:
+            weights=f"results/models/{stage}.safetensors",
+            sidecar=f"results/models/{stage}.json",
+            history=f"results/training/{stage}.csv",
+        log:
+            f"results/logs/{stage}.log",
+        benchmark:
+            f"results/benchmarks/{stage}.tsv"
+        conda:
+            ENV
+        threads: 2
+        resources:
+            **needs(6000, 2880, gpu=1),
+        params:
+            **runs(f"{stage}.py"),
+            config=section(*settings, "seed"),
+            checkpoints=f"results/checkpoints/{stage}",
+            tensorboard=f"results/training/tensorboard/{stage}",
+        message:
+            f"train: {stage}"
+        script:
+            SCRIPT
 
 
 rule supervised:
@@ -142,9 +65,7 @@ rule supervised:
         ENV
     threads: 2
     resources:
-        mem_mb=6000,
-        runtime=1440,
-        gpu=1,
+        **needs(6000, 1440, gpu=1),
     params:
         config=section("supervised", "encoder", "seed"),
         checkpoints="results/checkpoints/supervised_{task}",

@@ -34,7 +34,10 @@ def script_rules(source: str = "phantom") -> dict[str, Rule]:
 
 
 def parse_rules(settings: dict, folder: str | Path) -> dict[str, Rule]:
-    """The rules that run a script, by name, with `settings` laid over config.yaml, as seen from `folder`."""
+    """The rules that run a script, by name, with `settings` laid over config.yaml, as seen from `folder`.
+
+    A rule made in a loop names its script in a param; here it has it like the others.
+    """
     here = Path.cwd()
     with SnakemakeApi(OutputSettings()) as api:
         workflow = api.workflow(
@@ -48,6 +51,8 @@ def parse_rules(settings: dict, folder: str | Path) -> dict[str, Rule]:
         )
         rules = {rule.name: rule for rule in workflow._workflow.rules if rule.script}
         os.chdir(here)
+    for rule in rules.values():
+        rule.script = str(rule.script).replace("{params.script}", str(dict(rule.params).get("script")))
     return rules
 
 

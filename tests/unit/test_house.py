@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rules import script_rules
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
     file
@@ -47,8 +49,8 @@ def test_a_script_has_one_shape(script):
 
 
 def test_each_script_belongs_to_a_rule_of_its_name():
-    rules = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "rules").glob("*.smk"))
-    assert {script.name for script in SCRIPTS} == set(re.findall(r"workflow_scripts/(\w+\.py)", rules))
+    used = {Path(rule.script).name for source in ("phantom", "bids", "oasis") for rule in script_rules(source).values()}
+    assert {script.name for script in SCRIPTS} == used
 
 
 def test_shared_names_of_the_rules_stand_in_one_file():
