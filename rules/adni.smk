@@ -1,43 +1,72 @@
-"""ADNI's own download, and the phantom, which is laid out like one."""
+"""ADNI's own download, and the phantom, which is laid out like one.
 
-from functools import cache
+A corrected label must run `check` and `bids` and nothing before `dataset`. So no rule on the way to the trainings has
+an input that a label changes, not even an ancient one: Snakemake does not ask the jobs after a job that runs whether
+they have changed themselves, but goes by their inputs, and past an ancient one it does not go.
+"""
 
-from ldae.cohort.adni.names import label_of
 from ldae.cohort.adni.table_hash import hash_choice, hash_content_of_tables
 from ldae.cohort.disk import find_subjects, fingerprint
-from ldae.cohort.shards import shard_of
 
-cached_fingerprint = cache(fingerprint)  # the same for every shard
 DICOM_DIR, CLINICAL_DIR = CONFIG.cohort.images_dir, CONFIG.cohort.tables_dir
 
 
-def of_download():
+# These take only wildcards: Snakemake compares no param whose function takes `input` as well. Where the phantom is yet
+# to be made they raise FileNotFoundError for an input, and are asked again when it is there.
+def download_folders(wildcards):
     """The folders of the user's download; the phantom's change with their rule."""
-    return "" if IS_PHANTOM else cached_fingerprint(DICOM_DIR)
+    return "" if IS_PHANTOM else fingerprint(DICOM_DIR)
 
 
-# The next two take only wildcards: Snakemake compares no param whose function takes `input` as well. Where the phantom
-# is yet to be made they raise FileNotFoundError for an input, and are asked again when it is there.
+def tables_of_choice(wildcards):
+    """Hash of what the clinical tables say of the choice of images: no age, no diagnosis."""
+    return hash_choice(CLINICAL_DIR, find_subjects(DICOM_DIR))
+
+
 def all_tables(wildcards):
     """Hash of all that the clinical tables say."""
     return hash_content_of_tables(CLINICAL_DIR)
 
 
-def tables_of_choice(wildcards):
-    """Hash of what the clinical tables say of the choice of one shard's images: no age, no diagnosis."""
-    shard, subjects = int(wildcards.shard), find_subjects(DICOM_DIR)
-    return hash_choice(CLINICAL_DIR, [ptid for ptid in subjects if shard_of(label_of(ptid), len(SHARDS)) == shard])
-
-
-rule check:
-    """Say everything that is wrong with the download; list the images to convert, and what is set aside and why."""
+rule inventory:
+    """List the images of the download to convert."""
     input:
         dicom_dir=DICOM_DIR,
         clinical_dir=ancient(CLINICAL_DIR),
     output:
         inventory="results/cohort/inventory.csv",
-        quarantine="results/cohort/quarantine.csv",
         shards=expand("results/cohort/inventory_shards/{shard}.csv", shard=SHARDS),
+    log:
+        "results/logs/inventory.log",
+    benchmark:
+        "results/benchmarks/inventory.tsv"
+    conda:
+        ENV
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        findings="results/cohort/findings.csv",
+        state="results/cohort/checked_series.csv",
+        download=download_folders,
+        tables=tables_of_choice,
+        shards=len(SHARDS),
+        code=code_of("inventory.py"),
+    message:
+        "list the images of the download"
+    script:
+        "../workflow_scripts/inventory.py"
+
+
+rule check:
+    """Say everything that is wrong with the download, and what is set aside and why."""
+    input:
+        "results/cohort/inventory.csv",  # and with it the verdicts on all headers
+        dicom_dir=DICOM_DIR,
+        clinical_dir=ancient(CLINICAL_DIR),
+    output:
+        quarantine="results/cohort/quarantine.csv",
     log:
         "results/logs/check.log",
     benchmark:
@@ -51,11 +80,10 @@ rule check:
     params:
         findings="results/cohort/findings.csv",
         state="results/cohort/checked_series.csv",
-        download=lambda wildcards: of_download(),
         tables=all_tables,
         code=code_of("check.py"),
     message:
-        "check the download and list its images"
+        "check the download"
     script:
         "../workflow_scripts/check.py"
 
@@ -63,9 +91,7 @@ rule check:
 rule convert:
     """Convert one shard of subjects with Clinica; images move into results/bids subject by subject."""
     input:
-        inventory=ancient("results/cohort/inventory_shards/{shard}.csv"),
-        dicom_dir=DICOM_DIR if IS_PHANTOM else ancient(DICOM_DIR),
-        clinical_dir=ancient(CLINICAL_DIR),
+        inventory="results/cohort/inventory_shards/{shard}.csv",
     output:
         manifest="results/bids_shards/{shard}.csv",
     log:
@@ -79,13 +105,11 @@ rule convert:
         mem_mb=3000,
         runtime=480,
     params:
+        dicom_dir=DICOM_DIR,
+        clinical_dir=CLINICAL_DIR,
         bids_dir=lambda wildcards: "results/bids",
         state_dir="results/bids_shards/subjects",
         timeout_s=CONFIG.cohort.conversion_timeout_s,
-        # The inventory is ancient, for a corrected label rewrites it: what it is made from counts in its place.
-        download=lambda wildcards: of_download(),
-        tables=tables_of_choice,
-        checked_by=lambda wildcards: [code_of("check.py")(wildcards), len(SHARDS)],
         code=code_of("convert.py"),
     message:
         "convert shard {wildcards.shard} to BIDS"
@@ -120,3 +144,26 @@ rule bids:
         "merge the BIDS dataset"
     script:
         "../workflow_scripts/bids.py"
+
+
+rule strata:
+    """Look up by what the subjects are stratified; made for the split alone, and only when it has new subjects."""
+    input:
+        manifests=expand("results/bids_shards/{shard}.csv", shard=SHARDS),
+        clinical_dir=ancient(CLINICAL_DIR),
+    output:
+        strata=temp("results/cohort/strata.csv"),
+    log:
+        "results/logs/strata.log",
+    benchmark:
+        "results/benchmarks/strata.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    message:
+        "look up the baseline diagnoses"
+    script:
+        "../workflow_scripts/strata.py"

@@ -1,9 +1,14 @@
-"""A BIDS dataset, read in place or made by one of Clinica's converters."""
+"""A BIDS dataset, read in place or made by one of Clinica's converters.
+
+The images and what the tables say are read by rules of their own, so that a corrected label preprocesses and trains
+nothing anew.
+"""
 
 from ldae.cohort.bids.layout import fingerprint as bids_fingerprint
 from ldae.cohort.bids.layout import fingerprint_images
 
-BIDS_DIR = CONFIG.cohort.dataset_dir
+BIDS_DIR = CONFIG.cohort.bids_dir or "results/bids"
+IN_PLACE = not CONFIG.cohort.is_converted
 
 
 localrules:
@@ -11,16 +16,45 @@ localrules:
 
 
 rule check:
-    """All there is to say about the dataset: the index says it."""
+    """All there is to say about the dataset: the rules that read it say it."""
     input:
         "results/cohort/conversion.csv",
 
 
-rule bids:
-    """Index a BIDS dataset: its T1w images, what its tables say of each, and what is set aside."""
+rule index:
+    """List the T1w images of a BIDS dataset."""
     input:
-        bids_dir=BIDS_DIR,
-        set_aside=["results/cohort/lost.csv"] if CONFIG.cohort.is_converted else [],
+        bids_dir=ancient(BIDS_DIR) if IN_PLACE else BIDS_DIR,
+    output:
+        shards=expand("results/bids_shards/{shard}.csv", shard=SHARDS),
+    log:
+        "results/logs/index.log",
+    benchmark:
+        "results/benchmarks/index.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        source=CONFIG.cohort.source,
+        findings="results/cohort/findings.csv",
+        images=lambda wildcards: fingerprint_images(BIDS_DIR) if IN_PLACE else "",
+        shards=len(SHARDS),
+        code=code_of("index.py"),
+    message:
+        "list the images of the BIDS dataset"
+    script:
+        "../workflow_scripts/index.py"
+
+
+rule bids:
+    """Read what a BIDS dataset's tables say of each image, and what is set aside."""
+    input:
+        bids_dir=ancient(BIDS_DIR) if IN_PLACE else BIDS_DIR,
+        shards=expand("results/bids_shards/{shard}.csv", shard=SHARDS),
+        set_aside=[] if IN_PLACE else ["results/cohort/lost.csv"],
     output:
         conversion="results/cohort/conversion.csv",
         quarantine="results/cohort/quarantine.csv",
@@ -33,43 +67,41 @@ rule bids:
     threads: 1
     resources:
         mem_mb=2000,
-        runtime=240,
+        runtime=60,
     params:
-        source=CONFIG.cohort.source,
         columns=CONFIG.cohort.columns.model_dump(),
         diagnoses=CONFIG.cohort.diagnoses,
         findings="results/cohort/findings.csv",
-        dataset=lambda wildcards: "" if CONFIG.cohort.is_converted else bids_fingerprint(BIDS_DIR),
-        code=code_of("index_bids.py"),
+        dataset=lambda wildcards: bids_fingerprint(BIDS_DIR) if IN_PLACE else "",
+        code=code_of("label_bids.py"),
     message:
-        "index the BIDS dataset"
+        "read the tables of the BIDS dataset"
     script:
-        "../workflow_scripts/index_bids.py"
+        "../workflow_scripts/label_bids.py"
 
 
-rule shards:
-    """Cut the index into shards for preprocessing, without a word on the people."""
+rule strata:
+    """Look up by what the subjects are stratified; made for the split alone, and only when it has new subjects."""
     input:
-        # Ancient, for a corrected label rewrites the index: the images it lists count in its place.
-        conversion=ancient("results/cohort/conversion.csv"),
-        bids_dir=[BIDS_DIR] if CONFIG.cohort.is_converted else [],
+        bids_dir=ancient(BIDS_DIR) if IN_PLACE else BIDS_DIR,
+        shards=expand("results/bids_shards/{shard}.csv", shard=SHARDS),
     output:
-        expand("results/bids_shards/{shard}.csv", shard=SHARDS),
+        strata=temp("results/cohort/strata.csv"),
     log:
-        "results/logs/shards.log",
+        "results/logs/strata.log",
     benchmark:
-        "results/benchmarks/shards.tsv"
+        "results/benchmarks/strata.tsv"
     conda:
         ENV
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=2000,
+        runtime=60,
     params:
-        images=lambda wildcards: "" if CONFIG.cohort.is_converted else fingerprint_images(BIDS_DIR),
-        indexed_by=code_of("index_bids.py"),
-        code=code_of("shards.py"),
+        # Functions of `input`, for Snakemake compares no such param: other columns split nobody anew.
+        columns=lambda wildcards, input: CONFIG.cohort.columns.model_dump(),
+        diagnoses=lambda wildcards, input: CONFIG.cohort.diagnoses,
     message:
-        "cut the images into shards"
+        "look up the baseline diagnoses"
     script:
-        "../workflow_scripts/shards.py"
+        "../workflow_scripts/strata_of_bids.py"

@@ -53,9 +53,12 @@ def code_of(script):
 
 
 def section(*keys, of=CONFIG):
-    """Plain dicts of config sections, so that a job's environment needs no `ldae` to unpickle its params."""
-    parts = {name: getattr(of, name) for name in keys}
-    return {name: p.model_dump() if hasattr(p, "model_dump") else p for name, p in parts.items()}
+    """Plain dicts of sections, or of one setting ("sampling.solver"), so that unpickling a param needs no `ldae`."""
+    parts = {}
+    for name, _, inner in (key.partition(".") for key in keys):
+        part = getattr(of, name)
+        parts[name] = section(inner, of=part) if inner else part.model_dump() if hasattr(part, "model_dump") else part
+    return parts
 
 
 def evaluation(*keys):
@@ -72,9 +75,10 @@ def check_paths():
         "evaluation.lpips.weights": CONFIG.evaluation.lpips.weights,
         "evaluation.generation.medicalnet_weights": CONFIG.evaluation.generation.medicalnet_weights,
         "qc_overrides": CONFIG.qc_overrides,
+        "split.file": CONFIG.split.file,
     }
     for key, path in paths.items():
-        if path and not (IS_PHANTOM and path.startswith("results/phantom/")) and not Path(path).exists():
+        if path and not Path(path).exists():
             found = f"nothing there (seen from {Path.cwd()})"
             raise UserError(f"{key}: {path}", "an existing path", found, "correct the path")
 

@@ -1,13 +1,15 @@
 """Which scans are used, on which side of the split, and what is known of the people."""
 
+from ldae.data.assignments import refuse_other_sides
+
+refuse_other_sides(CONFIG.split.file, "results/split.csv")
+
 
 rule split:
     """Give every new subject its side of the split; a side once given stays."""
     input:
-        # Ancient, for the diagnoses stratify only subjects that have no side yet.
-        conversion=ancient("results/cohort/conversion.csv"),
         qc="results/qc.csv",
-        file=[CONFIG.split.file] if CONFIG.split.file else [],
+        strata="results/cohort/strata.csv",
     output:
         split=update("results/split.csv"),
     log:
@@ -21,9 +23,10 @@ rule split:
         mem_mb=1000,
         runtime=30,
     params:
-        config=section("split"),
-        seed=CONFIG.seed,
-        code=code_of("split.py"),
+        # Functions of `input`, for Snakemake compares no such param: fractions, seed, list and code concern new subjects
+        # alone, who come with another qc.csv. Compared, they would train everything anew on the same split.
+        config=lambda wildcards, input: section("split"),
+        seed=lambda wildcards, input: CONFIG.seed,
     message:
         "split the subjects"
     script:

@@ -1,7 +1,8 @@
 rule figure_reconstructions:
     """Scans, their reconstructions and the differences."""
     input:
-        "results/evaluation/examples.npz",
+        examples="results/evaluation/examples.npz",
+        dataset="results/dataset.csv",
     output:
         report("results/figures/reconstructions.png", caption="captions/figure_reconstructions.rst", category="Figures"),
     log:

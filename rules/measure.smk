@@ -48,7 +48,7 @@ rule measure_comparison:
         runtime=1440,
         gpu=1,
     params:
-        config=section(*LDAE_SECTIONS, "dae", "sampling") | evaluation("batch_size", "comparison", "lpips"),
+        config=section(*LDAE_SECTIONS, "dae", "sampling.solver") | evaluation("batch_size", "comparison", "lpips"),
         code=code_of("measure_comparison.py"),
     message:
         "rebuild scans with every system"

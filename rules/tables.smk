@@ -1,38 +1,120 @@
-# Tables made of one measurement and the bootstrap's settings alone.
-MEASURED = {
-    "reconstruction": "results/evaluation/reconstruction_scans.csv",
-    "comparison": "results/evaluation/comparison_scans.csv",
-    "interpolation": "results/evaluation/interpolation_scans.csv",
-    "generation": "results/evaluation/generation.npz",
-    "efficiency": "results/evaluation/efficiency_runs.csv",
-}
+rule table_reconstruction:
+    """Means and intervals of the reconstructions."""
+    input:
+        "results/evaluation/reconstruction_scans.csv",
+    output:
+        report("results/tables/reconstruction.csv", caption="captions/reconstruction.rst", category="Tables"),
+    log:
+        "results/logs/table_reconstruction.log",
+    benchmark:
+        "results/benchmarks/table_reconstruction.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        config=section("seed") | evaluation("bootstrap"),
+        code=code_of("table_reconstruction.py"),
+    message:
+        "tabulate the reconstructions"
+    script:
+        "../workflow_scripts/table_reconstruction.py"
 
-for table, measured in MEASURED.items():
 
-    rule:
-        """Tabulate what the rule measure_X of the same name measured."""
-        name:
-            f"table_{table}"
-        input:
-            measured,
-        output:
-            report(f"results/tables/{table}.csv", caption=f"captions/{table}.rst", category="Tables"),
-        log:
-            f"results/logs/table_{table}.log",
-        benchmark:
-            f"results/benchmarks/table_{table}.tsv"
-        conda:
-            ENV
-        resources:
-            mem_mb=4000,
-            runtime=240,
-        params:
-            config=section("seed") | evaluation("bootstrap"),
-            code=code_of(f"table_{table}.py"),
-        message:
-            f"tabulate: {table}"
-        script:
-            f"../workflow_scripts/table_{table}.py"
+rule table_comparison:
+    """Means, intervals and paired differences of the systems' reconstructions."""
+    input:
+        "results/evaluation/comparison_scans.csv",
+    output:
+        report("results/tables/comparison.csv", caption="captions/comparison.rst", category="Tables"),
+    log:
+        "results/logs/table_comparison.log",
+    benchmark:
+        "results/benchmarks/table_comparison.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        config=section("seed") | evaluation("bootstrap"),
+        code=code_of("table_comparison.py"),
+    message:
+        "tabulate the systems"
+    script:
+        "../workflow_scripts/table_comparison.py"
+
+
+rule table_interpolation:
+    """Means and intervals of the predicted scans by gap."""
+    input:
+        "results/evaluation/interpolation_scans.csv",
+    output:
+        report("results/tables/interpolation.csv", caption="captions/interpolation.rst", category="Tables"),
+    log:
+        "results/logs/table_interpolation.log",
+    benchmark:
+        "results/benchmarks/table_interpolation.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        config=section("seed") | evaluation("bootstrap"),
+        code=code_of("table_interpolation.py"),
+    message:
+        "tabulate the predicted scans"
+    script:
+        "../workflow_scripts/table_interpolation.py"
+
+
+rule table_generation:
+    """Likeness, diversity and novelty of the samples."""
+    input:
+        "results/evaluation/generation.npz",
+    output:
+        report("results/tables/generation.csv", caption="captions/generation.rst", category="Tables"),
+    log:
+        "results/logs/table_generation.log",
+    benchmark:
+        "results/benchmarks/table_generation.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=4000,
+        runtime=480,
+    params:
+        config=section("seed") | evaluation("bootstrap"),
+        code=code_of("table_generation.py"),
+    message:
+        "tabulate the generated scans"
+    script:
+        "../workflow_scripts/table_generation.py"
+
+
+rule table_efficiency:
+    """Time, memory and arithmetic per scan, and ratios to the voxel DAE."""
+    input:
+        "results/evaluation/efficiency_runs.csv",
+    output:
+        report("results/tables/efficiency.csv", caption="captions/efficiency.rst", category="Tables"),
+    log:
+        "results/logs/table_efficiency.log",
+    benchmark:
+        "results/benchmarks/table_efficiency.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=4000,
+        runtime=10,
+    params:
+        code=code_of("table_efficiency.py"),
+    message:
+        "tabulate time and memory"
+    script:
+        "../workflow_scripts/table_efficiency.py"
 
 
 rule table_cohort:

@@ -13,7 +13,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from ldae.cohort.adni.inventory import list_images
-from ldae.cohort.adni.names import TABLE_COLUMNS, DIAGNOSES, MERGE, META, rid_of
+from ldae.cohort.adni.names import DIAGNOSES, MERGE, META, TABLE_COLUMNS, rid_of
 from ldae.cohort.adni.tables import read_tables
 from ldae.cohort.disk import find_subjects, list_files
 from ldae.files import write_table

@@ -29,14 +29,17 @@ def script_rules(source: str = "phantom") -> dict[str, Rule]:
     ----------
     source : `cohort.source`; ``phantom`` gives ADNI's rules as well
     """
+    with tempfile.TemporaryDirectory() as folder:
+        return parse_rules({"cohort": _folders(source, folder)}, folder)
+
+
+def parse_rules(settings: dict, folder: str | Path) -> dict[str, Rule]:
+    """The rules that run a script, by name, with `settings` laid over config.yaml, as seen from `folder`."""
     here = Path.cwd()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        SnakemakeApi(OutputSettings()) as api,
-    ):
+    with SnakemakeApi(OutputSettings()) as api:
         workflow = api.workflow(
             resource_settings=ResourceSettings(cores=1),
-            config_settings=ConfigSettings(config={"cohort": _folders(source, folder)}),
+            config_settings=ConfigSettings(config=settings),
             storage_settings=StorageSettings(),
             workflow_settings=WorkflowSettings(),
             deployment_settings=DeploymentSettings(),

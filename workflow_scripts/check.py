@@ -1,4 +1,4 @@
-"""Check the download and list the images to convert."""
+"""Check the download."""
 
 import _rule  # first: puts this checkout on the path
 
@@ -9,9 +9,7 @@ if __name__ == "__main__":
         write_check(
             snakemake.input.dicom_dir,
             snakemake.input.clinical_dir,
-            inventory=snakemake.output.inventory,
             quarantine=snakemake.output.quarantine,
-            shard_tables=list(snakemake.output.shards),
             findings=snakemake.params.findings,
             state=snakemake.params.state,
             workers=snakemake.threads,

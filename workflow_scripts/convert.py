@@ -10,8 +10,8 @@ if __name__ == "__main__":
         convert_shard(
             snakemake.input.inventory,
             snakemake.output.manifest,
-            dicom_dir=snakemake.input.dicom_dir,
-            clinical_dir=snakemake.input.clinical_dir,
+            dicom_dir=params.dicom_dir,
+            clinical_dir=params.clinical_dir,
             bids_dir=params.bids_dir,
             state_dir=params.state_dir,
             timeout_s=params.timeout_s,

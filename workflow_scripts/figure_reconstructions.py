@@ -6,4 +6,4 @@ from ldae.report.figures import draw_reconstructions
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        draw_reconstructions(snakemake.input[0], snakemake.output[0])
+        draw_reconstructions(snakemake.input.examples, snakemake.input.dataset, snakemake.output[0])

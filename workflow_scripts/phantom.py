@@ -6,13 +6,13 @@ from ldae.config.cohort import PhantomConfig
 from ldae.phantom.download import make_phantom
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):  # noqa: F821
-        config = snakemake.params.config  # noqa: F821
+    with _rule.rule_log(snakemake.log[0]):
+        config = snakemake.params.config
         make_phantom(
             PhantomConfig(**config["phantom"]),
             seed=config["seed"],
-            images_dir=snakemake.output.images,  # noqa: F821
-            clinical_dir=snakemake.output.clinical,  # noqa: F821
-            truth_path=snakemake.output.truth,  # noqa: F821
-            workers=snakemake.threads,  # noqa: F821
+            images_dir=snakemake.output.images,
+            clinical_dir=snakemake.output.clinical,
+            truth_path=snakemake.output.truth,
+            workers=snakemake.threads,
         )

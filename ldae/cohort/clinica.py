@@ -18,7 +18,7 @@ class ConversionFailed(Exception):
 
 
 def write_clinical(facts: dict[str, pd.DataFrame], shown: list[dict], folder: Path) -> None:
-    """Write the six tables for one subject with nothing in them but what the choice of images depends on.
+    """Write the six tables for one subject with only what the choice of images depends on.
 
     No clinical value is handed over, so none can stop Clinica, end in its output, or make a conversion out of date.
 

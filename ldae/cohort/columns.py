@@ -19,4 +19,6 @@ CONVERSION_COLUMNS = [
     *("diagnosis", "age", "sex", "months", "field_strength_t", "site", "phase"),
     *("diagnosis_bl", "age_bl", "apoe4", "education_years", "visit", "scan_date", "sequence", "source"),
 ]
+# What subjects without a side of the split are stratified by.
+STRATA_COLUMNS = ["subject", "session", "months", "diagnosis_bl", "diagnosis"]
 VISIT_COLUMNS = ["subject", "session", "exam_date", "diagnosis", "images", "image_id"]

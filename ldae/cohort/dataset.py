@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.columns import QUARANTINE_COLUMNS
-from ldae.cohort.scans import USABLE, read_conversion, read_qc
+from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS
+from ldae.cohort.scans import TEXT, USABLE, read_qc
 from ldae.data.scans import read_scans
 from ldae.errors import UserError
 from ldae.files import read_table, write_table
@@ -58,7 +58,7 @@ def build_dataset(
     UserError
         Conversion and quality control do not tell of the same scans.
     """
-    images, judged = read_conversion(conversion), read_qc(qc)
+    images, judged = read_table(conversion, tuple(CONVERSION_COLUMNS), dtype=TEXT), read_qc(qc)
     converted = images[images["status"] == "converted"]
     _expect_same_scans(converted, judged)
     facts = converted.astype({"months": "Int64"}).drop(columns=["path", "status", "reason", "cure"])

@@ -43,7 +43,7 @@ def read_overrides(path: str | Path | None) -> pd.DataFrame:
         if rows["verdict"].nunique() > 1:
             where = f"{path}: lines {', '.join(map(str, rows['line']))}"
             found = f"{' and '.join(rows['verdict'].unique())} for sub-{subject} ses-{session}"
-            errors.append(UserError(where, "one verdict a scan", found, "keep the row that holds"))
+            errors.append(UserError(where, "one verdict per scan", found, "keep the row that holds"))
     if errors:
         raise UserErrors(errors)
     return table.drop_duplicates(["subject", "session"])[[*OVERRIDE_COLUMNS, "line"]]
@@ -82,7 +82,7 @@ def apply_overrides(scans: pd.DataFrame, overrides: pd.DataFrame) -> tuple[pd.Da
 
     Parameters
     ----------
-    scans : columns subject, session and status (by the numbers), one row a scan
+    scans : columns subject, session and status (by the numbers), one row per scan
     overrides : what `read_overrides` gave
 
     Returns
@@ -90,7 +90,7 @@ def apply_overrides(scans: pd.DataFrame, overrides: pd.DataFrame) -> tuple[pd.Da
     scans
         With ``override``, ``override_reason`` and ``rater`` (empty where nobody judged) and the final ``verdict``.
     effects
-        One row an override, columns `EFFECT_COLUMNS`: what it changed.
+        One row per override, columns `EFFECT_COLUMNS`: what it changed.
     """
     renamed = overrides.rename(columns={"verdict": "override", "reason": "override_reason"}).drop(columns="line")
     judged = scans.merge(renamed, on=["subject", "session"], how="left", validate="one_to_one")

@@ -1,12 +1,11 @@
-"""What every section of the configuration is made of: types with bounds, and faults that name their place."""
+"""What every section of the configuration is made of: frozen models, and types with bounds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, NamedTuple
+from itertools import pairwise
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
@@ -15,32 +14,13 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Fault(NamedTuple):
-    """A value that its neighbours forbid: the keys below the validated field that lead to it, what is wrong, and it."""
-
-    keys: tuple[str, ...]
-    text: str
-    value: Any
-
-
-def refuse(faults: Iterable[Fault]) -> None:
-    """Raise all faults at once, each at its place below the field that is being validated.
-
-    Raises
-    ------
-    pydantic.ValidationError
-        There is a fault. Inside a validator, pydantic takes up its lines among those of the other fields.
-    """
-    lines = [
-        InitErrorDetails(type=PydanticCustomError("fault", "{text}", {"text": text}), loc=keys, input=value)
-        for keys, text, value in faults
-    ]
-    if lines:
-        raise ValidationError.from_exception_data("configuration", lines)
+def section_in(annotation: object) -> type[Section] | None:
+    """The section that a field with this annotation holds; None where it holds a setting."""
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
 
 
 def _rising(values: list) -> list:
-    if any(later <= earlier for earlier, later in zip(values, values[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(values)):
         raise ValueError("must rise from each value to the next")
     return values
 
@@ -57,7 +37,7 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Percentile = Annotated[float, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Text = Annotated[str, Field(min_length=1)]
 Shape = tuple[Count, Count, Count]
 Counts = Annotated[list[Count], Field(min_length=1)]

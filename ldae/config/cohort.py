@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from ldae.config.base import Count, Fraction, NonNegative, Positive, Section, Share, Text
 
@@ -18,7 +18,16 @@ CONVERTERS = tuple(name for name in get_args(Source) if name not in ("phantom", 
 # The sources that read a folder of the user's; whether a converter reads tables, its arguments say.
 READERS = {"dicom_dir": ("adni", *CONVERTERS), "clinical_dir": ("adni", *CONVERTERS), "bids_dir": ("bids",)}
 OPTIONAL = {("clinical_dir", name) for name in CONVERTERS}
-Column = Text | Annotated[list[Text], Field(min_length=1)] | None
+
+
+def _are_names(value: object) -> object:
+    names = value if isinstance(value, list) else [value]
+    if value is not None and not (names and all(isinstance(name, str) and name for name in names)):
+        raise ValueError("must be the name of a column, a list of names, or null")
+    return value
+
+
+Column = Annotated[Text | Annotated[list[Text], Field(min_length=1)] | None, BeforeValidator(_are_names)]
 
 
 class ColumnsConfig(Section):
@@ -101,13 +110,14 @@ class CohortConfig(Section):
     @field_validator(*READERS)
     @classmethod
     def _source_has_its_folders(cls, folder: str | None, info: ValidationInfo) -> str | None:
-        source, readers = info.data.get("source"), READERS[info.field_name]
+        source, key = info.data.get("source"), str(info.field_name)
+        readers = READERS[key]
         if source is None:
             return folder
-        if folder is None and source in readers and (info.field_name, source) not in OPTIONAL:
+        if folder is None and source in readers and (key, source) not in OPTIONAL:
             raise ValueError(f"source {source} needs the path of this folder")
         if folder is not None and source not in readers:
-            cure = "source: bids" if info.field_name == "bids_dir" else "source: adni, or what else the folder holds"
+            cure = "source: bids" if key == "bids_dir" else "source: adni, or what else the folder holds"
             raise ValueError(f"source {source} does not read it; set cohort.{cure}")
         return folder
 
@@ -121,7 +131,7 @@ class CohortConfig(Section):
             places = set(re.findall(r"\{.*?\}", " ".join(arguments)))
             if not {"{dataset}", "{bids}"} <= places <= {"{dataset}", "{bids}", "{clinical}"}:
                 raise ValueError(f"{name} must have {{dataset}} and {{bids}}, and may have {{clinical}}")
-        arguments = templates.get(info.data.get("source"), templates["default"])
+        arguments = templates.get(str(info.data.get("source")), templates["default"])
         tables = info.data.get("clinical_dir", "")
         if info.data.get("source") in CONVERTERS and tables is None and "{clinical}" in " ".join(arguments):
             raise ValueError("those of this source hold {clinical}, so cohort.clinical_dir must be given")

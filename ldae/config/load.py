@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
-from ldae.config.base import Fault, Section, Seed, Text, refuse
+from ldae.config.base import Section, Seed, Text, section_in
 from ldae.config.cohort import CohortConfig, PhantomConfig, SplitConfig
 from ldae.config.evaluation import EvaluationConfig, ReportConfig
+from ldae.config.misfits import list_misfits
 from ldae.config.models import (
     AutoencoderConfig,
     DAEConfig,
@@ -24,6 +28,8 @@ from ldae.config.models import (
 )
 from ldae.config.preprocessing import PreprocessingConfig, QCConfig
 from ldae.errors import UserError
+
+CURE = "correct these keys, in your own file or on the command line"
 
 
 class Config(Section):
@@ -50,41 +56,6 @@ class Config(Section):
     evaluation: EvaluationConfig
     report: ReportConfig
 
-    @field_validator("ldm")
-    @classmethod
-    def _grid_fits_the_nets(cls, ldm: LDMConfig, info: ValidationInfo) -> LDMConfig:
-        grid, autoencoder = info.data.get("preprocessing"), info.data.get("autoencoder")
-        if grid and autoencoder:
-            factor = autoencoder.downsampling * ldm.downsampling
-            if any(size % factor for size in grid.grid_shape):
-                raise ValueError(
-                    f"preprocessing.grid_shape {list(grid.grid_shape)} must be divisible by {factor}, the "
-                    f"downsampling of the autoencoder ({autoencoder.downsampling}) times the denoiser's"
-                )
-        return ldm
-
-    @field_validator("sampling")
-    @classmethod
-    def _sampler_fits_the_schedule(cls, sampling: SamplingConfig, info: ValidationInfo) -> SamplingConfig:
-        refuse(_steps_beyond(info, ("steps",), [sampling.steps]))
-        return sampling
-
-    @field_validator("evaluation")
-    @classmethod
-    def _tables_fit_the_schedule(cls, evaluation: EvaluationConfig, info: ValidationInfo) -> EvaluationConfig:
-        refuse(
-            _steps_beyond(info, ("reconstruction", "steps"), evaluation.reconstruction.steps)
-            + _steps_beyond(info, ("comparison", "steps"), evaluation.comparison.steps)
-        )
-        return evaluation
-
-
-def _steps_beyond(info: ValidationInfo, keys: tuple[str, ...], steps: list[int]) -> list[Fault]:
-    diffusion = info.data.get("diffusion")
-    if diffusion is None or max(steps) < diffusion.timesteps:
-        return []
-    return [Fault(keys, f"must be fewer than diffusion.timesteps, {diffusion.timesteps}", steps)]
-
 
 def parse_config(content: dict, source: str = "config.yaml") -> Config:
     """Check a nested dict and return the typed configuration.
@@ -94,27 +65,15 @@ def parse_config(content: dict, source: str = "config.yaml") -> Config:
     UserError
         Unknown keys, missing keys, wrong types or impossible values; all of them in one message.
     """
+    faults = list(_describe_words(content))
     try:
-        return Config.model_validate_json(json.dumps(content, default=str), strict=True)
+        config = Config.model_validate_json(json.dumps(content, default=str), strict=True)
     except ValidationError as error:
-        faults = [_describe(line) for line in error.errors()]
-    raise UserError(source, "the keys, types and bounds of docs/configuration.md", "; ".join(faults), CURE)
-
-
-CURE = "correct these keys"
-# What YAML makes of a word or a number that was meant otherwise, by pydantic's type of error and the type of the value.
-YAML_TRAPS = {
-    ("float_type", str): "a number with an exponent needs its point and is not quoted: 1.0e-4, not 1e-4",
-    ("string_type", bool): "YAML reads no, off, yes and on as a truth value: quote the word",
-}
-
-
-def _describe(line: dict) -> str:
-    """One fault: where, what, the value, and what YAML may have done to it."""
-    place = ".".join(map(str, line["loc"])) or "the configuration"
-    said = line["msg"].removeprefix("Value error, ")
-    trap = YAML_TRAPS.get((line["type"], type(line["input"])))
-    return f"{place}: {said} (got {line['input']!r:.80})" + (f" [{trap}]" if trap else "")
+        faults += [_describe(line) for line in error.errors()]
+    faults += [f"{place}: {text} (got {value!r:.80})" for place, text, value in list_misfits(content)]
+    if faults:
+        raise UserError(source, "the keys, types and bounds of docs/configuration.md", "\n    ".join(faults), CURE)
+    return config
 
 
 def load_config(*paths: str | Path) -> Config:
@@ -123,6 +82,43 @@ def load_config(*paths: str | Path) -> Config:
     for path in paths:
         _overlay(merged, yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {})
     return parse_config(merged, " + ".join(map(str, paths)))
+
+
+def _describe(line: ErrorDetails) -> str:
+    """One fault: where, what, the value, and what may have happened to it."""
+    place = ".".join(map(str, line["loc"])) or "the configuration"
+    text = line["msg"].removeprefix("Value error, ")
+    hint = _hint(line["type"], line["loc"], line["input"])
+    return f"{place}: {text} (got {line['input']!r:.80})" + (f" [{hint}]" if hint else "")
+
+
+def _hint(kind: str, place: tuple, value: object) -> str:
+    if kind == "extra_forbidden":
+        near = get_close_matches(str(place[-1]), _known_keys(place[:-1]), n=1)
+        return f"did you mean {near[0]}?" if near else ""
+    if isinstance(value, bool):
+        return "YAML reads no, off, yes and on as truth values: quote the word"
+    if kind in ("float_type", "int_type") and isinstance(value, str):
+        return "YAML reads 1e-4 and 1e3 as text: write 1.0e-4 and 1000, without quotes"
+    if kind == "model_type" and value is None:
+        return "a section whose keys are all commented out is null: remove its line, too"
+    return ""
+
+
+def _known_keys(place: tuple) -> list[str]:
+    """Keys of the section at a place."""
+    model: type[Section] | None = Config
+    for name in place:
+        model = section_in(model.model_fields[name].annotation) if model else None
+    return list(model.model_fields) if model else []
+
+
+def _describe_words(content: object, place: str = "") -> Iterator[str]:
+    """Keys that YAML turned into truth values or null; as text they would be taken for names of the user's."""
+    for key, value in content.items() if isinstance(content, dict) else ():
+        if key is None or isinstance(key, bool):
+            yield f"{place}{key}: YAML reads the words no, off, yes, on, null so: quote the key"
+        yield from _describe_words(value, f"{place}{key}.")
 
 
 def _overlay(base: dict, top: dict) -> None:

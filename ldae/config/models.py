@@ -89,11 +89,6 @@ class AutoencoderConfig(Section):
             raise ValueError("precision 16-mixed cannot train two networks in turn; use bf16-mixed")
         return training
 
-    @property
-    def downsampling(self) -> int:
-        """Voxels of the image per voxel of the latent, along each axis."""
-        return 2 ** (len(self.channels) - 1)
-
 
 class LatentsConfig(Section):
     """How latents are centred before diffusion; they are always scaled by one standard deviation per channel."""
@@ -150,11 +145,6 @@ class UNetConfig(Section):
     @classmethod
     def _groups_divide_the_channels(cls, groups: int, info: ValidationInfo) -> int:
         return expect_groups_divide(groups, info.data.get("channels", []))
-
-    @property
-    def downsampling(self) -> int:
-        """Voxels of the input per voxel of the lowest level, along each axis."""
-        return 2 ** (len(self.channels) - 1)
 
 
 class LDMConfig(UNetConfig):

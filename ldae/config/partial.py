@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from ldae.config.base import Section
+from typing import Any, TypeVar
+
+from ldae.config.base import Section, section_in
 from ldae.config.load import Config
+
+SomeSection = TypeVar("SomeSection", bound=Section)
 
 
 def partial_config(sections: dict) -> Config:
@@ -22,10 +26,9 @@ def partial_config(sections: dict) -> Config:
     return _construct(Config, sections)
 
 
-def _construct(model: type[Section], values: dict) -> Section:
-    parts = {}
+def _construct(model: type[SomeSection], values: dict[str, Any]) -> SomeSection:
+    parts: dict[str, Any] = {}
     for name, value in values.items():
-        kind = model.model_fields[name].annotation
-        is_section = isinstance(kind, type) and issubclass(kind, Section)
-        parts[name] = _construct(kind, value) if is_section else value
-    return model.model_construct(**parts)
+        section = section_in(model.model_fields[name].annotation)
+        parts[name] = _construct(section, value) if section else value
+    return model.model_construct(None, **parts)

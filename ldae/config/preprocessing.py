@@ -90,7 +90,7 @@ class PreprocessingConfig(Section):
 
 
 class QCConfig(Section):
-    """Limits of each scan's numbers, as [warn, fail]: what lies beyond the first is marked, beyond the second out."""
+    """Limits [warn, fail] of each scan's numbers: a scan beyond the first is marked, beyond the second excluded."""
 
     min_brain_volume_ml: tuple[Positive, Positive] = Field(description="millilitres of the brain mask")
     max_brain_volume_ml: tuple[Positive, Positive] = Field(description="millilitres of the brain mask")
@@ -113,10 +113,10 @@ class QCConfig(Section):
     @field_validator("*")
     @classmethod
     def _fail_lies_beyond_warn(cls, limits: tuple[float, float], info: ValidationInfo) -> tuple[float, float]:
-        warn, fail = limits
-        if info.field_name.startswith("min_") and fail > warn:
+        (warn, fail), name = limits, str(info.field_name)
+        if name.startswith("min_") and fail > warn:
             raise ValueError("of a minimum, [warn, fail], fail must not be above warn")
-        if info.field_name.startswith("max_") and fail < warn:
+        if name.startswith("max_") and fail < warn:
             raise ValueError("of a maximum, [warn, fail], fail must not be below warn")
         return limits
 

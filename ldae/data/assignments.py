@@ -1,15 +1,16 @@
-"""Lists of subjects and their sides of the split: `results/split.csv`, and the user's own `split.file`."""
+"""Lists of subjects and their sides of the split: `results/split.csv`, and the user's own `split.file`.
+
+Standard library alone, for the Snakefile compares the two before any work.
+"""
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
-
 from ldae.errors import UserError, UserErrors
-from ldae.files import read_table
 
 SPLITS = ("train", "validation", "test")
 ONE_SIDE = "one side per subject"
@@ -33,30 +34,43 @@ def read_assignments(path: str | Path) -> dict[str, Assignment]:
     UserErrors
         Everything wrong at once: values missing, unknown sides, a subject with two sides or two spellings.
     """
-    try:
-        options = {"dtype": str, "keep_default_na": False, "encoding": "utf-8-sig", "skip_blank_lines": False}
-        table = read_table(path, ("subject", "split"), **options)[["subject", "split"]].fillna("")
-    except (UnicodeDecodeError, pd.errors.ParserError) as error:
-        cure = "save it as comma-separated text with the columns subject, split"
-        raise UserError(path, "a comma-separated UTF-8 table", " ".join(str(error).split()), cure) from None
     rows: dict[str, list[Assignment]] = {}
     errors = []
-    table = table.apply(lambda column: column.str.strip())
-    for line, (spelled, side) in enumerate(table.itertuples(index=False), 2):
-        if not spelled and not side:
-            continue
-        row = Assignment(side, line, spelled)
+    for line, spelled, side in _read_rows(Path(path)):
         if not spelled:
             errors.append(UserError(f"{path}: line {line}", "a subject", "none", "fill it in or remove the row"))
         elif side not in SPLITS:
             found = f"'{side}' for {spelled}"
             errors.append(UserError(f"{path}: line {line}", f"one of {', '.join(SPLITS)}", found, "correct the side"))
         else:
-            rows.setdefault(_key(spelled), []).append(row)
+            rows.setdefault(_key(spelled), []).append(Assignment(side, line, spelled))
     errors += [error for same in rows.values() if (error := _contradiction(path, same))]
     if errors:
         raise UserErrors(errors)
     return {same[0].spelled.removeprefix("sub-"): same[0] for same in rows.values()}
+
+
+def _read_rows(path: Path) -> list[tuple[int, str, str]]:
+    """Line, subject and side of every row that is not empty."""
+    cure = "save it as comma-separated text in UTF-8 with the columns subject, split"
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            if not {"subject", "split"} <= set(header):
+                found = f"columns {', '.join(header)}" if header else "an empty file"
+                raise UserError(path, "the columns subject and split", found, cure)
+            places = header.index("subject"), header.index("split")
+            rows = []
+            for cells in reader:
+                cells += [""] * (len(header) - len(cells))
+                subject, side = (cells[place].strip() for place in places)
+                rows += [(reader.line_num, subject, side)] if subject or side else []
+    except FileNotFoundError:
+        raise UserError(path, "a list of subjects and sides", "no such file", "correct split.file") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(path, "a comma-separated UTF-8 table", " ".join(str(error).split()), cure) from None
+    return rows
 
 
 def refuse_other_spellings(listed: dict[str, Assignment], subjects: set[str], path: str | Path | None) -> None:
@@ -77,16 +91,17 @@ def refuse_other_spellings(listed: dict[str, Assignment], subjects: set[str], pa
         raise UserErrors(errors)
 
 
-def refuse_other_sides(
-    given: dict[str, Assignment], file: str | Path | None, kept: dict[str, Assignment], path: str | Path
-) -> None:
-    """Check that the user's list and the one that the workflow keeps agree on the subjects that both know.
+def refuse_other_sides(file: str | Path | None, path: str | Path) -> None:
+    """Check that the user's list and the one that the workflow keeps, if both are there, agree.
 
     Raises
     ------
     UserErrors
-        They do not; each subject with both lines and sides.
+        One contradicts itself, or they give a subject two sides or two spellings; each with both lines and sides.
     """
+    kept = read_assignments(path) if Path(path).is_file() else {}
+    given = read_assignments(file) if file else {}
+    refuse_other_spellings(given, set(kept), file)
     errors = []
     for subject in sorted(set(given) & set(kept)):
         if given[subject].split != kept[subject].split:

@@ -50,9 +50,9 @@ def update_split(cohort: pd.DataFrame, config: SplitConfig, path: str | Path, *,
     """
     kept = read_assignments(path) if Path(path).is_file() else {}
     given = read_assignments(config.file) if config.file else {}
-    refuse_other_spellings(kept, set(cohort["subject"]), path)
-    refuse_other_spellings(given, set(cohort["subject"]) | set(kept), config.file)
-    refuse_other_sides(given, config.file, kept, path)
+    refuse_other_sides(config.file, path)
+    for file, listed in ((path, kept), (config.file, given)):
+        refuse_other_spellings(listed, set(cohort["subject"]), file)
     known = {subject: row.split for subject, row in (kept | given).items()}
     here = {subject: known[subject] for subject in sorted(cohort["subject"]) if subject in known}
     _refuse_twice(cohort)
@@ -63,7 +63,7 @@ def update_split(cohort: pd.DataFrame, config: SplitConfig, path: str | Path, *,
     return split
 
 
-def split_subjects(table: pd.DataFrame, config: SplitConfig, *, seed: int) -> dict[str, str]:
+def split_subjects(table: pd.DataFrame, config: SplitConfig, seed: int) -> dict[str, str]:
     """Give every subject of a cohort without any earlier split to train, validation or test.
 
     Within each diagnosis the subjects are ordered by a hash of (subject, seed); the first go to test, the last to

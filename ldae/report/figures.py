@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ldae.data.labels import read_dataset
 from ldae.errors import UserError
 from ldae.files import atomic_path, read_table
 
@@ -56,26 +57,29 @@ def panel_grid(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes
     return figure, list(axes.flat[:count])
 
 
-def draw_reconstructions(examples: str | Path, output: str | Path) -> None:
+def draw_reconstructions(examples: str | Path, dataset: str | Path, output: str | Path) -> None:
     """Draw test scans, their reconstructions, and below them the differences (rebuilt - scan, -0.25..0.25).
 
     Parameters
     ----------
     examples : path
-        NPZ with volumes (N, D, H, W), intensities 0..1, named scan, autoencoder, ldae, y_sem_only, and labels subject,
-        session, diagnosis.
+        NPZ with volumes (N, D, H, W), intensities 0..1, named scan, autoencoder, ldae, y_sem_only; subject, session.
+    dataset : path
+        The table of labels, for the diagnoses.
     output : path
         PNG.
     """
     with np.load(examples, allow_pickle=False) as arrays:
         content = dict(arrays)
+    diagnosis = read_dataset(dataset).set_index(["subject", "session"])["diagnosis"]
     count, columns = len(content["scan"]), 1 + len(REBUILT)
     figure = Figure(figsize=(3.2 * columns, 2.6 * count))
     axes = figure.subplots(2 * count, columns, squeeze=False)
     for i in range(count):
         scan, (above, below) = content["scan"][i], axes[2 * i : 2 * i + 2]
         show_image(above[0], central_slices(scan), cmap="gray", vmin=0, vmax=1)
-        above[0].set_ylabel(f"{content['subject'][i]}\n{content['session'][i]} {content['diagnosis'][i]}", fontsize=7)
+        subject, session = content["subject"][i], content["session"][i]
+        above[0].set_ylabel(f"{subject}\n{session} {diagnosis[subject, session]}", fontsize=7)
         below[0].axis("off")
         for column, name in enumerate(REBUILT, start=1):
             show_image(above[column], central_slices(content[name][i]), cmap="gray", vmin=0, vmax=1)

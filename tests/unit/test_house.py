@@ -8,7 +8,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
-    file for place in ("ldae", "workflow_scripts", "benchmarks", "envs", "tests") for file in (ROOT / place).rglob("*.py")
+    file
+    for place in ("ldae", "workflow_scripts", "benchmarks", "envs", "tests")
+    for file in (ROOT / place).rglob("*.py")
 )
 SCRIPTS = sorted((ROOT / "workflow_scripts").glob("[a-z]*.py"))
 

@@ -50,7 +50,11 @@ class Workflow:
         output = self.run("--cores", "2", "--dry-run", *arguments)
         table = re.search(r"Job stats:\n.*\n-.*\n((?:\w+ +\d+\n)+)", output)
         jobs = dict(line.split() for line in table[1].splitlines()) if table else {}
-        return {rule: int(count) for rule, count in jobs.items() if rule not in ("total", "all", "tables", "figures", "downstream")}
+        return {
+            rule: int(count)
+            for rule, count in jobs.items()
+            if rule not in ("total", "all", "tables", "figures", "downstream")
+        }
 
     def with_overlay(self, path: Path, text: str) -> Workflow:
         """The same workflow with one more config file laid over."""

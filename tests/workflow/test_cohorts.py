@@ -84,7 +84,7 @@ def test_what_is_not_in_the_dataset_is_explained(bids):
     assert "sub-04_run-1_T1w" in excluded["reason"].iloc[0]
     absent = table(bids[0], "results/cohort/quarantine.csv")
     assert absent["subject"].tolist() == ["07"]
-    findings = table(bids[0], "results/cohort/preflight.csv")
+    findings = table(bids[0], "results/cohort/findings.csv")
     assert findings["found"].str.contains("'Lewy' \\(1 x, such as sub-06\\)").any()
 
 
@@ -94,12 +94,18 @@ def test_new_images_and_changed_tables_are_noticed(bids):
     new = download / "sub-02" / "ses-M012" / "anat" / "sub-02_ses-M012_T1w.nii.gz"
     new.parent.mkdir(parents=True)
     shutil.copy2(download / "sub-02/ses-M000/anat/sub-02_ses-M000_T1w.nii.gz", new)
-    assert set(workflow.plan("results/dataset.csv")) == {"bids", "preprocess", "dataset"}
+    used = {"index", "preprocess", "qc", "strata", "split", "scans"}
+    assert set(workflow.plan("results/dataset.csv")) == used | {"bids", "dataset"}
     shutil.rmtree(new.parents[1])
     participants = download / "participants.tsv"
     participants.write_text(participants.read_text().replace("Lewy", "control"))
-    workflow.run("--cores", "1", "check")
+    assert set(workflow.plan("results/dataset.csv")) == {"bids", "dataset"}
+    workflow.run("--cores", "1", "results/dataset.csv")
     assert table(workflow, "results/cohort/conversion.csv")["diagnosis"].iloc[-1] == "CN"
+    assert table(workflow, "results/dataset.csv")["diagnosis"].iloc[-1] == "CN"
+    assert not workflow.plan("results/dataset.csv")
+    columns = workflow.with_overlay(workflow.directory / "columns.yaml", "cohort: {columns: {site: null}}\n")
+    assert set(columns.plan("results/dataset.csv")) == {"bids", "dataset"}
 
 
 def test_oasis_reaches_dataset_csv(oasis):

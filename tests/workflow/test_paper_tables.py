@@ -73,7 +73,15 @@ def test_a_model_that_saw_a_test_subject_stops_the_table(paper):
     try:
         sidecar.write_text(before.replace('"train": [', f'"train": ["{smuggled}",', 1), encoding="utf-8")
         output = paper.run(
-            "--cores", "1", "--rerun-triggers", "input", "--forcerun", "table_leakage", "--", "table_leakage", check=False
+            "--cores",
+            "1",
+            "--rerun-triggers",
+            "input",
+            "--forcerun",
+            "table_leakage",
+            "--",
+            "table_leakage",
+            check=False,
         )
     finally:
         sidecar.write_text(before, encoding="utf-8")

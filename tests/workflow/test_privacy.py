@@ -160,5 +160,5 @@ def test_the_picture_is_drawn_of_the_extracted_brain_alone(head, config, tmp_pat
 
     monkeypatch.setattr(scan_module, "resample_brain", keep)
     preprocess_scan(head, ScanFiles.of(tmp_path, "X", "M000"), config)
-    brain, mask = next(pair for pair in resampled if pair[1].shape == drawn[0].shape)
+    _brain, mask = next(pair for pair in resampled if pair[1].shape == drawn[0].shape)
     assert len(drawn) == 1 and (drawn[0][~mask] == 0).all() and (drawn[0][mask] > 0).mean() > 0.9

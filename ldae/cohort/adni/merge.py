@@ -15,7 +15,7 @@ from ldae.cohort.adni.names import MERGE, label_of
 from ldae.cohort.adni.tables import read_tables
 from ldae.cohort.adni.visits import list_visits, visit_facts, write_sessions
 from ldae.cohort.bids.description import describe
-from ldae.cohort.columns import CONVERSION_COLUMNS, IMAGE_COLUMNS, VISIT_COLUMNS
+from ldae.cohort.columns import CONVERSION_COLUMNS, IMAGE_COLUMNS, STRATA_COLUMNS, VISIT_COLUMNS
 from ldae.errors import UserError
 from ldae.files import read_table, write_json, write_table
 
@@ -48,8 +48,7 @@ def merge_shards(
     UserError
         No image was converted, or the tables lack the visit of a converted image.
     """
-    images = pd.concat([read_table(path, tuple(IMAGE_COLUMNS), dtype=str, keep_default_na=False) for path in manifests])
-    images = images.sort_values(["subject", "session", "image_id"], ignore_index=True)
+    images = _read_images(manifests)
     converted = images[images["status"] == "converted"]
     if converted.empty:
         reasons = "; ".join(f"{count} x {reason}" for reason, count in images["reason"].value_counts().head(3).items())
@@ -59,7 +58,9 @@ def merge_shards(
         logger.warning("%d not converted: %s", count, reason)
     bids_dir = Path(participants).parent
     _remove_others(bids_dir, set(converted["subject"]), set(images["subject"]))
-    rows, seen = _look_up(images, read_tables(clinical_dir).frames[MERGE], bids_dir)
+    rows, seen = _look_up(images, clinical_dir)
+    for subject, own in _by_subject(rows).items():
+        write_sessions(bids_dir / f"sub-{subject}" / f"sub-{subject}_sessions.tsv", own)
     table = pd.DataFrame(rows, columns=CONVERSION_COLUMNS).astype(str)
     write_table(conversion, table)
     logger.info("%d of %d visits have a converted image", seen["image_id"].ne("").sum(), len(seen))
@@ -68,8 +69,31 @@ def merge_shards(
     write_json(description, describe("raw", "ADNI, T1-weighted", "clinica", "dcm2niix"))
 
 
-def _look_up(images: pd.DataFrame, merge: pd.DataFrame, bids_dir: Path) -> tuple[list[dict], pd.DataFrame]:
-    """The images with the facts of their visits, and the visits; writes each subject's `_sessions.tsv`."""
+def write_strata(manifests: list[str], clinical_dir: str | Path, strata: str | Path) -> None:
+    """Write what the split is stratified by, one row per converted image, columns `STRATA_COLUMNS`.
+
+    Parameters
+    ----------
+    manifests, clinical_dir : as `merge_shards`
+    strata : table to write
+
+    Raises
+    ------
+    UserError
+        The tables lack the visit of a converted image.
+    """
+    rows, _ = _look_up(_read_images(manifests), clinical_dir)
+    write_table(strata, pd.DataFrame([row for row in rows if row["status"] == "converted"], columns=STRATA_COLUMNS))
+
+
+def _read_images(manifests: list[str]) -> pd.DataFrame:
+    images = pd.concat([read_table(path, tuple(IMAGE_COLUMNS), dtype=str, keep_default_na=False) for path in manifests])
+    return images.sort_values(["subject", "session", "image_id"], ignore_index=True)
+
+
+def _look_up(images: pd.DataFrame, clinical_dir: str | Path) -> tuple[list[dict], pd.DataFrame]:
+    """The images with the facts of their visits, keys `CONVERSION_COLUMNS` and more; all visits of their subjects."""
+    merge = read_tables(clinical_dir).frames[MERGE]
     visits = {label_of(str(ptid)): (str(ptid), frame) for ptid, frame in merge.groupby("PTID")}
     none, empty = ("", merge.iloc[:0]), dict.fromkeys(CONVERSION_COLUMNS, "")
     rows, seen = [], []
@@ -77,12 +101,18 @@ def _look_up(images: pd.DataFrame, merge: pd.DataFrame, bids_dir: Path) -> tuple
         ptid, own = visits.get(subject, none)
         facts = {visit["VISCODE"]: visit_facts(visit) for visit in own.to_dict("records")}
         listed = [empty | image | _facts_of(image, facts) for image in group.to_dict("records")]
-        converted = [row for row in listed if row["status"] == "converted"]
-        if converted:
-            write_sessions(bids_dir / f"sub-{subject}" / f"sub-{subject}_sessions.tsv", converted)
         rows += listed
         seen += list_visits(ptid, own, listed)
     return rows, pd.DataFrame(seen, columns=VISIT_COLUMNS)
+
+
+def _by_subject(rows: list[dict]) -> dict[str, list[dict]]:
+    """The converted images of each subject."""
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        if row["status"] == "converted":
+            groups.setdefault(row["subject"], []).append(row)
+    return groups
 
 
 def _facts_of(image: dict, facts: dict[str, dict]) -> dict:

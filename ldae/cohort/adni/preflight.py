@@ -74,22 +74,21 @@ def check_download(
         errors.append(_nothing_usable(dicom_dir, quarantine))
     parts = [_describe_errors(errors), _describe_set_aside(tables, quarantine)]
     parts += [_describe_folders(dicom_dir, subjects, files) if on_disk else [], _describe_notes(tables, notes)]
-    findings = pd.DataFrame(sum(parts, []), columns=FINDING_COLUMNS)
+    findings = pd.DataFrame([row for part in parts for row in part], columns=FINDING_COLUMNS)
     return Preflight(files, images, quarantine, findings, errors)
 
 
-def write_check(
+def write_inventory(
     dicom_dir: str | Path,
     clinical_dir: str | Path,
     *,
     inventory: str | Path,
-    quarantine: str | Path,
     shard_tables: list[str],
     findings: str | Path,
     state: str | Path,
     workers: int,
 ) -> None:
-    """Check a download; write the images to convert, the same cut into shards, what was set aside, and the findings.
+    """Check a download; write the images to convert, the same cut into shards, and the findings.
 
     Raises
     ------
@@ -97,17 +96,41 @@ def write_check(
         The folders or tables are no usable ADNI download. The findings are written all the same.
     """
     checked = check_download(dicom_dir, clinical_dir, shards=len(shard_tables), workers=workers, state=state)
-    write_table(findings, checked.findings)
-    if checked.errors:
-        raise UserErrors(checked.errors)
+    _write_findings(checked, findings)
     logger.info("%d of %d images on disk can be converted", len(checked.images), len(checked.files))
+    write_table(inventory, checked.images)
+    for shard, path in enumerate(shard_tables):
+        write_table(path, checked.images[checked.images["shard"] == shard])
+
+
+def write_check(
+    dicom_dir: str | Path,
+    clinical_dir: str | Path,
+    *,
+    quarantine: str | Path,
+    findings: str | Path,
+    state: str | Path,
+    workers: int,
+) -> None:
+    """Check a download; write what is set aside, and write and say the findings.
+
+    Raises
+    ------
+    UserErrors
+        As `write_inventory`.
+    """
+    checked = check_download(dicom_dir, clinical_dir, shards=1, workers=workers, state=state)
+    _write_findings(checked, findings)
     for finding in checked.findings.itertuples(index=False):
         level = logging.WARNING if finding.severity == "warning" else logging.INFO
         logger.log(level, "%s: %s", finding.where, finding.found)
-    write_table(inventory, checked.images)
     write_table(quarantine, checked.quarantine)
-    for shard, path in enumerate(shard_tables):
-        write_table(path, checked.images[checked.images["shard"] == shard])
+
+
+def _write_findings(checked: Preflight, findings: str | Path) -> None:
+    write_table(findings, checked.findings)
+    if checked.errors:
+        raise UserErrors(checked.errors)
 
 
 def describe_check(checked: Preflight, dicom_dir: str | Path, clinical_dir: str | Path) -> str:

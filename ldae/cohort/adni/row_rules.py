@@ -139,7 +139,7 @@ def set_aside(frame: pd.DataFrame, name: str, file: str, legacy: bool) -> tuple[
         mark(frame["RID"].ne(roster), "RID is not the number at the end of PTID", OWN_FILE)
         visits = pd.DataFrame({"PTID": frame["PTID"], "month": frame["VISCODE"].str.lstrip("blm0")})
         doubled = visits[reasons.eq("")].duplicated().reindex(frame.index, fill_value=False)
-        mark(doubled, "a second row of this subject and visit", "keep one row a visit")
+        mark(doubled, "a second row of this subject and visit", "keep one row per visit")
     bad = reasons.ne("")
     return frame[~bad], _describe(frame[bad], name, file, reasons[bad], cures[bad])
 

@@ -1,7 +1,7 @@
 """Which series of a visit is converted, and why: Clinica's own choice among the sound images, retold from its source.
 
-Clinica converts one series a visit of ADNIMERGE. It matches MPRAGEMETA's visit names with the visits, by name where the
-name is the usual one, else by the nearest date, and then narrows the series of that visit step by step:
+Clinica converts one series per visit of ADNIMERGE. It matches MPRAGEMETA's visit names with the visits, by name where
+the name is the usual one, else by the nearest date, and then narrows the series of that visit step by step:
 
 1. ADNI1, ADNIGO and ADNI2: series that ADNI's MRIQUALITY did not pass are dropped.
 2. There, a processed series ("…Scaled", else "…N3m") is preferred to the originals. ADNI3 has originals only.
@@ -42,7 +42,7 @@ PREFERRED = ("Scaled", "N3m")
 ALIASED = (r"Scaled_\d+", r"N3", r"B1.Correction", r"GradWarp")
 ALIAS = " as Scaled"
 TOLD_ALIAS = f"shown to Clinica as '…{ALIAS}', for it takes no processed series of its own name"
-ONE_A_VISIT = "none: one series a visit is converted"
+ONE_PER_VISIT = "none: one series per visit is converted"
 
 
 class Step(NamedTuple):
@@ -51,7 +51,7 @@ class Step(NamedTuple):
     kept: list[dict]
     why: str
     fault: str = ""
-    cure: str = ONE_A_VISIT
+    cure: str = ONE_PER_VISIT
 
 
 def selection_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -131,7 +131,7 @@ def explain(
         unmatched = ("", "") if winner else _unmatched(candidates[0], shown, viscodes)
         for step in narrow(candidates, phase, facts):
             lost = [image["image_id"] for image in remaining if image not in step.kept]
-            beaten = (f"{taken}: {step.why}", ONE_A_VISIT) if winner else unmatched
+            beaten = (f"{taken}: {step.why}", ONE_PER_VISIT) if winner else unmatched
             reasons |= dict.fromkeys(lost, (step.fault, step.cure) if step.fault else beaten)
             whys += [step.why] if lost else []
             remaining = step.kept
@@ -207,7 +207,7 @@ def _unmatched(image: dict, shown: list[dict], viscodes: dict[str, str]) -> tupl
     others = [other for other in shown if session_of(viscodes.get(other["image_id"], "m9999")) == image["session"]]
     if others:
         reason = f"a second scan nearest {image['session']}, for which Clinica took image {others[0]['image_id']}"
-        return f"{reason} ('{others[0]['visit']}')", ONE_A_VISIT
+        return f"{reason} ('{others[0]['visit']}')", ONE_PER_VISIT
     reason = f"Clinica matched no visit of ADNIMERGE with '{image['visit']}', or knows the visit as one that fails"
     return reason, "download the current ADNIMERGE"
 

@@ -33,7 +33,7 @@ def hash_content_of_tables(clinical_dir: str | Path) -> str:
     FileNotFoundError
         There is no such folder; Snakemake then asks again when the rule that makes it is done.
     """
-    os.stat(clinical_dir)
+    os.stat(str(clinical_dir))
     parts: list[str] = []
     for name in TABLE_COLUMNS:
         sources, fault = _find(clinical_dir, name)
@@ -60,7 +60,7 @@ def hash_choice(clinical_dir: str | Path, subjects: Iterable[str]) -> str:
     FileNotFoundError
         There is no such folder; Snakemake then asks again when the rule that makes it is done.
     """
-    os.stat(clinical_dir)
+    os.stat(str(clinical_dir))
     parts, wanted = [], sorted(subjects)
     for name in CHOICE_COLUMNS:
         sources, fault = _find(clinical_dir, name)

@@ -89,7 +89,7 @@ def _read_parts(folder: Path) -> tuple[dict[str, list[_Part]], list[str]]:
         first = sources[0].path.name
         notes += [f"{source.path.name}: not read, for {first} is there" for source in others]
         for source in read:
-            needed = name == MERGE or source == sources[0] and name == META
+            needed = name == MERGE or (source == sources[0] and name == META)
             try:
                 parts[name].append(_read_part(source, name, needed))
             except UserError as error:

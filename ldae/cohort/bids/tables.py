@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pandas as pd
 from ldae.cohort.columns import FINDING_COLUMNS
 from ldae.config.cohort import ColumnsConfig
 from ldae.errors import UserError, UserErrors
-from ldae.files import read_table
+from ldae.files import read_table, write_table
 
 MISSING = {"", "n/a", "na", "nan", "none", "null"}
 SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
@@ -23,7 +25,7 @@ RANGES = {"age": (0, 120), "months": (-1200, 1200), "field_strength_t": (0, 20)}
 
 
 class Notes:
-    """What there is to say about the tables, one row a kind of finding with the subjects or scans it concerns."""
+    """What there is to say about the tables, one row per kind of finding with the subjects or scans it concerns."""
 
     def __init__(self) -> None:
         self._concerned: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -39,6 +41,19 @@ class Notes:
             count = f" ({len(concerned)} x, such as {min(concerned)})" if concerned else ""
             rows.append((*head, found + count, cure))
         return pd.DataFrame(rows, columns=FINDING_COLUMNS)
+
+
+@contextmanager
+def write_faults(findings: str | Path, notes: Notes | None = None) -> Iterator[None]:
+    """Write what stops the work, and what was noted so far, to the table of findings."""
+    try:
+        yield
+    except UserError as error:
+        errors = getattr(error, "errors", [error])
+        faults = [("error", fault.where, fault.expected, fault.found, fault.cure) for fault in errors]
+        table = pd.DataFrame(faults, columns=FINDING_COLUMNS)
+        write_table(findings, pd.concat([table, notes.table()]) if notes else table)
+        raise
 
 
 @dataclass
@@ -66,14 +81,14 @@ def read_tables(bids_dir: str | Path, columns: ColumnsConfig, notes: Notes) -> D
         rows = _read(path, "participant_id", errors)
         tables.participant_columns = list(rows.columns)
         labels = rows["participant_id"].str.removeprefix("sub-")
-        _refuse_twice(path, "participant_id", labels, "one row a subject; visits belong into sessions.tsv", errors)
+        _refuse_twice(path, "participant_id", labels, "one row per subject; visits belong in sessions.tsv", errors)
         tables.participants = dict(zip(labels, map(_values, rows.to_dict("records")), strict=True))
     else:
         notes.add(str(path), "a table of the participants", "none", "write one, if ages and diagnoses are known")
     for path in sorted(root.glob("sub-*/sub-*_sessions.tsv")):
         rows = _read(path, "session_id", errors)
         labels = rows["session_id"].str.removeprefix("ses-")
-        _refuse_twice(path, "session_id", labels, "one row a session", errors)
+        _refuse_twice(path, "session_id", labels, "one row per session", errors)
         tables.session_columns += [name for name in rows.columns if name not in tables.session_columns]
         subject = path.parent.name.removeprefix("sub-")
         for label, row in zip(labels, rows.to_dict("records"), strict=True):
@@ -157,7 +172,7 @@ class Facts:
         subjects = Counter(subject for subject, _ in scans)
         self._months = {scan: 0.0 if m is None and subjects[scan[0]] == 1 else m for scan, m in known.items()}
         ordered = sorted(scans, key=lambda scan: (math.inf if self._months[scan] is None else self._months[scan], scan))
-        self._first = {subject: session for subject, session in reversed(ordered)}
+        self._first = dict(reversed(ordered))
 
     def of_scan(self, subject: str, session: str) -> dict:
         """Diagnosis, age (years), sex, months, field_strength_t, site, diagnosis_bl, age_bl; empty where not known."""

@@ -59,9 +59,9 @@ class Stack:
 
 
 def dicom_stack(files: list[Path]) -> Stack:
-    """Stack of a DICOM series, one file a slice or one file with all frames."""
+    """Stack of a DICOM series, one file per slice or one file with all frames."""
     planes = [plane for path in files for plane in _read_planes(path)]
-    path, _, orientation, _, spacing, size = planes[0]
+    _, _, orientation, _, spacing, size = planes[0]
     normal = np.cross(orientation[:3], orientation[3:])
     planes.sort(key=lambda plane: float(normal @ plane[3]))
     step = (planes[-1][3] - planes[0][3]) / (len(planes) - 1)
@@ -72,7 +72,7 @@ def dicom_stack(files: list[Path]) -> Stack:
         try:
             return pixel_array(source, index=frame).T
         except RuntimeError as error:
-            raise Uncheckable(f"compressed pixels cannot be read ({str(error):.80})") from None
+            raise Uncheckable(f"compressed pixels cannot be read ({error!s:.80})") from None
 
     return Stack(axes, (size[1], size[0], len(planes)), plane)
 

@@ -205,7 +205,7 @@ def select_scans(test: pd.DataFrame) -> dict[str, np.ndarray]:
     shuffled = test.sample(frac=1, random_state=0).drop_duplicates("subject").index
     return {
         "all": np.ones(len(test), dtype=bool),
-        "one a subject": test.index.isin(shuffled),
+        "one per subject": test.index.isin(shuffled),
         "baseline": (test["months"] == 0).to_numpy(),
     }
 

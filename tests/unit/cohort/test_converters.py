@@ -89,4 +89,5 @@ def test_subjects_are_known_by_their_folders(tmp_path, source, folders, subjects
         (tmp_path / name).mkdir()
     rows = list_lost(source, tmp_path, subjects)
     assert dict(zip(rows["image_id"], rows["subject"], strict=True)) == lost
-    assert rows["reason"].ne("").all() and rows["cure"].ne("").all()
+    assert rows["reason"].ne("").all()
+    assert rows["cure"].ne("").all()

@@ -52,7 +52,9 @@ def test_the_hash_notices_a_replaced_file_and_nothing_else(tmp_path):
     assert (list_files(tmp_path)["files_hash"] == before).all()
     second[0].write_bytes(second[0].read_bytes() + b"\0")
     after = list_files(tmp_path)["files_hash"]
-    assert first and after[0] == before[0] and after[1] != before[1]
+    assert first
+    assert after[0] == before[0]
+    assert after[1] != before[1]
 
 
 def test_image_ids_stand_in_file_or_folder_names(tmp_path):
@@ -109,7 +111,8 @@ def test_links_to_nothing_are_files_of_the_image(tmp_path):
     paths[3].unlink()
     paths[3].symlink_to("gone.dcm")
     after = list_files(tmp_path)
-    assert after["files"].tolist() == [SLICES] and after["files_hash"][0] != before["files_hash"][0]
+    assert after["files"].tolist() == [SLICES]
+    assert after["files_hash"][0] != before["files_hash"][0]
 
 
 def test_what_lies_beside_the_subjects_is_listed(tmp_path):

@@ -26,8 +26,10 @@ def scans(**status):
 
 def test_no_list_is_an_empty_one():
     table, effects = apply_overrides(scans(A="pass", B="error"), read_overrides(None))
-    assert table["verdict"].tolist() == ["pass", "error"] and table["override"].tolist() == ["", ""]
-    assert effects.empty and effects.columns.tolist() == EFFECT_COLUMNS
+    assert table["verdict"].tolist() == ["pass", "error"]
+    assert table["override"].tolist() == ["", ""]
+    assert effects.empty
+    assert effects.columns.tolist() == EFFECT_COLUMNS
 
 
 def test_prefixes_spaces_order_of_columns_and_a_windows_editor_do_not_matter(read):
@@ -38,7 +40,8 @@ def test_prefixes_spaces_order_of_columns_and_a_windows_editor_do_not_matter(rea
         ["B", "M012", "fail", "motion, strong", "CD", 4],
     ]
     swapped = read("AB\tA\tM000\tpass\tx\n", header="rater\tsubject\tsession\tverdict\treason\n")
-    assert swapped["subject"].tolist() == ["A"] and swapped["rater"].tolist() == ["AB"]
+    assert swapped["subject"].tolist() == ["A"]
+    assert swapped["rater"].tolist() == ["AB"]
 
 
 def test_a_lone_quotation_mark_swallows_no_row(read):
@@ -93,7 +96,8 @@ def test_the_same_verdict_twice_is_one(read):
 )
 def test_a_person_wins_over_the_numbers_but_not_over_a_missing_image(read, status, verdict, final, effect):
     table, effects = apply_overrides(scans(A=status, B="pass"), read(f"A\tM000\t{verdict}\tseen\tAB\n"))
-    assert table["verdict"].tolist() == [final, "pass"] and table["status"].tolist() == [status, "pass"]
+    assert table["verdict"].tolist() == [final, "pass"]
+    assert table["status"].tolist() == [status, "pass"]
     assert table.loc[0, ["override", "override_reason", "rater"]].tolist() == [verdict, "seen", "AB"]
     assert effects["effect"].tolist() == [effect]
 
@@ -101,5 +105,6 @@ def test_a_person_wins_over_the_numbers_but_not_over_a_missing_image(read, statu
 def test_a_verdict_on_a_scan_that_does_not_exist_is_warned_of(read, caplog):
     with caplog.at_level(logging.WARNING):
         table, effects = apply_overrides(scans(A="pass"), read("A\tM006\tfail\tx\tAB\n"))
-    assert table["verdict"].tolist() == ["pass"] and effects["effect"].tolist() == [NO_SCAN]
+    assert table["verdict"].tolist() == ["pass"]
+    assert effects["effect"].tolist() == [NO_SCAN]
     assert "sub-A ses-M006, line 2: none: there is no such scan" in caplog.text

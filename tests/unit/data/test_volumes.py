@@ -15,6 +15,8 @@ from ldae.data.labels import read_dataset
 from ldae.data.leaks import fitting_rows
 from ldae.data.volumes import Volumes, next_subjects_scan, read_latent, read_volume
 from ldae.errors import UserError
+import functools
+import operator
 
 
 def batches(epochs, **kwargs):
@@ -28,7 +30,7 @@ def batches(epochs, **kwargs):
 
 def test_every_pass_visits_every_item_once():
     flat = [index for batch in batches(range(7)) for index in batch]
-    assert Counter(flat) == {item: 15 for item in range(7)}
+    assert Counter(flat) == dict.fromkeys(range(7), 15)
     assert all(sorted(flat[start : start + 7]) == list(range(7)) for start in range(0, 105, 7))
     assert flat[:7] != flat[7:14]
 
@@ -46,7 +48,9 @@ def test_processes_share_each_batch():
 
 
 def test_validation_visits_every_item_once():
-    assert sorted(sum(InOrder(7, 2, 0, 2).indices + InOrder(7, 2, 1, 2).indices, [])) == list(range(7))
+    assert sorted(
+        functools.reduce(operator.iadd, InOrder(7, 2, 0, 2).indices + InOrder(7, 2, 1, 2).indices, [])
+    ) == list(range(7))
 
 
 def test_a_planted_test_subject_is_refused(dataset):
@@ -90,7 +94,7 @@ def test_a_volume_of_another_shape_is_refused(dataset):
         Volumes(paths, read_latent)
 
 
-@pytest.mark.parametrize(("column", "read"), [("path", read_volume), ("latent_path", read_latent)])
+@pytest.mark.parametrize("column, read", [("path", read_volume), ("latent_path", read_latent)])
 @pytest.mark.parametrize("content", [None, b"", b"not an image"])
 def test_a_broken_file_is_named(dataset, column, read, content):
     path = read_dataset(dataset)[column][0]

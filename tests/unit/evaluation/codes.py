@@ -8,8 +8,8 @@ import pandas as pd
 from ldae.evaluation.features.embeddings import Embeddings
 
 
-def make_embeddings(signal: float, subjects: int = 240, dim: int = 8, seed: int = 0) -> Embeddings:
-    """One scan a subject; the first entry tells AD from CN and the second tells age, as strongly as `signal`."""
+def make_embeddings(signal: float, subjects: int = 240, dim: int = 8, seed: int = 7) -> Embeddings:
+    """One labelled scan per subject; entry 0 tells AD from CN and entry 1 age, as strongly as `signal`."""
     rng = np.random.default_rng(seed)
     diagnosis = np.array(["CN", "AD", "MCI"])[np.arange(subjects) % 3]
     age = 60 + 30 * rng.random(subjects)

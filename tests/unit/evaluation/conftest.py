@@ -8,7 +8,12 @@ import pandas as pd
 import pytest
 import torch
 
+from ldae.data.scans import SCAN_COLUMNS
+from ldae.evaluation.measure.comparison import compare, systems_of
+from tests.unit.evaluation.systems import OPTIONS, HalfGrid, Unconditional
+
 SHAPE = (12, 14, 12)
+SUBJECTS = {"test": 6, "train": 6, "validation": 3}
 
 
 class FakeLDAE:
@@ -43,18 +48,47 @@ def fake_ldae():
     return FakeLDAE()
 
 
+def write_scan(path, volume) -> str:
+    """Write a volume (D, H, W) on the unit grid."""
+    nib.save(nib.Nifti1Image(volume.astype(np.float32), np.eye(4)), path)
+    return str(path)
+
+
 @pytest.fixture
 def dataset(tmp_path):
-    """Six test and six training subjects, the first of each with two visits; diagnoses take turns."""
-    rng = np.random.default_rng(0)
+    """Scans and labels in the order of dataset.csv, so the splits alternate; two subjects of each have two visits.
+
+    Diagnoses take turns; an edge of every scan is background.
+    """
+    rng = np.random.default_rng(5)
     rows = []
-    for split in ("train", "test"):
-        for i in range(6):
-            for session in ("M000", "M012")[: 2 if i == 0 else 1]:
-                path = tmp_path / f"{split}{i}{session}.nii.gz"
-                volume = (rng.random(SHAPE) * 0.2 + 0.1 * i).astype(np.float32)
-                nib.save(nib.Nifti1Image(volume, np.eye(4)), path)
-                diagnosis = ("CN", "AD", "MCI")[i % 3]
-                row = (f"ADNI{split}{i}", session, str(path), diagnosis, 60.0 + i, "MF"[i % 2], split, int(session[1:]))
-                rows.append(row)
-    return pd.DataFrame(rows, columns="subject session path diagnosis age sex split months".split())
+    for number in range(max(SUBJECTS.values())):
+        for split, count in SUBJECTS.items():
+            for session in ("M000", "M012")[: 2 if number in (0, 2) else 1] if number < count else ():
+                volume = rng.random(SHAPE) * 0.2 + 0.1 * number + 0.05
+                volume[:2], volume[..., -1:] = 0, 0
+                path = write_scan(tmp_path / f"{split}{number}{session}.nii.gz", volume)
+                age, sex = 60.0 + number + 0.3 * (split == "test"), "MF"[number % 2]
+                facts = (("CN", "AD", "MCI")[number % 3], age, sex, int(session[1:]))
+                rows.append((f"ADNI{number}{split}", session, path, split, f"{len(rows):064d}", *facts))
+    return pd.DataFrame(rows, columns=[*SCAN_COLUMNS, "diagnosis", "age", "sex", "months"])
+
+
+@pytest.fixture
+def scans(dataset):
+    """The same scans without labels."""
+    return dataset[list(SCAN_COLUMNS)]
+
+
+@pytest.fixture
+def large(scans):
+    """The scans on a grid that halves to one large enough for the windows."""
+    for path in scans["path"]:
+        write_scan(path, nib.load(path).get_fdata().repeat(2, 0).repeat(2, 1).repeat(2, 2))
+    return scans
+
+
+@pytest.fixture
+def compared(fake_ldae, large):
+    """Every system measured on the larger scans."""
+    return compare(systems_of(Unconditional(fake_ldae), HalfGrid()), large, **OPTIONS)

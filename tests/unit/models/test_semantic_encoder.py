@@ -10,7 +10,7 @@ from ldae.errors import UserError
 from ldae.models.semantic_encoder import SemanticEncoder
 
 
-@pytest.mark.parametrize(("semantic_dim", "grid"), [(16, (32, 40, 32)), (128, (16, 16, 8))])
+@pytest.mark.parametrize("semantic_dim, grid", [(16, (32, 40, 32)), (128, (16, 16, 8))])
 def test_gives_one_standardised_vector_a_scan(config, semantic_dim, grid):
     encoder = SemanticEncoder(config.encoder.model_copy(update={"semantic_dim": semantic_dim}), grid)
     y_sem = encoder(torch.rand(2, 1, *grid))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ldae.cohort.adni.row_rules import NOT_T1
 from ldae.cohort.adni.names import META, TABLE_COLUMNS
+from ldae.cohort.adni.row_rules import NOT_T1
 from ldae.cohort.adni.tables import read_tables
 from ldae.config.load import load_config
 from ldae.files import write_table

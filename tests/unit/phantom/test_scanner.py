@@ -60,7 +60,7 @@ def test_every_voxel_lies_where_the_header_says(written):
 
 
 def test_slices_are_contiguous_along_their_normal(written):
-    _, affine, slices = written
+    _, _affine, slices = written
     positions = np.array([dataset.ImagePositionPatient for dataset in slices], float)
     orientation = np.array(slices[0].ImageOrientationPatient, float)
     steps = np.diff(positions, axis=0) @ np.cross(orientation[:3], orientation[3:])

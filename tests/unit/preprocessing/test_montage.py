@@ -12,7 +12,7 @@ def test_brain_and_outline_are_drawn(tmp_path):
     draw_montage(path, grid.volume(template.t1), template.brain, "a title")
     picture = matplotlib.image.imread(path)[..., :3]
     assert picture.shape[1] > 1000
-    red, green, blue = np.moveaxis(picture, -1, 0)
+    red, _green, blue = np.moveaxis(picture, -1, 0)
     orange, grey = (red > blue + 0.4).mean(), ((abs(red - blue) < 0.02) & (red > 0.2)).mean()
     assert orange > 0.005 and grey > 0.2
 

@@ -39,7 +39,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("change", "affine", "word"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize("change, affine, word", BAD.values(), ids=BAD)
 def test_bad_scans_are_named_with_the_reason(tmp_path, data, change, affine, word):
     path = write(tmp_path, change(data), affine)
     with pytest.raises(UserError, match=word) as caught:

@@ -12,7 +12,7 @@ def cube(data, spacing):
 
 
 @pytest.mark.parametrize(
-    ("native", "target", "sigma"),
+    "native, target, sigma",
     [(1.0, 1.0, 0.0), (3.0, 2.0, 0.0), (1.0, 1.5, 0.24), (3.0, 5.0, 0.39), (0.7, 5.0, 2.98)],
 )
 def test_blur_grows_with_the_step_and_is_nearly_off_on_the_papers_grid(native, target, sigma):

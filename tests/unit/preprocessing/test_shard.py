@@ -173,7 +173,7 @@ def test_another_version_of_a_package_does_all_again(shop, monkeypatch):
     assert done == ["A", "B", "C"]
 
 
-@pytest.mark.parametrize(("setting", "value"), [("transform", "syn"), ("brain_extraction", "template")])
+@pytest.mark.parametrize("setting, value", [("transform", "syn"), ("brain_extraction", "template")])
 def test_transforms_and_engines_are_never_mixed(shop, config, setting, value, tmp_path):
     run, done, _ = shop
     first = run()

@@ -25,7 +25,7 @@ def numbers(values, border=0.0):
     return dict(zip(NAMES, values, strict=True)) | {"border": border, "upright": 0.3}
 
 
-@pytest.mark.parametrize(("values", "expected"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize("values, expected", CASES.values(), ids=CASES)
 def test_measured_cases(qc, values, expected):
     status, reason = judge(numbers(values), qc)
     assert status == expected
@@ -42,7 +42,7 @@ def test_a_number_that_is_not_finite_fails(qc):
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
+    "value, expected",
     [(0.97, -1), (0.945, 0), (0.9325, 0.5), (0.92, 1), (0.895, 2), (float("nan"), float("inf"))],
 )
 def test_the_margin_is_measured_from_warn_to_fail(value, expected):

@@ -20,13 +20,16 @@ def test_slices_show_the_centre_with_superior_up():
 
 def test_reconstructions_are_drawn_with_differences(tmp_path, drawn):
     scan = np.random.default_rng(0).random((2, 8, 10, 8)).astype(np.float32)
-    names = {name: np.array(["a", "b"]) for name in ("subject", "session", "diagnosis")}
+    names = {name: np.array(["a", "b"]) for name in ("subject", "session")}
+    people = pd.DataFrame({"subject": ["b", "a"], "session": ["b", "a"], "path": "", "split": "test"})
+    people.assign(diagnosis=["MCI", "AD"], sex="F", age=70.0, months=0).to_csv(tmp_path / "dataset.csv", index=False)
     volumes = {"scan": scan, "autoencoder": scan, "ldae": scan, "y_sem_only": scan + 0.1}
     np.savez(tmp_path / "examples.npz", **volumes, **names)
-    draw_reconstructions(tmp_path / "examples.npz", tmp_path / "out.png")
+    draw_reconstructions(tmp_path / "examples.npz", tmp_path / "dataset.csv", tmp_path / "out.png")
     assert imread(tmp_path / "out.png").std() > 0.1
     axes = np.array(drawn[0].axes).reshape(4, 4)
-    assert [panel.get_title() for panel in axes[0]][0] == "scan"
+    assert next(panel.get_title() for panel in axes[0]) == "scan"
+    assert [row[0].get_ylabel() for row in axes[::2]] == ["a\na AD", "b\nb MCI"]
     inside = axes[1, 3].images[0].get_array()[1:9, :10]
     np.testing.assert_allclose(inside, 0.1, atol=1e-6)
     np.testing.assert_allclose(axes[1, 1].images[0].get_array(), 0)

@@ -45,7 +45,7 @@ def test_every_encoder_and_task_is_drawn_with_its_interval(tmp_path, drawn):
 
 
 def test_a_table_without_a_task_is_refused(tmp_path):
-    empty = {name: None for name in row("LDAE", "age", "mae", 1.0)} | {"task": "age", "note": "not possible"}
+    empty = dict.fromkeys(row("LDAE", "age", "mae", 1.0)) | {"task": "age", "note": "not possible"}
     pd.DataFrame([empty]).to_csv(tmp_path / "downstream.csv", index=False)
     with pytest.raises(UserError, match="none"):
         draw_probes(tmp_path / "downstream.csv", tmp_path / "out.png")

@@ -81,7 +81,7 @@ def test_latents_are_the_normalised_posterior_mean(model):
     assert torch.allclose(model.normalizer.denormalize(model.encode_image(x)), z_mu, atol=1e-5)
 
 
-@pytest.mark.parametrize(("solver", "steps", "tolerance"), [("2m", 10, 0.05), ("ddim", 40, 0.1)])
+@pytest.mark.parametrize("solver, steps, tolerance", [("2m", 10, 0.05), ("ddim", 40, 0.1)])
 @pytest.mark.parametrize("conditional", [True, False])
 def test_encoding_then_decoding_returns(model, solver, steps, tolerance, conditional):
     z_0 = torch.randn(2, 3, 4, 4, 4, generator=torch.Generator().manual_seed(1))
@@ -136,7 +136,7 @@ def test_the_dae_works_on_its_own_grid(dae):
     assert dae.decode_image(torch.full_like(z_0, 3.0)).max() == 1
 
 
-@pytest.mark.parametrize(("solver", "steps", "tolerance"), [("2m", 10, 0.05), ("ddim", 40, 0.1)])
+@pytest.mark.parametrize("solver, steps, tolerance", [("2m", 10, 0.05), ("ddim", 40, 0.1)])
 def test_the_dae_encodes_and_decodes_back(dae, solver, steps, tolerance):
     x = torch.rand(2, 1, *GRID, generator=torch.Generator().manual_seed(1))
     z_0, y_sem = dae.encode_image(x), dae.encode_semantic(x)

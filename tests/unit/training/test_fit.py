@@ -49,7 +49,7 @@ class KilledError(Exception):
     """Stands for the end of the process: nothing of Lightning's survives it but the files."""
 
 
-@pytest.mark.parametrize(("kill_at", "ema_decay"), [(1, 0.9), (2, 0.0), (5, 0.9)])
+@pytest.mark.parametrize("kill_at, ema_decay", [(1, 0.9), (2, 0.0), (5, 0.9)])
 def test_killed_and_resumed_equals_uninterrupted(train_ldm, make_training, tmp_path, kill_at, ema_decay):
     training = make_training(ema_decay=ema_decay)
     whole = train_ldm("whole", training, state="a/run")

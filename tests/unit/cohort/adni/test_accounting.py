@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from ldae.cohort.adni.conversion import convert_shard
-from ldae.cohort.adni.merge import merge_shards
+from ldae.cohort.adni.merge import merge_shards, write_strata
 from ldae.cohort.adni.names import label_of
-from ldae.cohort.adni.preflight import write_check
-from ldae.cohort.dataset import EXCLUSION_COLUMNS, MANIFEST_COLUMNS, build_dataset
+from ldae.cohort.adni.preflight import write_check, write_inventory
+from ldae.cohort.dataset import EXCLUSION_COLUMNS, build_dataset
 from ldae.cohort.disk import list_files
+from ldae.cohort.scans import QC_COLUMNS, write_scans
+from ldae.cohort.strata import split_cohort
 from ldae.config.cohort import SplitConfig
 from ldae.pool import Outcome
 from tests.adni_download import Download, edit_series, image_row, visit_row, write_processed, write_series
@@ -113,11 +115,13 @@ def plant(download):
     )
 
 
-def preprocess(converted: pd.DataFrame) -> pd.DataFrame:
-    """A manifest as the preprocessing writes it, with the verdicts of `QUALITY`."""
+def judge(converted: pd.DataFrame) -> pd.DataFrame:
+    """What quality control says, with the verdicts of `QUALITY`."""
     reasons = {"fail": "dice 0.5", "error": "no brain found"}
-    rows = converted.assign(source=converted["path"], status=converted["image_id"].map(QUALITY), image_sha256="0")
-    return rows.assign(reason=rows["status"].map(reasons).fillna(""))[list(MANIFEST_COLUMNS)]
+    status = converted["image_id"].map(QUALITY)
+    empty = dict.fromkeys(("override", "override_reason", "rater"), "")
+    rows = converted.assign(status=status, verdict=status, image_sha256="0", **empty)
+    return rows.assign(reason=status.map(reasons).fillna(""))[[*QC_COLUMNS, "path", "image_sha256"]]
 
 
 @pytest.fixture(scope="module")
@@ -129,35 +133,33 @@ def account(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for module in ("headers", "conversion"):
             patch.setattr(
-                f"ldae.cohort.{module}.run_items",
+                f"ldae.cohort.adni.{module}.run_items",
                 lambda function, items, **_: (Outcome(item, function(item)) for item in items),
             )
         folders = (download.dicom_dir, download.clinical_dir)
-        places = {name: out / f"{name}.csv" for name in ("inventory", "quarantine", "report", "state")}
+        places = {name: out / f"{name}.csv" for name in ("inventory", "quarantine", "findings", "state")}
         shards = [out / "0.csv", out / "1.csv"]
-        write_check(*folders, **places, shard_tables=shards, workers=1)
-        reports, visits = ([out / f"{name}{shard}.csv" for shard in range(2)] for name in ("converted", "visits"))
-        for tables in zip(shards, reports, visits, strict=True):
+        inventory, quarantine = places.pop("inventory"), places.pop("quarantine")
+        write_inventory(*folders, inventory=inventory, shard_tables=shards, workers=1, **places)
+        write_check(*folders, quarantine=quarantine, workers=1, **places)
+        manifests = [out / f"converted{shard}.csv" for shard in range(2)]
+        for tables in zip(shards, manifests, strict=True):
             options = {"timeout_s": 120, "code": "1", "workers": 1}
             convert_shard(*tables, *folders, out / "bids", out / "subjects", **options)
-    bids = [out / "bids" / name for name in ("participants.tsv", "dataset_description.json")]
-    merge_shards(reports, visits, out / "conversion.csv", out / "visits.csv", *bids)
+    tables = {name: out / f"{name}.csv" for name in ("conversion", "visits", "participants", "description")}
+    merge_shards(manifests, download.clinical_dir, **tables)
     text = {"dtype": str, "keep_default_na": False}
     conversion = pd.read_csv(out / "conversion.csv", **text)
     converted = conversion[conversion["status"] == "converted"]
-    preprocess(converted).to_csv(out / "manifest.csv", index=False)
-    names = ("dataset", "qc", "effects", "exclusions", "description")
-    build_dataset(
-        out / "conversion.csv",
-        places["quarantine"],
-        [out / "manifest.csv"],
-        SplitConfig(validation_fraction=0.2, test_fraction=0.2, file=None),
-        seed=0,
-        overrides=None,
-        **{name: out / f"{name}_final.csv" for name in names},
-        latents_dir="latents",
-    )
-    dataset, excluded = (pd.read_csv(out / f"{name}_final.csv", **text) for name in ("dataset", "exclusions"))
+    judge(converted).to_csv(out / "qc.csv", index=False)
+    config = SplitConfig(validation_fraction=0.2, test_fraction=0.2, file=None)
+    write_strata(manifests, download.clinical_dir, out / "strata.csv")
+    split_cohort(out / "strata.csv", out / "qc.csv", config, out / "split.csv", seed=3)
+    write_scans(out / "qc.csv", out / "split.csv", out / "scans.csv")
+    made = [out / f"{name}.csv" for name in ("scans", "conversion", "qc")]
+    final = {name: out / f"{name}_final.csv" for name in ("dataset", "exclusions")}
+    build_dataset(*made, quarantine, overrides=None, latents_dir="latents", **final)
+    dataset, excluded = (pd.read_csv(path, **text) for path in final.values())
     used = dataset.merge(converted[["subject", "session", "image_id"]], on=["subject", "session"], validate="1:1")
     folders = {path.parent.relative_to(download.dicom_dir) for path in download.dicom_dir.rglob("*") if path.is_file()}
     return {"disk": list_files(download.dicom_dir), "folders": folders, "used": used, "excluded": excluded}
@@ -172,7 +174,8 @@ def test_every_image_on_disk_is_used_or_explained_exactly_once(account):
     disk = account["disk"]
     names = disk["image_id"].mask(disk["image_id"].eq(""), disk["folder"])
     on_disk = keys(pd.DataFrame({"subject": disk["ptid"].map(label_of), "image_id": names}))
-    assert set(on_disk.values()) == {1} and len(on_disk) == len(account["folders"]) >= 30
+    assert set(on_disk.values()) == {1}
+    assert len(on_disk) == len(account["folders"]) >= 30
     absent = Counter({(label_of(A), "90"): 1})
     assert keys(account["used"]) + keys(account["excluded"]) == on_disk + absent
 

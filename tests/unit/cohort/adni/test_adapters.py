@@ -64,7 +64,8 @@ def test_turned_dates_are_said():
 def test_the_values_of_a_legacy_table_are_left_alone():
     legacy = pd.DataFrame([dict.fromkeys(TABLE_COLUMNS[META], "I1") | {"ScanDate": "3/2/2010"}])
     frame, notes = to_legacy(legacy, META, legacy=True)
-    assert frame.equals(legacy) and notes == []
+    assert frame.equals(legacy)
+    assert notes == []
 
 
 @pytest.mark.parametrize("spell", [str.lower, str.upper, lambda name: name.replace("_", " ")])
@@ -82,13 +83,15 @@ def test_the_likeliest_of_several_variants_is_taken_and_the_exact_name_wins():
 
 def test_a_missing_column_that_the_disk_cannot_give_stays_missing():
     frame, _ = to_legacy(images().drop(columns="image_id"), META, legacy=False)
-    assert "ImageUID" not in frame and {"SeriesID", "MagStrength"} <= set(frame)
+    assert "ImageUID" not in frame
+    assert {"SeriesID", "MagStrength"} <= set(frame)
 
 
 @pytest.mark.parametrize("name", [QUALITY, MAYO])
 def test_a_quality_table_without_usable_columns_applies_no_mark_and_says_so(name):
     frame, notes = to_legacy(pd.DataFrame({"PTID": ["011_S_0021"], "SeriesDescription": ["x"]}), name, legacy=False)
-    assert list(frame.columns) == TABLE_COLUMNS[name] and frame.empty
+    assert list(frame.columns) == TABLE_COLUMNS[name]
+    assert frame.empty
     assert any("no quality mark" in note for note in notes)
     assert len(to_legacy(pd.DataFrame({"PTID": ["011_S_0021"]}), name, legacy=True)[0]) == 1
 

@@ -120,7 +120,9 @@ def test_the_images_say_nothing_of_the_people(converted):
     shard = (converted["root"] / "out" / "images.csv").read_text()
     assert shard.splitlines()[0] == ",".join(IMAGE_COLUMNS)
     assert not {"diagnosis", "age", "sex", "months", "site", "phase", "diagnosis_bl", "apoe4"} & set(IMAGE_COLUMNS)
-    assert "70.3" not in shard and "Dementia" not in shard and "Female" not in shard
+    assert "70.3" not in shard
+    assert "Dementia" not in shard
+    assert "Female" not in shard
     assert converted["report"]["viscode"].to_dict() == {"10": "bl", "12": "m06", "20": "", "30": "", "31": "bl"}
     assert not list((converted["root"] / "out" / "bids").glob("*.tsv"))
 
@@ -161,7 +163,8 @@ def test_a_scan_far_from_every_visit_is_left_out(tmp_path, in_process):
     download.images[0] |= {"Visit": "ADNI2 Year 3 Visit", "ScanDate": "2013-03-05"}
     report = convert(download.write(), tmp_path)
     assert report.loc["10", "status"] == "unselected"
-    assert "1100 days" in report.loc["10", "reason"] and report.loc["10", "cure"]
+    assert "1100 days" in report.loc["10", "reason"]
+    assert report.loc["10", "cure"]
     assert not list((tmp_path / "bids").rglob("*.nii.gz"))
 
 
@@ -203,7 +206,8 @@ def processed_row(ptid, image_id, name):
 @pytest.fixture(scope="module")
 def kinds(tmp_path_factory):
     """Raw only (two field strengths and a repeat), processed only (under a name that Clinica takes, and one that it
-    does not), both, and a subject of whom Clinica takes nothing; each but the last with a visit without a scan."""
+    does not), both, and a subject of whom Clinica takes nothing; each but the last with a visit without a scan.
+    """
     root = tmp_path_factory.mktemp("kinds")
     download = Download(root / "download")
     for image_id in (100, 101, 102):
@@ -250,7 +254,8 @@ def test_every_image_on_disk_ends_with_a_reason_and_a_cure(kinds):
 
 def test_the_directions_were_checked_against_the_source(kinds):
     orientation = kinds["report"]["orientation"]
-    assert orientation["102"] == "checked (DICOM header)" and orientation["200"] == "checked (NIfTI header)"
+    assert orientation["102"] == "checked (DICOM header)"
+    assert orientation["200"] == "checked (NIfTI header)"
 
 
 def test_a_processed_image_keeps_its_voxels_in_the_order_of_its_header(kinds):
@@ -264,7 +269,8 @@ def test_a_processed_image_keeps_its_voxels_in_the_order_of_its_header(kinds):
 def test_no_text_of_the_download_is_in_the_images(kinds):
     for path in (kinds["out"] / "bids").rglob("*.nii.gz"):
         content = gzip.decompress(path.read_bytes())
-        assert b"Jane" not in content and b"Time=" not in content
+        assert b"Jane" not in content
+        assert b"Time=" not in content
 
 
 def test_the_dataset_holds_nothing_but_images_and_their_tables(kinds):
@@ -359,7 +365,8 @@ def test_a_converter_that_swaps_left_and_right_is_caught(tmp_path, monkeypatch, 
         "failed",
         "the converted volume has left and right swapped",
     ]
-    assert not list((tmp_path / "bids").iterdir()) and not list((tmp_path / "state").iterdir())
+    assert not list((tmp_path / "bids").iterdir())
+    assert not list((tmp_path / "state").iterdir())
 
 
 def test_nothing_of_an_interrupted_conversion_is_taken_as_done(single, monkeypatch):
@@ -370,7 +377,8 @@ def test_nothing_of_an_interrupted_conversion_is_taken_as_done(single, monkeypat
     path.write_bytes(b"half")
     (path.parent / "stray.nii.gz").write_bytes(b"half")
     assert convert(download, out).equals(before)
-    assert not list(out.rglob(".partial-*")) and not list(out.rglob("stray*"))
+    assert not list(out.rglob(".partial-*"))
+    assert not list(out.rglob("stray*"))
     assert nib.load(path).get_fdata().std() > 0
 
 
@@ -383,4 +391,5 @@ def test_a_failing_subject_leaves_no_earlier_images_behind(single, monkeypatch):
     monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", fails)
     report = convert(download, out, code="2")
     assert report.loc["10", "status"] == "failed"
-    assert not list((out / "bids").iterdir()) and not list((out / "state").iterdir())
+    assert not list((out / "bids").iterdir())
+    assert not list((out / "state").iterdir())

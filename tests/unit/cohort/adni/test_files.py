@@ -79,4 +79,5 @@ def test_what_is_ambiguous_is_refused_with_every_candidate(tmp_path, name, files
 def test_a_missing_table_is_told_by_its_old_and_todays_name(tmp_path):
     with pytest.raises(UserError) as error:
         find_sources(tmp_path, META)
-    assert "MPRAGEMETA.csv" in error.value.expected and "All_Images" in error.value.expected
+    assert "MPRAGEMETA.csv" in error.value.expected
+    assert "All_Images" in error.value.expected

@@ -34,7 +34,8 @@ def test_every_image_is_in_the_inventory_and_in_its_shard(download):
     images, quarantine, notes = run(download.write())
     assert images["image_id"].tolist() == ["10", "11"]
     assert images["shard"].tolist() == [shard_of(subject, 3) for subject in images["subject"]]
-    assert quarantine.empty and not notes
+    assert quarantine.empty
+    assert not notes
 
 
 def test_processed_rows_without_a_file_leave_no_trace(download):
@@ -61,7 +62,8 @@ def test_an_image_in_two_places_or_of_another_subject_is_set_aside(download):
     write_series(download.dicom_dir, B, 10)
     images, quarantine, _ = run(download.write())
     assert images["image_id"].tolist() == ["11"]
-    assert set(quarantine["image_id"]) == {"10"} and len(quarantine) == 2
+    assert set(quarantine["image_id"]) == {"10"}
+    assert len(quarantine) == 2
 
 
 def test_an_image_listed_for_another_subject_is_set_aside(download):
@@ -98,7 +100,8 @@ def test_a_corrected_label_leaves_the_inventory_as_it_is(download, tmp_path):
     download.visits[0] |= {"DX": "MCI", "AGE": "61.5", "PTGENDER": "Male", "SITE": "99"}
     download.clinical_dir.rename(tmp_path / "old")
     after, _, _ = run(download.write())
-    assert after.equals(before) and len(after) == 2
+    assert after.equals(before)
+    assert len(after) == 2
 
 
 def test_a_faulty_image_is_set_aside_and_all_its_faults_are_said(download):
@@ -109,7 +112,8 @@ def test_a_faulty_image_is_set_aside_and_all_its_faults_are_said(download):
     rows = quarantine.set_index("image_id")
     assert images.empty
     assert rows.loc["10", ["reason", "cure"]].tolist() == ["a localiser", "none"]
-    assert "ScanDate" in rows.loc["11", "reason"] and rows.loc["11", "reason"].endswith("; 3 slices missing")
+    assert "ScanDate" in rows.loc["11", "reason"]
+    assert rows.loc["11", "reason"].endswith("; 3 slices missing")
     assert rows.loc["11", "cure"].endswith("; download it again")
 
 
@@ -134,18 +138,20 @@ def test_what_the_table_lacks_comes_from_names_and_headers_and_is_said(download)
 def test_a_processed_image_takes_the_field_strength_of_its_original(download):
     write_series(download.dicom_dir, A, 12)
     download.images.append(image_row(A, 12, SeriesID="510", **{"Orig/Proc": "Processed"}))
-    images, _, notes = run(download.write(), {"10": {"header_field_t": "3"}}, without=["MagStrength"])
+    images, _, _notes = run(download.write(), {"10": {"header_field_t": "3"}}, without=["MagStrength"])
     assert images.set_index("image_id")["field_strength_t"].to_dict() == {"10": 3.0, "12": 3.0, "11": 1.5}
 
 
 def test_a_field_strength_that_headers_contradict_is_said(download):
     images, _, notes = run(download.write(), {"10": {"header_field_t": "3"}})
     assert images["field_strength_t"].tolist() == [1.5, 1.5]
-    assert len(notes) == 1 and "differs from the headers (1 of 2" in notes[0]
+    assert len(notes) == 1
+    assert "differs from the headers (1 of 2" in notes[0]
 
 
 def test_shards_are_stable_and_used():
     labels = [f"ADNI011S{number:04d}" for number in range(200)]
     counts = pd.Series([shard_of(label, 4) for label in labels]).value_counts()
     assert shard_of("ADNI011S0021", 4) == shard_of("ADNI011S0021", 4)
-    assert set(counts.index) == {0, 1, 2, 3} and counts.min() > 25
+    assert set(counts.index) == {0, 1, 2, 3}
+    assert counts.min() > 25

@@ -85,7 +85,8 @@ def test_the_report_is_the_same(both):
     assert today.equals(legacy)
     status = legacy.set_index("image_id")["status"].to_dict()
     assert status.pop("10") == "unselected"
-    assert set(status.values()) == {"converted"} and len(status) == len(SCANS)
+    assert set(status.values()) == {"converted"}
+    assert len(status) == len(SCANS)
 
 
 def test_the_images_are_the_same_bytes(both):

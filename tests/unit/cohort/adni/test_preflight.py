@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from ldae.cohort.adni.preflight import check_download, describe_check, write_check
+from ldae.cohort.adni.preflight import check_download, describe_check, write_check, write_inventory
 from ldae.cohort.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
 from ldae.errors import UserErrors
 from ldae.files import read_table
@@ -33,10 +33,12 @@ def check(download):
 
 
 def write(download, out):
-    """Run the check as the rule does; return where it writes."""
-    places = {name: out / f"{name}.csv" for name in ("inventory", "quarantine", "report", "state")}
+    """Run inventory and check as the rules do; return where they write."""
+    places = {name: out / f"{name}.csv" for name in ("inventory", "quarantine", "findings", "state")}
     shards = [str(out / f"{shard}.csv") for shard in range(2)]
-    write_check(download.dicom_dir, download.clinical_dir, **places, shard_tables=shards, workers=1)
+    folders, kept = (download.dicom_dir, download.clinical_dir), {name: places[name] for name in ("findings", "state")}
+    write_inventory(*folders, inventory=places["inventory"], shard_tables=shards, workers=1, **kept)
+    write_check(*folders, quarantine=places["quarantine"], workers=1, **kept)
     return places, shards
 
 
@@ -47,8 +49,10 @@ def found(checked, severity):
 def test_a_sound_download_has_nothing_but_images(download):
     checked = check(download.write())
     assert checked.images["image_id"].tolist() == ["10", "11"]
-    assert checked.quarantine.empty and not checked.errors
-    assert not found(checked, "error") and not found(checked, "warning")
+    assert checked.quarantine.empty
+    assert not checked.errors
+    assert not found(checked, "error")
+    assert not found(checked, "warning")
 
 
 def test_every_image_is_in_the_inventory_and_in_one_shard(download, tmp_path):
@@ -58,7 +62,7 @@ def test_every_image_is_in_the_inventory_and_in_one_shard(download, tmp_path):
     assert read_table(places["inventory"], **text)["image_id"].tolist() == ["10", "11"]
     assert sorted(pd.concat(parts)["image_id"]) == ["10", "11"]
     assert read_table(places["quarantine"], tuple(QUARANTINE_COLUMNS)).empty
-    assert list(read_table(places["report"])) == FINDING_COLUMNS
+    assert list(read_table(places["findings"])) == FINDING_COLUMNS
     assert len(read_table(places["state"])) == 2
 
 
@@ -92,8 +96,8 @@ def test_all_faults_of_a_thoroughly_bad_download_come_in_one_message(download, t
         assert words in message, words
     assert len(error.value.errors) == 7
     assert all(part.cure and part.found and part.expected for part in error.value.errors)
-    report = read_table(tmp_path / "out" / "report.csv")
-    assert report["severity"].tolist() == ["error"] * 7, "kept after the failure"
+    findings = read_table(tmp_path / "out" / "findings.csv")
+    assert findings["severity"].tolist() == ["error"] * 7, "kept after the failure"
     assert not (tmp_path / "out" / "inventory.csv").exists()
 
 
@@ -103,7 +107,8 @@ def test_series_are_checked_although_a_table_is_missing(download, tmp_path):
     (download.clinical_dir / "ADNIMERGE.csv").unlink()
     checked = check(download)
     assert len(checked.errors) == 1
-    assert len(found(checked, "warning")) == 1 and "is empty" in found(checked, "warning")[0]
+    assert len(found(checked, "warning")) == 1
+    assert "is empty" in found(checked, "warning")[0]
 
 
 def test_faults_of_one_kind_are_one_warning_with_count_and_example(download):
@@ -113,7 +118,8 @@ def test_faults_of_one_kind_are_one_warning_with_count_and_example(download):
     download.visits += [visit_row(A, viscode, "2011-03-01") for viscode in ("sc", "v04")]
     checked = check(download.write())
     rows, images = found(checked, "warning")
-    assert rows.startswith("2 rows, e.g. line ") and "VISCODE" in rows
+    assert rows.startswith("2 rows, e.g. line ")
+    assert "VISCODE" in rows
     assert images.startswith("3 images, e.g. 12 of ADNI011S0021: 1 slices missing, first InstanceNumber 5")
 
 
@@ -123,7 +129,8 @@ def test_folders_that_are_not_read_are_said(download):
     (download.dicom_dir / "notes.txt").write_text("")
     checked = check(download.write())
     deeper, empty = found(checked, "warning")
-    assert "part2" in deeper and "014_S_0008" in empty
+    assert "part2" in deeper
+    assert "014_S_0008" in empty
     assert any("notes.txt" in note for note in found(checked, "note"))
 
 
@@ -133,7 +140,8 @@ def test_no_usable_image_is_an_error_with_the_reasons(tmp_path):
     download.images.append(image_row(A, 10))
     (download.dicom_dir / A).mkdir(parents=True)
     checked = check(download.write())
-    assert len(checked.errors) == 1 and "no file on disk" in checked.errors[0].found
+    assert len(checked.errors) == 1
+    assert "no file on disk" in checked.errors[0].found
     assert "no file on disk" in describe_check(checked, "images", "tables")
 
 
@@ -150,4 +158,22 @@ def test_no_finding_quotes_the_headers(download, tmp_path):
     edit_series(series, **names, SeriesDescription="Jane FLAIR", ProtocolName="Jane")
     write(download.write(), tmp_path / "out")
     written = "".join(path.read_text() for path in (tmp_path / "out").iterdir())
-    assert "SeriesDescription" in written and "Jane" not in written
+    assert "SeriesDescription" in written
+    assert "Jane" not in written
+
+
+def test_the_check_reads_no_header_that_the_inventory_has_read(download, tmp_path, monkeypatch, caplog):
+    download.write()
+    (download.clinical_dir / "ADNIMERGE.csv").write_text(
+        (download.clinical_dir / "ADNIMERGE.csv").read_text().replace("70.3", "old", 1)
+    )
+    kept = {name: tmp_path / f"{name}.csv" for name in ("findings", "state")}
+    folders = (download.dicom_dir, download.clinical_dir)
+    write_inventory(
+        *folders, inventory=tmp_path / "inventory.csv", shard_tables=[tmp_path / "0.csv"], workers=1, **kept
+    )
+    assert "AGE" not in caplog.text
+    monkeypatch.setattr("ldae.cohort.adni.headers.check_image", lambda *_: pytest.fail("read again"))
+    write_check(*folders, quarantine=tmp_path / "quarantine.csv", workers=1, **kept)
+    assert "AGE must be an age in years, found 'old'" in caplog.text
+    assert read_table(tmp_path / "quarantine.csv")["reason"].str.contains("found 'old'").sum() == 1

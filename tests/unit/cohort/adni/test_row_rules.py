@@ -66,7 +66,8 @@ def test_a_poisonous_row_is_set_aside_with_place_reason_and_cure(name, column, v
     assert good.index.tolist() == [0]
     row = quarantine.iloc[0]
     assert (row["table"], row["line"]) == (f"{name}.csv", 3)
-    assert column in row["reason"] and row["cure"]
+    assert column in row["reason"]
+    assert row["cure"]
     assert row["image_id"] == (frame.loc[1, "ImageUID"] if name == META else "")
 
 

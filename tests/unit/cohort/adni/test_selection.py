@@ -114,7 +114,8 @@ def test_a_repeat_gives_way_to_the_first_scan():
 
 def test_two_equal_scans_of_a_visit():
     choices, reasons = told([image(2), image(1)], facts_of(), 1)
-    assert choices["1"] == "the first of 2 equal series" and "image 1" in reasons["2"]
+    assert choices["1"] == "the first of 2 equal series"
+    assert "image 1" in reasons["2"]
 
 
 @pytest.mark.parametrize("phase, winner, preferred", [("ADNI1", 1, "1.5 T"), ("ADNI2", 2, "3 T")])
@@ -134,18 +135,21 @@ def test_a_processed_series_is_preferred_to_its_original():
 
 def test_a_series_that_quality_control_did_not_pass():
     choices, reasons = told([image(1), image(2)], facts_of(quality=[("1", "0")]), 2)
-    assert choices["2"] == "the others did not pass MRIQUALITY" and "not passed by MRIQUALITY" in reasons["1"]
+    assert choices["2"] == "the others did not pass MRIQUALITY"
+    assert "not passed by MRIQUALITY" in reasons["1"]
 
 
 def test_the_selection_of_the_mayo_clinic():
     images = [image(name, field_strength_t="3.0") for name in (1, 2)]
     choices, reasons = told(images, facts_of("ADNI2", mayo=[("1", "0", "1"), ("2", "1", "3")]), 2)
-    assert choices["2"] == "selected by the Mayo Clinic's quality control" and "Mayo" in reasons["1"]
+    assert choices["2"] == "selected by the Mayo Clinic's quality control"
+    assert "Mayo" in reasons["1"]
 
 
 def test_accelerated_series_of_the_earlier_phases_and_others_of_adni3():
     _, reasons = told([image(1, "MPRAGE SENSE2")], facts_of("ADNI2"), None)
-    assert "unaccelerated" in reasons["1"] and "ADNI2" in reasons["1"]
+    assert "unaccelerated" in reasons["1"]
+    assert "ADNI2" in reasons["1"]
     _, reasons = told([image(1)], facts_of("ADNI3"), None)
     assert "only accelerated series in ADNI3" in reasons["1"]
 
@@ -170,7 +174,9 @@ def test_other_products_of_a_download_are_never_renamed():
 
 def test_a_scan_without_a_visit_is_not_shown():
     shown, hidden = show([image(1, scan_date="2013-03-05")], facts_of())
-    assert not shown and "1100 days away" in hidden["1"][0] and "ADNIMERGE" in hidden["1"][1]
+    assert not shown
+    assert "1100 days away" in hidden["1"][0]
+    assert "ADNIMERGE" in hidden["1"][1]
 
 
 def test_two_scans_nearest_one_visit():
@@ -187,7 +193,8 @@ def test_a_visit_that_clinica_leaves_out_by_name():
 
 def test_a_choice_that_no_step_explains_is_said_to_be_clinicas_own():
     choices, reasons = told([image(1), image(2, "MP-RAGE REPEAT")], facts_of(), 2)
-    assert "no known reason" in choices["2"] and "1" in reasons
+    assert "no known reason" in choices["2"]
+    assert "1" in reasons
 
 
 def test_only_what_decides_the_choice_is_kept_of_the_tables():

@@ -40,7 +40,8 @@ def test_a_missing_table_is_named(clinical, name):
     (clinical / f"{name}.csv").unlink()
     with pytest.raises(UserError) as error:
         read_tables(clinical)
-    assert name in error.value.expected and str(clinical) in str(error.value)
+    assert name in error.value.expected
+    assert str(clinical) in str(error.value)
 
 
 @pytest.mark.parametrize("name", list(TABLE_COLUMNS))
@@ -133,7 +134,8 @@ def test_todays_list_of_images_is_read(clinical):
     assert (rows[["SeriesID", "MagStrength"]] == "").all(axis=None)
     assert tables.quarantine.empty
     notes = "\n".join(tables.notes)
-    assert "SeriesID: taken from the file names" in notes and "MagStrength: taken from the DICOM headers" in notes
+    assert "SeriesID: taken from the file names" in notes
+    assert "MagStrength: taken from the DICOM headers" in notes
 
 
 def test_other_series_are_set_aside_under_their_image_id(clinical):
@@ -142,7 +144,8 @@ def test_other_series_are_set_aside_under_their_image_id(clinical):
     write_images(clinical, (GOOD, "10", "sc", {}), (GOOD, "12", "sc", flair))
     row = read_tables(clinical).quarantine.iloc[0]
     assert (row["subject"], row["image_id"], row["line"]) == ("ADNI011S0021", "12", 3)
-    assert row["reason"] == NOT_T1 and row["cure"]
+    assert row["reason"] == NOT_T1
+    assert row["cure"]
 
 
 def test_a_newer_list_of_images_adds_to_the_older(clinical):

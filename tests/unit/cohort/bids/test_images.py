@@ -70,7 +70,8 @@ LAS = AFFINE @ np.diag([-1, 1, 1, 1])
 
 
 @pytest.mark.parametrize(
-    "sform, qform, expected", [(AFFINE, None, "RAS (sform)"), (None, LAS, "LAS (qform)"), (LAS, LAS, "LAS (sform)")]
+    "sform, qform, expected",
+    [(AFFINE, None, "RAS (sform)"), (None, LAS, "LAS (qform)"), (LAS, LAS, "LAS (sform)")],
 )
 def test_the_orientation_is_read_from_the_header(tmp_path, sform, qform, expected):
     assert orientation_of(write_image(tmp_path, "sub-01_T1w", image_with(sform, qform))) == expected

@@ -1,8 +1,9 @@
 import pandas as pd
 import pytest
 
-from ldae.cohort.bids.index import write_index
-from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS
+from ldae.cohort.bids.index import SHARD_COLUMNS, write_index
+from ldae.cohort.bids.labels import write_labels, write_strata
+from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS, STRATA_COLUMNS
 from ldae.cohort.shards import shard_of
 from ldae.errors import UserError, UserErrors
 from ldae.files import read_table, write_table
@@ -10,23 +11,14 @@ from tests.bids_dataset import COLUMNS, DIAGNOSES, describe, write_image, write_
 
 
 def run(root, out, columns=COLUMNS, set_aside=()):
-    """The report (by image), quarantine and findings of a dataset, as strings."""
-    write_index(
-        root,
-        "bids",
-        columns,
-        DIAGNOSES,
-        set_aside=list(set_aside),
-        shard_tables=[str(out / f"{n}.csv") for n in range(2)],
-        report=out / "report.csv",
-        quarantine=out / "quarantine.csv",
-        findings=out / "findings.csv",
-    )
-    options = {"dtype": str, "keep_default_na": False}
-    report, quarantine, findings = (
-        read_table(out / f"{name}.csv", **options) for name in ("report", "quarantine", "findings")
-    )
-    return report.set_index("image_id", drop=False), quarantine, findings
+    """The images with their labels (by image), quarantine and findings of a dataset, as strings."""
+    shards = [str(out / f"{n}.csv") for n in range(2)]
+    write_index(root, "bids", shard_tables=shards, findings=out / "findings.csv")
+    names = ("conversion", "quarantine", "findings")
+    places = {name: out / f"{name}.csv" for name in names}
+    write_labels(shards, root, columns, DIAGNOSES, set_aside=list(set_aside), **places)
+    conversion, quarantine, findings = (read_table(places[name], dtype=str, keep_default_na=False) for name in names)
+    return conversion.set_index("image_id", drop=False), quarantine, findings
 
 
 @pytest.fixture
@@ -77,12 +69,36 @@ def test_the_images_are_used_in_place(dataset, tmp_path):
     assert not report.loc[report["status"] != "converted", "path"].any()
 
 
-def test_the_shards_are_the_report_cut_by_subject(dataset, tmp_path):
-    report, _, _ = run(dataset, tmp_path)
-    parts = [pd.read_csv(tmp_path / f"{n}.csv", dtype=str) for n in range(2)]
-    assert sorted(pd.concat(parts)["image_id"]) == sorted(report["image_id"])
+def read_shards(out):
+    """The shards, and their text."""
+    paths = [out / f"{n}.csv" for n in range(2)]
+    return [pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths], [path.read_text() for path in paths]
+
+
+def test_the_shards_are_the_images_cut_by_subject(dataset, tmp_path):
+    index, _, _ = run(dataset, tmp_path)
+    parts, _ = read_shards(tmp_path)
+    assert sorted(pd.concat(parts)["image_id"]) == sorted(index["image_id"])
     for number, part in enumerate(parts):
         assert (part["subject"].map(lambda label: shard_of(label, 2)) == number).all()
+    whole = pd.concat(parts).set_index("image_id").loc[index.index]
+    assert whole["status"].tolist() == index["status"].tolist()
+    assert whole["path"].tolist() == index["path"].tolist()
+
+
+def test_a_corrected_table_changes_no_shard(dataset, tmp_path):
+    before, _, _ = run(dataset, tmp_path)
+    parts, texts = read_shards(tmp_path)
+    for part in parts:
+        assert part.columns.tolist() == SHARD_COLUMNS
+        assert not {"diagnosis", "age", "sex", "months", "site", "diagnosis_bl", "field_strength_t"} & set(part)
+    rows = ["sub-01 61.5 F MCI 9", "sub-02 67 M CN 9", "sub-03 50 F AD 7", "sub-04 80 F CN 7"]
+    write_tsv(dataset / "participants.tsv", "participant_id age sex diagnosis site", *rows)
+    (dataset / "sub-02/anat/sub-02_run-1_T1w.json").write_text('{"MagneticFieldStrength": 7}')
+    after, _, _ = run(dataset, tmp_path)
+    assert read_shards(tmp_path)[1] == texts
+    assert not after["age"].equals(before["age"])
+    assert after.loc["sub-02_run-1_T1w", "field_strength_t"] == "7"
 
 
 def test_broken_images_give_way_to_sound_ones_of_their_session(dataset, tmp_path):
@@ -116,28 +132,51 @@ def test_the_findings_name_value_number_and_cure(dataset, tmp_path):
     _, _, findings = run(dataset, tmp_path)
     unknown = findings[findings["found"].str.contains("XYZ")].iloc[0]
     assert (unknown["severity"], unknown["where"]) == ("warning", "diagnosis")
-    assert "sub-03" in unknown["found"] and "cohort.diagnoses" in unknown["cure"]
+    assert "sub-03" in unknown["found"]
+    assert "cohort.diagnoses" in unknown["cure"]
     lacking = findings[(findings["where"] == "sessions.tsv")].iloc[0]
     assert "sub-01_ses-M000" in lacking["found"]
     assert not findings["severity"].eq("error").any()
 
 
-def test_all_faults_come_at_once_and_are_written_down(tmp_path):
+def test_all_faults_of_the_dataset_come_at_once_and_are_written_down(tmp_path):
     root = tmp_path / "bids"
     write_tsv(root / "participants.tsv", "participant_id years", "sub-01 70")
-    wrong = COLUMNS.model_copy(update={"age": "alter", "sex": "gender"})
     with pytest.raises(UserErrors) as raised:
-        run(root, tmp_path, wrong)
-    text = str(raised.value)
-    for part in (
-        "no dataset_description.json",
-        "no sub-* folder",
-        "cohort.columns.age",
-        "cohort.columns.sex",
-        "participant_id, years",
-    ):
-        assert part in text
-    assert read_table(tmp_path / "findings.csv")["severity"].eq("error").sum() == 4
+        run(root, tmp_path)
+    assert "no dataset_description.json" in str(raised.value)
+    assert "no sub-* folder" in str(raised.value)
+    findings = read_table(tmp_path / "findings.csv")
+    assert findings["severity"].tolist() == ["error"] * 2
+    assert findings["cure"].notna().all()
+
+
+def test_all_faults_of_the_tables_come_at_once_and_are_written_down(dataset, tmp_path):
+    wrong = COLUMNS.model_copy(update={"age": "alter", "sex": "gender"})
+    write_tsv(dataset / "sub-01" / "sub-01_sessions.tsv", "session_id", "ses-M000", "ses-M000")
+    with pytest.raises(UserErrors) as raised:
+        run(dataset, tmp_path, wrong)
+    for part in ("cohort.columns.age", "cohort.columns.sex", "participant_id, age, sex", "M000 several times"):
+        assert part in str(raised.value)
+    assert len(raised.value.errors) == 3
+    assert read_table(tmp_path / "findings.csv")["severity"].eq("error").sum() == 3
+    assert not (tmp_path / "conversion.csv").exists()
+
+
+def test_the_strata_are_the_labels_of_the_images_that_are_used(dataset, tmp_path):
+    index, _, _ = run(dataset, tmp_path)
+    shards = [str(tmp_path / f"{n}.csv") for n in range(2)]
+    write_strata(shards, dataset, COLUMNS, DIAGNOSES, tmp_path / "strata.csv")
+    strata = pd.read_csv(tmp_path / "strata.csv", dtype=str, keep_default_na=False)
+    assert strata.columns.tolist() == STRATA_COLUMNS
+    used = index[index["status"] == "converted"]
+    assert strata.values.tolist() == used[STRATA_COLUMNS].values.tolist()
+    assert len(strata) == 4
+    assert strata["diagnosis"].tolist() == ["CN", "MCI", "AD", ""]
+    assert strata["diagnosis_bl"].tolist()[:2] == [
+        "CN",
+        "CN",
+    ]
 
 
 def test_a_dataset_without_a_usable_image_is_an_error(tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from ldae.cohort.bids.layout import check_dataset, find_images, fingerprint
+from ldae.cohort.bids.layout import check_dataset, find_images, fingerprint, fingerprint_images
 from ldae.errors import UserError
 from tests.bids_dataset import describe, write_image, write_tsv
 
@@ -36,6 +36,29 @@ def test_the_fingerprint_notices_images_and_tables(dataset):
     ):
         change()
         seen.append(fingerprint(dataset))
+    assert len(set(seen)) == len(seen)
+
+
+def test_the_images_have_a_fingerprint_of_their_own(dataset):
+    seen = [fingerprint_images(dataset)]
+    whole = [fingerprint(dataset)]
+    image = dataset / "sub-01/anat/sub-01_T1w.nii.gz"
+    for correct in (
+        lambda: write_tsv(dataset / "participants.tsv", "participant_id age", "sub-01 71"),
+        lambda: write_tsv(dataset / "sub-02/sub-02_sessions.tsv", "session_id age", "ses-M000 71"),
+        lambda: image.with_name("sub-01_T1w.json").write_text("{}"),
+    ):
+        correct()
+        whole.append(fingerprint(dataset))
+        assert fingerprint_images(dataset) == seen[0]
+    assert len(set(whole)) == len(whole)
+    for change in (
+        lambda: image.write_bytes(b"other"),
+        lambda: write_image(dataset, "sub-02_ses-M012_T1w"),
+        image.unlink,
+    ):
+        change()
+        seen.append(fingerprint_images(dataset))
     assert len(set(seen)) == len(seen)
 
 

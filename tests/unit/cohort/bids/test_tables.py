@@ -124,7 +124,8 @@ def test_a_named_column_must_be_there_one_of_several_need_not(tmp_path):
     assert len(raised.value.errors) == 2
     assert "participants.tsv has participant_id, years" in str(raised.value)
     _, said = one(tmp_path)
-    assert "cohort.columns.age" in said and "participants.tsv has participant_id, years" in said
+    assert "cohort.columns.age" in said
+    assert "participants.tsv has participant_id, years" in said
     assert "cohort.columns.site" not in one(tmp_path, columns=COLUMNS.model_copy(update={"site": None}))[1]
 
 

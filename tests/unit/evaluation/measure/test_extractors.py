@@ -27,7 +27,8 @@ def scans():
 
 def test_features_are_the_pooled_last_stage_of_the_network_in_the_file(net, weights, scans):
     extracted = MedicalNet(weights)(scans)
-    assert extracted.shape == (2, 512) and not extracted.requires_grad
+    assert extracted.shape == (2, 512)
+    assert not extracted.requires_grad
     standardised = torch.stack([(scan - scan.mean()) / scan.std() for scan in scans])
     with torch.no_grad():
         torch.testing.assert_close(extracted, net(standardised)[-1].flatten(2).mean(2))
@@ -59,11 +60,13 @@ def test_without_weights_there_is_a_reason_and_never_a_random_network(fake_ldae,
     own, medicalnet = load_extractors(fake_ldae, None)
     assert (own.name, own.note) == (SEMANTIC, "")
     assert torch.equal(own.extract(scans), fake_ldae.encode_semantic(scans))
-    assert medicalnet.name == MEDICALNET and medicalnet.extract is None
+    assert medicalnet.name == MEDICALNET
+    assert medicalnet.extract is None
     assert "evaluation.generation.medicalnet_weights" in medicalnet.note
 
 
 def test_with_weights_both_extractors_work(fake_ldae, weights, scans):
     own, medicalnet = load_extractors(fake_ldae, str(weights))
-    assert medicalnet.note == "" and medicalnet.extract(scans).shape == (2, 512)
+    assert medicalnet.note == ""
+    assert medicalnet.extract(scans).shape == (2, 512)
     assert own.extract(scans).shape == (2, 2)

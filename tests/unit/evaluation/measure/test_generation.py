@@ -56,7 +56,8 @@ def test_samples_are_decoded_without_y_sem_from_unit_noise(fake_ldae, dataset):
     fake_ldae.decode_stochastic = decode
     samples = draw_samples(fake_ldae, (1, 12, 14, 12), PLAN, 2)
     assert set(seen) == {(None, 4, "2m")}
-    assert samples.mean().abs() < 0.05 and (samples.std() - 1).abs() < 0.05
+    assert samples.mean().abs() < 0.05
+    assert (samples.std() - 1).abs() < 0.05
 
 
 def test_a_samples_noise_depends_on_seed_and_number_alone(fake_ldae):
@@ -100,7 +101,8 @@ def test_the_autoencoders_blur_is_in_the_reconstructions_alone(fake_ldae, datase
 def test_test_scans_are_compared_one_a_subject(fake_ldae, dataset):
     """The first test subject has two visits: counted as two, its own similarity would hide a lack of diversity."""
     measured, _ = run(fake_ldae, dataset, Plan(50, 2, "2m", 0, 1))
-    assert len(measured.nearest[TEST]) == 6 and measured.pairs[TEST].max() == 5
+    assert len(measured.nearest[TEST]) == 6
+    assert measured.pairs[TEST].max() == 5
     assert len(measured.features[SEMANTIC, TEST]) == 7
     assert len(measured.features[SEMANTIC, TRAINING]) == 7  # no more than there are
 
@@ -114,14 +116,16 @@ def test_the_nearest_scan_is_that_of_a_search_over_all_pairs():
         search.update(rows, scans[rows])
     expected = ((images[:, None] - scans[None]) ** 2).flatten(2).mean(2)
     torch.testing.assert_close(search.mse, expected.min(1).values, atol=1e-6, rtol=1e-4)
-    assert torch.equal(search.row, expected.argmin(1)) and search.row[2] == 5
+    assert torch.equal(search.row, expected.argmin(1))
+    assert search.row[2] == 5
     torch.testing.assert_close(mean_square(scans.flatten(1)), scans.square().flatten(1).mean(1))
 
 
 @pytest.mark.parametrize("count, pairs", [(0, 0), (1, 0), (2, 1), (3, 3), (4, 6), (9, 36), (20, 80)])
 def test_pairs_are_of_different_images_and_each_image_has_its_share(count, pairs):
     drawn = draw_pairs(count, seed=0)
-    assert drawn.shape == (pairs, 2) and (drawn[:, 0] < drawn[:, 1]).all()
+    assert drawn.shape == (pairs, 2)
+    assert (drawn[:, 0] < drawn[:, 1]).all()
     assert len({tuple(pair) for pair in drawn}) == pairs
     assert len(set(np.bincount(drawn.ravel(), minlength=count))) <= 1
 
@@ -130,7 +134,8 @@ def test_what_is_written_is_read_again(fake_ldae, dataset, tmp_path):
     measured, _ = run(fake_ldae, dataset)
     write_measured(tmp_path / "measured.npz", measured)
     again = read_measured(tmp_path / "measured.npz")
-    assert again.notes == measured.notes and again.facts == measured.facts
+    assert again.notes == measured.notes
+    assert again.facts == measured.facts
     for part in ("features", "units", "pairs", "ms_ssim", "nearest"):
         before, after = getattr(measured, part), getattr(again, part)
         assert before.keys() == after.keys()

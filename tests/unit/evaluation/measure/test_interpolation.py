@@ -92,8 +92,11 @@ def test_the_published_target_is_the_autoencoders_reconstruction(fake_ldae, coho
     fake_ldae.autoencoder_error = 0.1
     scans = interpolate(fake_ldae, cohort(lambda pattern, time: pattern), SAMPLER, 4)
     mse, published = mean_mse(scans), mean_mse(scans, RECONSTRUCTION)
-    assert mse[LDAE] == pytest.approx(0.01, rel=1e-3) and published[LDAE] < 1e-12
-    assert mse[COPY] == 0 and published[COPY] == pytest.approx(0.01, rel=1e-3) and published[COPY_REBUILT] == 0
+    assert mse[LDAE] == pytest.approx(0.01, rel=1e-3)
+    assert published[LDAE] < 1e-12
+    assert mse[COPY] == 0
+    assert published[COPY] == pytest.approx(0.01, rel=1e-3)
+    assert published[COPY_REBUILT] == 0
 
 
 def test_each_scan_is_encoded_once_and_the_batch_changes_nothing(fake_ldae, cohort):
@@ -131,13 +134,15 @@ def test_a_scan_of_unknown_time_is_a_row_with_its_reason(fake_ldae, cohort):
     test.loc[3, ["months", "age"]] = np.nan
     scans = interpolate(fake_ldae, test, SAMPLER, 4)
     aside = scans[scans["note"] != ""]
-    assert aside["session"].tolist() == ["M024"] and "time" in aside["note"].iloc[0]
+    assert aside["session"].tolist() == ["M024"]
+    assert "time" in aside["note"].iloc[0]
     assert set(scans.loc[scans["note"] == "", "session"]) == {"M006"}
 
 
 def test_without_three_scans_of_a_subject_there_are_no_rows(fake_ldae, cohort):
     scans = interpolate(fake_ldae, cohort(lambda pattern, time: pattern, [(0, 6), (0,)]), SAMPLER, 4)
-    assert scans.empty and fake_ldae.image_encodings == 0
+    assert scans.empty
+    assert fake_ldae.image_encodings == 0
 
 
 def test_only_test_scans_are_used(fake_ldae, cohort):

@@ -74,11 +74,13 @@ def test_inside_a_mask_only_its_voxels_count(scans):
 
 def test_ms_ssim_falls_with_noise():
     small = torch.rand(2, 1, 8, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert ms_ssim_scales((16, 20, 16)) == 2 and ms_ssim_scales(small.shape[2:]) == 1
+    assert ms_ssim_scales((16, 20, 16)) == 2
+    assert ms_ssim_scales(small.shape[2:]) == 1
     scans = torch.nn.functional.interpolate(small, (32, 32, 32), mode="trilinear")
     noise = torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))
     values = [ms_ssim(scans + level * noise, scans) for level in (0.02, 0.1, 0.3)]
-    assert (values[0] > values[1]).all() and (values[1] > values[2]).all()
+    assert (values[0] > values[1]).all()
+    assert (values[1] > values[2]).all()
 
 
 def test_ms_ssim_agrees_with_torchmetrics(scans):
@@ -98,7 +100,13 @@ def test_ms_ssim_agrees_with_torchmetrics(scans):
 
 def test_ssim_agrees_with_scikit_image(scans):
     noisy = (scans + 0.05 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
-    options = dict(data_range=1.0, gaussian_weights=True, sigma=1.5, truncate=3.4, use_sample_covariance=False)
+    options = {
+        "data_range": 1.0,
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "truncate": 3.4,
+        "use_sample_covariance": False,
+    }
     _, image = structural_similarity(noisy[0, 0].numpy(), scans[0, 0].numpy(), full=True, **options)
     assert float(ssim(noisy, scans)[0]) == pytest.approx(image[5:-5, 5:-5, 5:-5].mean(), abs=1e-4)
 
@@ -106,7 +114,8 @@ def test_ssim_agrees_with_scikit_image(scans):
 def test_ssim_falls_with_noise(scans):
     noise = torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))
     values = [float(ssim(scans + level * noise, scans).mean()) for level in (0.02, 0.05, 0.2)]
-    assert values == sorted(values, reverse=True) and values[-1] < 0.6
+    assert values == sorted(values, reverse=True)
+    assert values[-1] < 0.6
 
 
 def test_a_grid_smaller_than_the_window_is_refused():
@@ -124,7 +133,8 @@ def test_lpips_uses_the_given_backbone_on_every_slice_and_is_deterministic(backb
     for axial in range(0, 40, 13):
         with_one_slice_changed[0, :, :, axial] = 0
     values = lpips(with_one_slice_changed, scans)
-    assert values[0] > 0 and values[1] == values[2] == 0
+    assert values[0] > 0
+    assert values[1] == values[2] == 0
     assert torch.equal(values, lpips(with_one_slice_changed, scans))
 
 
@@ -145,7 +155,8 @@ def test_lpips_without_weights_is_not_available_and_says_where_they_go(tmp_path,
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     lpips, reason = load_lpips("squeeze", None)
     assert lpips is None
-    assert "squeezenet1_1-b8a52dc0.pth" in reason and "evaluation.lpips.weights" in reason
+    assert "squeezenet1_1-b8a52dc0.pth" in reason
+    assert "evaluation.lpips.weights" in reason
 
 
 def test_lpips_weights_of_a_wrong_path_or_network_are_refused(backbone, tmp_path):

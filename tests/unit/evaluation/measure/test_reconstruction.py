@@ -18,7 +18,7 @@ PLAN = Plan(steps=[10, 20], compared_steps=20, solver="2m", seed=0)
 
 def run(ldae, dataset, plan=PLAN, batch_size=3, lpips=None):
     embeddings = extract_embeddings(ldae.encode_semantic, dataset, 4, "ldae")
-    options = dict(batch_size=batch_size, examples=3, lpips=lpips, note="" if lpips else "no weights")
+    options = {"batch_size": batch_size, "examples": 3, "lpips": lpips, "note": "" if lpips else "no weights"}
     return reconstruct(ldae, dataset, embeddings, plan, **options)
 
 
@@ -40,7 +40,8 @@ def test_the_batch_size_changes_nothing_but_the_seed_does(fake_ldae, dataset):
     pd.testing.assert_frame_equal(first, second)
     reseeded = run(fake_ldae, dataset, Plan([10, 20], 20, "2m", seed=1))[0]
     changed = first["mse"] != reseeded["mse"]
-    assert changed[first["start"] == SEMANTIC].all() and not changed[first["start"] == ENCODED].any()
+    assert changed[first["start"] == SEMANTIC].all()
+    assert not changed[first["start"] == ENCODED].any()
 
 
 def test_own_and_other_code_share_the_noise(fake_ldae, dataset):
@@ -58,7 +59,8 @@ def test_the_other_code_is_another_subjects(fake_ldae, dataset):
     own, other = semantic_codes(test, embeddings)
     for row, code in zip(test.itertuples(), other, strict=True):
         sources = test["subject"][[i for i in range(len(test)) if (own[i] == code).all()]]
-        assert len(sources) == 1 and row.subject not in set(sources)
+        assert len(sources) == 1
+        assert row.subject not in set(sources)
     alone = test[test["subject"] == "ADNItest0"]
     assert semantic_codes(alone.reset_index(drop=True), embeddings)[1] is None
 

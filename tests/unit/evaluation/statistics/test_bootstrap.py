@@ -52,6 +52,7 @@ def test_undefined_draws_are_left_out_and_an_undefined_value_stays_nan():
     weights = draw_weights(np.arange(3), 200, np.random.default_rng(0))
     sometimes = ratio_of_means(np.ones(3), np.array([1.0, 0.0, 0.0]))
     result = estimate(sometimes, weights, 0.95)
-    assert result.value == pytest.approx(3) and np.isfinite([result.low, result.high]).all()
+    assert result.value == pytest.approx(3)
+    assert np.isfinite([result.low, result.high]).all()
     assert np.isnan([*vars(estimate(weighted_mean(np.full(3, np.nan)), weights, 0.95)).values()]).all()
     assert np.isnan(estimate(weighted_mean(np.empty(0)), np.empty((200, 0)), 0.95).value)

@@ -19,12 +19,14 @@ def rows():
 
 
 def test_every_split_and_diagnosis_has_a_row(rows):
-    assert len(rows) == 4 * 5 and rows.index.is_unique
+    assert len(rows) == 4 * 5
+    assert rows.index.is_unique
 
 
 def test_splits_and_diagnoses_add_up(rows):
     scans, subjects = rows["scans"].unstack(), rows["subjects"].unstack()
-    assert scans.loc["all", "all"] == 5 and subjects.loc["all", "all"] == 3
+    assert scans.loc["all", "all"] == 5
+    assert subjects.loc["all", "all"] == 3
     assert (scans.drop(columns="all").sum(axis=1) == scans["all"]).all()
     assert (scans.drop(index="all").sum() == scans.loc["all"]).all()
     assert (subjects.drop(index="all").sum() == subjects.loc["all"]).all()
@@ -34,9 +36,12 @@ def test_splits_and_diagnoses_add_up(rows):
 def test_people_are_described_at_their_first_scan(rows):
     everyone = rows.loc[("all", "all")]
     assert everyone.age_mean == pytest.approx((70 + 79.5) / 2)
-    assert everyone.age_min == 70 and everyone.age_max == 80
-    assert everyone.female == 0.5 and everyone.sex_known == 2
-    assert everyone.visits_mean == pytest.approx(5 / 3) and everyone.visits_max == 2
+    assert everyone.age_min == 70
+    assert everyone.age_max == 80
+    assert everyone.female == 0.5
+    assert everyone.sex_known == 2
+    assert everyone.visits_mean == pytest.approx(5 / 3)
+    assert everyone.visits_max == 2
     assert everyone.follow_up_months == pytest.approx((24 + 6 + 0) / 3)
 
 
@@ -47,4 +52,5 @@ def test_field_strengths_are_counted(rows):
 
 def test_nobody_gives_zeros_and_empty_cells(rows):
     nobody = rows.loc[("test", "MCI")]
-    assert nobody.subjects == nobody.scans == 0 and np.isnan(nobody.age_mean)
+    assert nobody.subjects == nobody.scans == 0
+    assert np.isnan(nobody.age_mean)

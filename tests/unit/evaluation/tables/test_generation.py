@@ -16,7 +16,7 @@ from ldae.evaluation.measure.generation import (
 )
 from ldae.evaluation.tables.generation import COLUMNS, summarise
 
-OPTIONS = dict(draws=300, confidence=0.95, seed=0)
+OPTIONS = {"draws": 300, "confidence": 0.95, "seed": 0}
 
 
 def make_measured(samples_nearest, held_out_nearest, shift=0.0, n=40, dim=4):
@@ -71,15 +71,19 @@ def test_every_row_and_column_is_there(table):
 
 def test_an_extractor_without_weights_is_an_empty_row_with_its_reason(table):
     rows = table[table["extractor"] == MEDICALNET]
-    assert len(rows) == 3 and rows["value"].isna().all() and (rows["note"] == "not available: no file").all()
+    assert len(rows) == 3
+    assert rows["value"].isna().all()
+    assert (rows["note"] == "not available: no file").all()
 
 
 def test_the_frechet_distance_grows_with_a_shift_and_knows_equal_sets():
     near, far = (summarise(make_measured([1.0] * 5, [1.0] * 5, shift), **OPTIONS) for shift in (0.0, 3.0))
     values = [select(t, "frechet_distance", extractor=SEMANTIC) for t in (near, far)]
-    assert values[1]["value"] > values[0]["high"] and values[1]["low"] > 30
+    assert values[1]["value"] > values[0]["high"]
+    assert values[1]["low"] > 30
     equal = select(near, "frechet_distance", REBUILT, extractor=SEMANTIC)
-    assert equal["value"] == pytest.approx(0, abs=1e-5) and equal["high"] == pytest.approx(0, abs=1e-5)
+    assert equal["value"] == pytest.approx(0, abs=1e-5)
+    assert equal["high"] == pytest.approx(0, abs=1e-5)
 
 
 def test_few_images_for_the_features_are_noted():
@@ -101,9 +105,11 @@ def test_memorised_samples_are_counted():
     half = [1e-6] * 20 + [0.004] * 20
     copied = summarise(make_measured(half, np.linspace(0.003, 0.004, 30)), **OPTIONS)
     share = select(copied, "share_nearer_than_held_out", reference=TEST)
-    assert share["value"] == 0.5 and 0.3 < share["low"] < 0.5 < share["high"] < 0.7
+    assert share["value"] == 0.5
+    assert 0.3 < share["low"] < 0.5 < share["high"] < 0.7
     ratio = select(copied, "nearest_training_ratio", reference=REBUILT)
-    assert ratio["value"] == pytest.approx(0.002 / 0.0035, rel=1e-3) and ratio["high"] < 1
+    assert ratio["value"] == pytest.approx(0.002 / 0.0035, rel=1e-3)
+    assert ratio["high"] < 1
 
 
 def test_the_reconstruction_is_drawn_with_its_scan():
@@ -116,7 +122,9 @@ def test_one_sample_is_a_valid_table():
     single = summarise(make_measured([0.002], [0.003]), **OPTIONS)
     assert "fewer than two images" in select(single, "ms_ssim")["note"]
     row = select(single, "nearest_training_mse")
-    assert row["value"] == 0.002 and np.isnan(row["low"]) and "no interval" in row["note"]
+    assert row["value"] == 0.002
+    assert np.isnan(row["low"])
+    assert "no interval" in row["note"]
 
 
 def test_diversity_draws_images_not_pairs():
@@ -126,7 +134,8 @@ def test_diversity_draws_images_not_pairs():
     measured.ms_ssim[SAMPLES] = np.where(odd, 0.1, 0.9)
     row = select(summarise(measured, **OPTIONS), "ms_ssim")
     assert row["value"] == pytest.approx(0.9 - 0.8 * odd.mean())
-    assert row["low"] < 0.9 - 0.8 * 1.8 * odd.mean() and row["high"] == pytest.approx(0.9)
+    assert row["low"] < 0.9 - 0.8 * 1.8 * odd.mean()
+    assert row["high"] == pytest.approx(0.9)
 
 
 def test_a_memorising_model_shows_from_the_scans_to_the_table(fake_ldae, dataset):

@@ -17,7 +17,7 @@ from ldae.evaluation.measure.interpolation import (
 from ldae.evaluation.tables.interpolation import nearest_bin, read_interpolations, summarise
 from ldae.files import write_table
 
-OPTIONS = dict(draws=400, confidence=0.95, seed=0)
+OPTIONS = {"draws": 400, "confidence": 0.95, "seed": 0}
 TABLE = [
     *("gap_definition", "gap_months", "system", "target", "metric", "solver", "steps", "value", "low", "high"),
     *("difference", "difference_low", "difference_high", "paper", "n_subjects", "n_triples", "note"),
@@ -81,13 +81,16 @@ def test_whole_subjects_are_drawn():
     wide = select(summarise(many, **OPTIONS), "all", None)
     assert wide["high"] - wide["low"] > 1e-4
     single = select(summarise(make_scans(1), **OPTIONS), "all", None)
-    assert np.isnan(single["low"]) and single["note"] == "one subject: no interval" and single["value"] == 0.002
+    assert np.isnan(single["low"])
+    assert single["note"] == "one subject: no interval"
+    assert single["value"] == 0.002
 
 
 def test_the_published_figures_stand_beside_ldae_against_the_reconstruction_only():
     table = summarise(make_scans(), **OPTIONS)
     published = table[table["paper"] != ""]
-    assert set(published["system"]) == {LDAE} and set(published["target"]) == {RECONSTRUCTION}
+    assert set(published["system"]) == {LDAE}
+    assert set(published["target"]) == {RECONSTRUCTION}
     assert len(published) == 2 * 2 * 2  # definitions, bins, metrics
     row = select(table, "between the given scans", 24, target=RECONSTRUCTION, metric="ssim")
     assert row["paper"] == "> 0.93"
@@ -96,7 +99,9 @@ def test_the_published_figures_stand_beside_ldae_against_the_reconstruction_only
 def test_an_empty_bin_is_a_row_with_its_reason():
     table = summarise(make_scans(), **OPTIONS)
     row = select(table, "between the given scans", 6)
-    assert row["n_triples"] == 0 and np.isnan(row["value"]) and "gap of 6 months" in row["note"]
+    assert row["n_triples"] == 0
+    assert np.isnan(row["value"])
+    assert "gap of 6 months" in row["note"]
 
 
 @pytest.mark.parametrize("aside", [0, 2])
@@ -106,7 +111,8 @@ def test_a_cohort_without_triples_gives_a_valid_table(tmp_path, aside):
     write_table(tmp_path / "scans.csv", scans)
     table = summarise(read_interpolations(tmp_path / "scans.csv"), **OPTIONS)
     assert list(table.columns) == TABLE
-    assert (table["n_triples"] == 0).all() and table["value"].isna().all()
+    assert (table["n_triples"] == 0).all()
+    assert table["value"].isna().all()
     assert table["note"].str.contains("three scans").all()
     assert table["note"].str.contains("set aside: 2 scans").all() == bool(aside)
 

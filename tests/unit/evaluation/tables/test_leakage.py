@@ -35,7 +35,9 @@ def test_a_test_subject_on_either_side_stops_and_names_everything_that_saw_one(d
     leaking = [Fitted(name, "", **{"train": frozenset("a")} | {side: frozenset("ad")}) for name in ("ldm", "probe")]
     with pytest.raises(UserError) as error:
         tabulate([*leaking, Fitted("autoencoder", "", frozenset("ab"))], dataset)
-    assert "ldm" in str(error.value) and "probe" in str(error.value) and "such as d" in str(error.value)
+    assert "ldm" in str(error.value)
+    assert "probe" in str(error.value)
+    assert "such as d" in str(error.value)
     assert "autoencoder" not in str(error.value)
 
 
@@ -65,7 +67,8 @@ def test_every_probe_is_a_row(tmp_path, dataset):
     seen = {"train": ["a"], "validation": ["c"]}
     write_json(tmp_path / "probes.json", {"age": {"LDAE": seen, "PCA": seen}, "AD vs CN": {"LDAE": seen}})
     table = tabulate(of_probes(tmp_path / "probes.json"), dataset)
-    assert len(table) == 3 and np.array_equal(table["validation_subjects"], [1, 1, 1])
+    assert len(table) == 3
+    assert np.array_equal(table["validation_subjects"], [1, 1, 1])
     write_json(tmp_path / "probes.json", {"age": {"LDAE": {"train": ["d"], "validation": []}}})
     with pytest.raises(UserError, match="probe age, LDAE"):
         tabulate(of_probes(tmp_path / "probes.json"), dataset)

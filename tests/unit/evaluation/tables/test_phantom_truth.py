@@ -8,7 +8,7 @@ from ldae.evaluation.features.embeddings import extract_embeddings
 from ldae.evaluation.measure.reconstruction import AUTOENCODER, ENCODED, OTHER, SEMANTIC
 from ldae.evaluation.tables.phantom_truth import check_against_truth, training_mean_mse
 
-OPTIONS = dict(steps=20, alpha_grid=[0.01], batch_size=4, draws=300, confidence=0.95, seed=0)
+OPTIONS = {"steps": 20, "alpha_grid": [0.01], "batch_size": 4, "draws": 300, "confidence": 0.95, "seed": 0}
 
 
 @pytest.fixture
@@ -45,13 +45,14 @@ def test_a_working_model_meets_the_properties(results):
     table = check_against_truth(*results, **OPTIONS)
     assert list(table.columns) == ["property", "value", "low", "high", "expected", "met"]
     judged = {name: value for name, value in met(table).items() if value != "" and "true ventricle" not in name}
-    assert len(judged) == 7 and all(judged.values())
+    assert len(judged) == 7
+    assert all(judged.values())
     correlation = table[table["property"].str.startswith("correlation")].iloc[0]
     assert correlation["value"] > 0.99
 
 
 @pytest.mark.parametrize(
-    ("start", "column", "value", "failing"),
+    "start, column, value, failing",
     [
         ("", "mse", 1.0, "AutoencoderKL's MSE"),
         (ENCODED, "ssim", 0.93, "SSIM, LDAE"),
@@ -60,7 +61,7 @@ def test_a_working_model_meets_the_properties(results):
     ],
 )
 def test_each_property_can_fail(results, start, column, value, failing):
-    truth, dataset, embeddings, scans, downstream = results
+    _truth, _dataset, _embeddings, scans, _downstream = results
     scans.loc[scans["start"] == start, column] = value
     missed = [
         name
@@ -84,7 +85,8 @@ def test_a_single_test_subject_leaves_the_comparison_undefined_and_unmet(results
     truth, dataset, embeddings, scans, downstream = results
     table = check_against_truth(truth, dataset, embeddings, scans[scans["start"] != OTHER], downstream, **OPTIONS)
     row = table[table["property"].str.startswith("MSE from own y_sem -")].iloc[0]
-    assert np.isnan(row["value"]) and not row["met"]
+    assert np.isnan(row["value"])
+    assert not row["met"]
 
 
 def test_the_training_mean_is_of_training_scans_alone(dataset):

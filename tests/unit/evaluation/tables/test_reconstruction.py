@@ -13,7 +13,7 @@ COLUMNS = [
 
 
 def run(ldae, dataset, lpips=None):
-    options = dict(batch_size=3, examples=1, lpips=lpips, note="" if lpips else "no weights")
+    options = {"batch_size": 3, "examples": 1, "lpips": lpips, "note": "" if lpips else "no weights"}
     plan = Plan(steps=[10, 20], compared_steps=20, solver="2m", seed=0)
     return reconstruct(ldae, dataset, extract_embeddings(ldae.encode_semantic, dataset, 4, "ldae"), plan, **options)
 
@@ -27,15 +27,19 @@ def test_the_table_keeps_its_contract_through_the_file(fake_ldae, dataset, tmp_p
     assert list(zip(table["start"], table["steps"].fillna(0), strict=True)) == [
         (ENCODED, 10), (ENCODED, 20), (SEMANTIC, 10), (SEMANTIC, 20), ("", 0),
     ]  # fmt: skip
-    assert (table["n_subjects"] == 6).all() and (table["n_scans"] == 7).all()
+    assert (table["n_subjects"] == 6).all()
+    assert (table["n_scans"] == 7).all()
     autoencoder = table[table["model"] == AUTOENCODER].iloc[0]
-    assert autoencoder["mse"] == pytest.approx(0.01) and autoencoder["paper_ssim"] == 0.962
+    assert autoencoder["mse"] == pytest.approx(0.01)
+    assert autoencoder["paper_ssim"] == 0.962
     assert table["paper_ssim"].tolist() == [0.953, 0.960, 0.872, 0.871, 0.962]
-    assert table["lpips"].isna().all() and (table["note"] == "no weights").all()
+    assert table["lpips"].isna().all()
+    assert (table["note"] == "no weights").all()
     assert ((table["ssim_low"] <= table["ssim"]) & (table["ssim"] <= table["ssim_high"])).all()
 
 
 def test_lpips_is_tabulated_where_it_is_available(fake_ldae, dataset):
     scans, _ = run(fake_ldae, dataset, lpips=lambda rebuilt, scan: (rebuilt - scan).abs().flatten(1).mean(1))
     table = summarise(scans, draws=200, confidence=0.95, seed=0)
-    assert table["lpips"].notna().all() and (table["note"] == "").all()
+    assert table["lpips"].notna().all()
+    assert (table["note"] == "").all()

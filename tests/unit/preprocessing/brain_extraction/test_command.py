@@ -61,7 +61,7 @@ def test_its_mask_is_taken_voxel_by_voxel(settings, volume, program):
     np.testing.assert_array_equal(command.extract(volume, settings(program)), volume.data > 50)
 
 
-@pytest.mark.parametrize(("program", "word"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize("program, word", BAD.values(), ids=BAD)
 def test_every_failure_is_named(settings, volume, program, word):
     with pytest.raises(UserError, match=word):
         command.extract(volume, settings(program))

@@ -1,16 +1,16 @@
-"""Index a BIDS dataset."""
+"""Read what a BIDS dataset's tables say."""
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.cohort.bids.index import write_index
+from ldae.cohort.bids.labels import write_labels
 from ldae.config.cohort import ColumnsConfig
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         params = snakemake.params
-        write_index(
+        write_labels(
+            list(snakemake.input.shards),
             snakemake.input.bids_dir,
-            params.source,
             ColumnsConfig(**params.columns),
             params.diagnoses,
             set_aside=list(snakemake.input.set_aside),

@@ -1,0 +1,145 @@
+"""What a BIDS dataset's tables say of each image that is used.
+
+What they do not say stays empty, for scans without diagnosis or age serve the stages that need none; the findings count
+them.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from ldae.cohort.bids.images import Image, list_empty, sidecar_of
+from ldae.cohort.bids.index import SHARD_COLUMNS
+from ldae.cohort.bids.tables import DatasetTables, Facts, Notes, read_tables, write_faults
+from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS, STRATA_COLUMNS
+from ldae.config.cohort import ColumnsConfig
+from ldae.files import read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+
+def write_labels(
+    shards: list[str],
+    bids_dir: str | Path,
+    columns: ColumnsConfig,
+    diagnoses: dict[str, str],
+    *,
+    set_aside: list[str],
+    conversion: str | Path,
+    quarantine: str | Path,
+    findings: str | Path,
+) -> None:
+    """Join the images and what the dataset's tables say; write what is set aside, and all there is to say.
+
+    Parameters
+    ----------
+    shards
+        What `index` wrote.
+    bids_dir
+        Root of the dataset; nothing in it is changed.
+    columns, diagnoses
+        Names of the tables' columns, and what the values of the diagnosis mean.
+    set_aside
+        Tables of what an earlier stage set aside, columns `QUARANTINE_COLUMNS`.
+    conversion, quarantine, findings
+        The tables to write.
+
+    Raises
+    ------
+    UserErrors
+        The tables cannot be used. The findings are written all the same.
+    """
+    notes, images = Notes(), _read_images(shards)
+    with write_faults(findings, notes):
+        tables = read_tables(bids_dir, columns, notes)
+    rows = label_images(images, bids_dir, tables, columns, diagnoses, notes)
+    parts = [read_table(path, tuple(QUARANTINE_COLUMNS), dtype=str, keep_default_na=False) for path in set_aside]
+    parts.append(_without_image(bids_dir, set(rows["subject"]), list(tables.participants)))
+    _say(rows, notes)
+    write_table(findings, notes.table())
+    write_table(quarantine, pd.concat(parts, ignore_index=True))
+    write_table(conversion, rows)
+
+
+def write_strata(
+    shards: list[str], bids_dir: str | Path, columns: ColumnsConfig, diagnoses: dict[str, str], strata: str | Path
+) -> None:
+    """Write what the split is stratified by, one row per image that is used, columns `STRATA_COLUMNS`.
+
+    Parameters
+    ----------
+    shards, bids_dir, columns, diagnoses : as `write_labels`
+    strata : table to write
+    """
+    notes = Notes()
+    tables = read_tables(bids_dir, columns, notes)
+    rows = label_images(_read_images(shards), bids_dir, tables, columns, diagnoses, notes)
+    write_table(strata, rows.loc[rows["status"] == "converted", STRATA_COLUMNS])
+
+
+def label_images(
+    images: pd.DataFrame,
+    bids_dir: str | Path,
+    tables: DatasetTables,
+    columns: ColumnsConfig,
+    diagnoses: dict[str, str],
+    notes: Notes,
+) -> pd.DataFrame:
+    """The images with the facts of those that are used, columns `CONVERSION_COLUMNS`."""
+    scans = list(dict.fromkeys(zip(images["subject"], images["session"], strict=True)))
+    facts = Facts(tables, columns, diagnoses, scans, notes)
+    known = {scan: facts.of_scan(*scan) for scan in scans}
+    rows = []
+    for row in images.to_dict("records"):
+        if row["status"] == "converted":
+            own = {key: value for key, value in known[row["subject"], row["session"]].items() if value != ""}
+            row = row | {"field_strength_t": _field_strength(row, bids_dir, notes)} | own
+        rows.append(dict.fromkeys(CONVERSION_COLUMNS, "") | row)
+    return pd.DataFrame(rows, columns=CONVERSION_COLUMNS)
+
+
+def _read_images(shards: list[str]) -> pd.DataFrame:
+    images = pd.concat([read_table(path, tuple(SHARD_COLUMNS), dtype=str, keep_default_na=False) for path in shards])
+    return images.sort_values(["subject", "session", "image_id"], ignore_index=True)
+
+
+def _field_strength(row: dict, bids_dir: str | Path, notes: Notes) -> float | str:
+    """MagneticFieldStrength in tesla of the JSON file of an image; empty if there is none."""
+    image = Image(row["subject"], row["session"], Path(row["path"]))
+    try:
+        tesla = sidecar_of(image, bids_dir).get("MagneticFieldStrength")
+    except ValueError:
+        notes.add(f"{image.name}.json or T1w.json", "JSON", "something else", "correct or remove the file")
+        return ""
+    return tesla if isinstance(tesla, int | float) else ""
+
+
+def _without_image(bids_dir: str | Path, imaged: set[str], participants: list[str]) -> pd.DataFrame:
+    """Empty `anat` folders, where a converter lost an image, and participants of whom there is none."""
+    empty = dict.fromkeys(QUARANTINE_COLUMNS, "")
+    rows = [
+        empty
+        | {"subject": image.subject, "session": image.session, "image_id": image.name}
+        | {"reason": "the anat folder is empty", "cure": "see the converter's log; convert or download it again"}
+        for image in list_empty(bids_dir)
+    ]
+    lost = {row["subject"] for row in rows}
+    for subject in sorted(set(participants) - imaged - lost):
+        reason = {"reason": "a participant without T1w image", "cure": "none, if there is no scan"}
+        rows.append(empty | {"subject": subject, "table": "participants.tsv"} | reason)
+    return pd.DataFrame(rows, columns=QUARANTINE_COLUMNS)
+
+
+def _say(rows: pd.DataFrame, notes: Notes) -> None:
+    """Note what the later stages will lack; log what a person wants to know."""
+    used = rows[rows["status"] == "converted"]
+    for label in ("CN", "AD"):
+        if label not in set(used["diagnosis"]):
+            cure = "name the column in cohort.columns.diagnosis and its values in cohort.diagnoses"
+            notes.add("diagnosis", f"scans of {label}, for the probe of AD against CN", "none", cure)
+    for note in notes.table().itertuples(index=False):
+        level = logging.WARNING if note.severity == "warning" else logging.INFO
+        logger.log(level, "%s: expected %s, found %s; %s", note.where, note.expected, note.found, note.cure)

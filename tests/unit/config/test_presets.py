@@ -1,0 +1,81 @@
+"""The presets laid over config.yaml."""
+
+import pytest
+import yaml
+
+from ldae.config.load import load_config
+from tests.unit.config.conftest import ROOT
+
+PRESETS = sorted((ROOT / "presets").glob("*.yaml"))
+PAPER = ROOT / "presets" / "paper.yaml"
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda path: path.stem)
+def test_a_preset_is_valid_and_changes_what_it_names(preset):
+    base, changed = load_config(ROOT / "config.yaml"), load_config(ROOT / "config.yaml", preset)
+    assert changed != base
+    assert changed.model_copy(update={name: getattr(base, name) for name in yaml.safe_load(preset.read_text())}) == base
+
+
+class TestPaperPreset:
+    """The figures of arXiv 2504.08635."""
+
+    config = load_config(ROOT / "config.yaml", PAPER)
+
+    def test_grid(self):
+        grid = self.config.preprocessing
+        assert (grid.grid_shape, grid.grid_spacing_mm) == ((128, 160, 128), 1.5)
+        origin = [c - (n - 1) / 2 * 1.5 for c, n in zip(grid.grid_center_mm, grid.grid_shape, strict=True)]
+        assert origin == [-95.25, -136.25, -90.25]
+
+    def test_latent_is_3_x_16_x_20_x_16(self):
+        factor = 2 ** (len(self.config.autoencoder.channels) - 1)
+        assert [n // factor for n in self.config.preprocessing.grid_shape] == [16, 20, 16]
+        assert self.config.autoencoder.latent_channels == 3
+
+    def test_autoencoder(self):
+        autoencoder = self.config.autoencoder
+        assert autoencoder.channels == [64, 128, 128, 128]
+        assert (autoencoder.residual_blocks, autoencoder.norm_groups) == (2, 32)
+        assert (autoencoder.kl_weight, autoencoder.perceptual_weight) == (1e-7, 1e-3)
+        assert (autoencoder.adversarial_weight, autoencoder.discriminator_channels) == (0.025, 64)
+        assert (autoencoder.learning_rate, autoencoder.discriminator_learning_rate) == (5e-5, 1e-4)
+
+    def test_diffusion(self):
+        assert self.config.diffusion.model_dump() == {"timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02}
+        assert self.config.ldm.channels == [256 * m for m in (1, 2, 3)]
+        assert self.config.ldm.attention_levels == [False, True, True]
+        assert self.config.ldm.learning_rate == 2.5e-5
+        assert self.config.ldm.training.batch_size == 64
+        assert self.config.ldm.training.ema_decay == 0.999
+
+    def test_representation(self):
+        representation = self.config.encoder
+        assert (representation.semantic_dim, representation.attention_heads) == (768, 8)
+        assert representation.backbone == "convnext_small"
+        assert not representation.center_input
+        assert self.config.latents.center == "channel"
+
+    @pytest.mark.parametrize(
+        "stage, epochs, batch", [("autoencoder", 100, 4), ("ldm", 500, 64), ("representation", 400, 16)]
+    )
+    def test_schedules(self, stage, epochs, batch):
+        training = getattr(self.config, stage).training
+        assert training.batch_size * training.accumulate == batch
+        assert training.validate_every_steps == 10_000 // batch
+        assert training.steps == epochs * training.validate_every_steps
+        assert training.patience >= epochs
+
+    @pytest.mark.parametrize(
+        "section",
+        ["autoencoder", "latents", "diffusion", "ldm", "encoder", "representation", "dae", "supervised", "sampling"],
+    )
+    def test_nothing_of_the_demo_slips_in(self, section):
+        """A key the preset left out would silently take the demo's value."""
+        preset = yaml.safe_load(PAPER.read_text(encoding="utf-8"))[section]
+        everything = getattr(self.config, section).model_dump()
+        assert set(preset) == set(everything)
+        assert set(preset.get("training", {})) == set(everything.get("training", {}))
+
+    def test_the_phantom_is_untouched(self):
+        assert "phantom" not in yaml.safe_load(PAPER.read_text(encoding="utf-8"))

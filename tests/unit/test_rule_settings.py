@@ -1,0 +1,276 @@
+"""Each rule, and its script, gets the settings that are meant for it: no other's, and none of them fixed or dropped.
+
+Every setting has a value of its own (tests/distinct_settings.yaml), so that a mix-up shows.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import is_dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
+import pytest
+import yaml
+from snakemake.rules import Rule
+
+from ldae.config import names
+from ldae.config.base import Section
+from tests.rules import ROOT, parse_rules
+
+DEFAULTS = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+TEXT = (ROOT / "tests" / "distinct_settings.yaml").read_text(encoding="utf-8")
+SCRIPTS = ROOT / "workflow_scripts"
+LDAE = ("preprocessing", "autoencoder", "latents", "diffusion", "ldm", "encoder", "representation")
+SYSTEMS = ("preprocessing", "diffusion", "encoder", "dae", "supervised")
+BOOTSTRAP = ("seed", "evaluation.bootstrap")
+BATCH = "evaluation.batch_size"
+
+# Param of each rule: the setting that it is, or the settings that it holds by their places.
+PHANTOM = {
+    "phantom": {"config": ("phantom", "seed")},
+    "check": {},
+    "convert": {"timeout_s": "cohort.conversion_timeout_s"},
+    "bids": {},
+    "preprocess": {"config": ("preprocessing",)},
+    "pictures": {},
+    "qc": {"config": ("qc",)},
+    "figure_qc_montage": {"config": ("qc",), "scans": "report.montage_scans"},
+    "qc_page": {"config": ("qc",)},
+    "split": {"config": ("split",), "seed": "seed"},
+    "scans": {},
+    "dataset": {"overrides": "qc_overrides"},
+    "table_cohort": {},
+    "autoencoder": {"config": ("autoencoder", "seed")},
+    "latents": {"config": ("autoencoder", "latents")},
+    "ldm": {"config": ("ldm", "diffusion", "seed")},
+    "representation": {"config": ("representation", "encoder", "ldm", "diffusion", "seed")},
+    "dae": {"config": ("dae", "encoder", "diffusion", "seed")},
+    "supervised": {"config": ("supervised", "encoder", "seed")},
+    "embeddings": {"config": (*LDAE, BATCH)},
+    "system_embeddings": {"config": (*SYSTEMS, BATCH)},
+    "baselines": {"config": (*LDAE, "seed", BATCH)},
+    "demographics": {},
+    "measure_reconstruction": {
+        "config": (
+            *(*LDAE, "sampling", "seed", BATCH),
+            *("evaluation.figure_scans", "evaluation.reconstruction", "evaluation.lpips"),
+        )
+    },
+    "measure_comparison": {
+        "config": (*LDAE, "dae", "sampling.solver", BATCH, "evaluation.comparison", "evaluation.lpips")
+    },
+    "measure_interpolation": {"config": (*LDAE, "sampling", BATCH)},
+    "measure_generation": {
+        "config": (*LDAE, "sampling", "seed", BATCH, "evaluation.figure_scans", "evaluation.generation")
+    },
+    "measure_efficiency": {"config": (*LDAE, "dae", "sampling", "evaluation.efficiency")},
+    "table_reconstruction": {"config": BOOTSTRAP},
+    "table_comparison": {"config": BOOTSTRAP},
+    "table_interpolation": {"config": BOOTSTRAP},
+    "table_generation": {"config": BOOTSTRAP},
+    "table_efficiency": {"config": ()},
+    "table_downstream": {"config": (*BOOTSTRAP, "evaluation.probes")},
+    "table_downstream_paper": {"config": (*BOOTSTRAP, "evaluation.probes")},
+    "table_leakage": {},
+    "table_leakage_paper": {},
+    "table_phantom_truth": {"config": (*BOOTSTRAP, "sampling.steps", BATCH, "evaluation.probes.alpha_grid")},
+    "figure_reconstructions": {},
+    "figure_training_curves": {},
+    "figure_training_curves_paper": {},
+    "figure_probes": {},
+    "figure_probes_paper": {},
+    "figure_generated": {},
+}
+INDEX = {"source": "cohort.source", "columns": "cohort.columns", "diagnoses": "cohort.diagnoses"}
+BIDS = {name: params for name, params in PHANTOM.items() if name not in ("phantom", "check", "convert")}
+BIDS |= {"bids": INDEX, "shards": {}}
+OASIS = BIDS | {
+    "convert": {
+        "source": "cohort.source",
+        "clinical_dir": "cohort.clinical_dir",
+        "timeout_s": "cohort.conversion_timeout_s",
+        "arguments": "cohort.converter_arguments.oasis",
+    }
+}
+ADNI = {name: params for name, params in PHANTOM.items() if name != "phantom"}
+SOURCES = {"phantom": PHANTOM, "adni": ADNI, "bids": BIDS, "oasis": OASIS}
+FOLDERS = {"phantom": (), "adni": ("dicom_dir", "clinical_dir"), "bids": ("bids_dir",)}
+# Params that hold no setting: code, places below results/, what is on the disk, names.
+FIXED = {
+    *("code", "image_code", "checked_by", "indexed_by", "findings", "state", "state_dir", "bids_dir", "output_dir"),
+    *("latents_dir", "checkpoints", "tensorboard", "download", "tables", "images", "dataset", "encoders"),
+}
+
+
+def leaves(node: object, place: str = "") -> Iterator[tuple[str, object]]:
+    """Place and value of each setting."""
+    for key, value in node.items():
+        yield from leaves(value, f"{place}{key}.") if isinstance(value, dict) else [(place + key, value)]
+
+
+def plain(value: object) -> object:
+    """Without the difference of tuples and lists."""
+    return json.loads(json.dumps(value))
+
+
+def pick(settings: dict, wanted: str | tuple[str, ...]) -> object:
+    """One setting by its place, or several as nested dicts."""
+    if isinstance(wanted, str):
+        for key in wanted.split("."):
+            settings = settings[key]
+        return settings
+    found: dict = {}
+    for place in wanted:
+        *outer, last = place.split(".")
+        inner = found
+        for key in outer:
+            inner = inner.setdefault(key, {})
+        inner[last] = pick(settings, place)
+    return found
+
+
+def settings_of(rule: Rule) -> dict[str, object]:
+    """The params of a rule that hold settings."""
+    told = {name: value for name, value in rule.params.items() if name not in FIXED}
+    return {name: value(None) if callable(value) else value for name, value in told.items()}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder with all that the settings point to."""
+    folder = tmp_path_factory.mktemp("settings")
+    for name in ("dicom_dir", "clinical_dir", "bids_dir"):
+        (folder / name).mkdir()
+    for _, value in leaves(yaml.safe_load(TEXT.replace("{folder}", str(folder)))):
+        if isinstance(value, str) and value.startswith(str(folder)):
+            Path(value).write_text("", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parsed(folder):
+    """Settings and rules by the cohort's source."""
+    both = {}
+    for source in SOURCES:
+        settings = yaml.safe_load(TEXT.replace("{folder}", str(folder)))
+        folders = FOLDERS.get(source, FOLDERS["adni"])
+        settings["cohort"] |= {"source": source} | {name: str(folder / name) for name in folders}
+        both[source] = settings, parse_rules(settings, folder)
+    return both
+
+
+def test_every_setting_has_a_value_of_its_own():
+    distinct, defaults = dict(leaves(yaml.safe_load(TEXT))), dict(leaves(DEFAULTS))
+    untold = {"cohort.source", "cohort.dicom_dir", "cohort.clinical_dir", "cohort.bids_dir"}
+    assert set(defaults) - set(distinct) == untold
+    assert set(distinct) <= set(defaults)
+    assert not [place for place, value in distinct.items() if value == defaults[place]]
+    entries = [entry for value in distinct.values() for entry in (value if isinstance(value, list) else [value])]
+    numbers = Counter(float(entry) for entry in entries if type(entry) in (int, float))
+    assert not [number for number, count in numbers.items() if count > 1]
+
+
+@pytest.mark.parametrize("source, rule", [(source, rule) for source in SOURCES for rule in SOURCES[source]])
+def test_a_rule_gets_its_settings(parsed, source, rule):
+    settings, rules = parsed[source]
+    assert {name: plain(value) for name, value in settings_of(rules[rule]).items()} == {
+        name: plain(pick(settings, wanted)) for name, wanted in SOURCES[source][rule].items()
+    }
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_rule_is_looked_at(parsed, source):
+    assert set(parsed[source][1]) == set(SOURCES[source])
+
+
+@pytest.mark.parametrize(
+    "source, rule, name, place",
+    [
+        ("phantom", "qc", "overrides", "qc_overrides"),
+        ("phantom", "split", "file", "split.file"),
+        ("adni", "check", "dicom_dir", "cohort.dicom_dir"),
+        ("adni", "check", "clinical_dir", "cohort.clinical_dir"),
+        ("adni", "convert", "dicom_dir", "cohort.dicom_dir"),
+        ("adni", "convert", "clinical_dir", "cohort.clinical_dir"),
+        ("bids", "bids", "bids_dir", "cohort.bids_dir"),
+        ("oasis", "convert", "dicom_dir", "cohort.dicom_dir"),
+    ],
+)
+def test_a_file_of_the_users_is_an_input(parsed, source, rule, name, place):
+    settings, rules = parsed[source]
+    found = dict(rules[rule].input.items())[name]
+    assert [str(path) for path in ([found] if isinstance(found, str) else found)] == [pick(settings, place)]
+
+
+def test_the_phantom_is_read_where_it_is_made(parsed):
+    rules = parsed["phantom"][1]
+    made, read = dict(rules["phantom"].output.items()), dict(rules["check"].input.items())
+    assert (str(made["images"]), str(made["clinical"])) == (str(read["dicom_dir"]), str(read["clinical_dir"]))
+
+
+def test_shards_memory_and_supervised_encoders_follow_the_settings(parsed):
+    settings, rules = parsed["phantom"]
+    assert len(dict(rules["check"].output.items())["shards"]) == settings["cohort"]["shards"]
+    images_mb = 4 * settings["evaluation"]["generation"]["samples"] * 72 * 88 * 80 // 10**6
+    assert rules["measure_generation"].resources["mem_mb"] == 8000 + 3 * images_mb
+    encoders = dict(rules["table_downstream_paper"].params.items())["encoders"]
+    assert names.SUPERVISED["age"] in encoders
+    assert names.SUPERVISED["ad_cn"] not in encoders
+
+
+class Recorder:
+    """Stands for every function that a script imports, and keeps what these are called with."""
+
+    def __init__(self) -> None:
+        self.received: list[object] = []
+
+    def __call__(self, *values: object, **named: object) -> MagicMock:
+        self.received += [*values, *named.values()]
+        return MagicMock()
+
+
+def run_script(script: Path, params: dict) -> list[object]:
+    """Run a script whose functions do nothing, and give what they were called with."""
+    recorder = Recorder()
+    *imports, guard = ast.parse(script.read_text(encoding="utf-8")).body
+    namespace: dict = {"__name__": "__main__"}
+    for node in imports:
+        if isinstance(node, ast.ImportFrom) and (node.module.startswith("ldae.config") or node.module == "_training"):
+            exec(compile(ast.Module([node], []), script.name, "exec"), namespace)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            namespace |= {alias.asname or alias.name: recorder for alias in node.names}
+    namespace |= {"_rule": SimpleNamespace(rule_log=lambda _: nullcontext()), "torch": MagicMock(), "Path": MagicMock()}
+    snakemake = MagicMock(params=SimpleNamespace(**params), resources=SimpleNamespace(runtime=61), threads=1)
+    snakemake.input.embeddings = params.get("encoders", [])
+    namespace["snakemake"] = snakemake
+    exec(compile(ast.Module([guard], []), script.name, "exec"), namespace)
+    return recorder.received
+
+
+def numbers_in(value: object) -> Counter:
+    """Every number and text inside a value, configurations and jobs included."""
+    if isinstance(value, Section):
+        value = value.model_dump()
+    elif is_dataclass(value):
+        value = vars(value)
+    if isinstance(value, dict):
+        return sum((numbers_in(each) for each in value.values()), Counter())
+    if isinstance(value, list | tuple):
+        return sum((numbers_in(each) for each in value), Counter())
+    return Counter([value] if isinstance(value, bool | int | float | str) else [])
+
+
+@pytest.mark.parametrize("source, rule", [(source, rule) for source in SOURCES for rule in SOURCES[source]])
+def test_a_script_gives_on_what_its_rule_was_told(parsed, source, rule, monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    rule = parsed[source][1][rule]
+    fixed = {name: MagicMock() for name in FIXED if name != "encoders"}
+    params = fixed | {"encoders": ["LDAE"]} | settings_of(rule)
+    received = numbers_in(run_script(SCRIPTS / Path(str(rule.script)).name, params))
+    assert not numbers_in(list(settings_of(rule).values())) - received
