@@ -21,7 +21,7 @@ import numpy as np  # noqa: E402
 
 from ldae.cohort.adni.headers import check_headers  # noqa: E402
 from ldae.cohort.disk import list_files  # noqa: E402
-from ldae.phantom.scanner import Series, write_series  # noqa: E402
+from ldae.phantom.scanner import SeriesHeader, write_series  # noqa: E402
 
 SHAPE, SPACING_MM = (166, 64, 64), (1.2, 3.75, 3.75)  # pixels are not read, so few will do
 
@@ -31,7 +31,7 @@ def fabricate(folder: Path, series: int) -> None:
     volume = np.zeros(SHAPE, np.uint16)
     for number in range(1, series + 1):
         ptid = f"011_S_{number:04d}"
-        head = Series(ptid, "Female", 70.0, "MP-RAGE", 3.0, datetime(2010, 3, 2, 10), number + 500, number)
+        head = SeriesHeader(ptid, "Female", 70.0, "MP-RAGE", 3.0, datetime(2010, 3, 2, 10), number + 500, number)
         (folder / head.folder).mkdir(parents=True)
         write_series(volume, np.diag([*SPACING_MM, 1]), head, folder / head.folder)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 from nilearn import datasets
 from scipy import ndimage
 
@@ -34,8 +35,16 @@ CORTICAL_LOSS = 0.6
 class Anatomy:
     """One head.
 
-    `shape`: standard-normal weights of the shape modes; `ventricle_mm`: outward shift of the ventricular wall, from -3
-    to 10 mm; `grey_loss`: share of grey matter lost, 0 to about 0.6; `size`: length relative to MNI152.
+    Attributes
+    ----------
+    shape : tuple of float
+        Standard-normal weights of the shape modes.
+    ventricle_mm : float
+        Outward shift of the ventricular wall, from -3 to 10 mm.
+    grey_loss : float
+        Share of grey matter lost, 0 to about 0.6.
+    size : float
+        Length relative to MNI152.
     """
 
     shape: tuple[float, ...]
@@ -46,7 +55,15 @@ class Anatomy:
 
 @dataclass(frozen=True)
 class Head:
-    """`volume`: float32 (D, H, W), intensities 0..1 on the caller's grid; the true volumes in millilitres."""
+    """A rendered head.
+
+    Attributes
+    ----------
+    volume : ndarray
+        (D, H, W), float32, intensities 0..1 on the caller's grid.
+    ventricle_ml, hippocampus_ml : float
+        The true volumes in millilitres.
+    """
 
     volume: np.ndarray
     ventricle_ml: float
@@ -68,12 +85,12 @@ class _Atlas:
 
 
 def draw_shape(rng: np.random.Generator) -> tuple[float, ...]:
-    """Weights of the shape modes of one subject, standard normal and cut at two standard deviations."""
+    """Draw one subject's weights of the shape modes, standard normal and clipped at two standard deviations."""
     return tuple(float(v) for v in np.clip(rng.standard_normal(N_SHAPE_MODES), -2, 2))
 
 
 def draw_size(rng: np.random.Generator) -> float:
-    """Length of one subject's head relative to the MNI152 template, whose brain is a third larger than people's."""
+    """Draw the length of one subject's head relative to MNI152, whose brain has a third more volume than people's."""
     return float(np.clip(rng.normal(0.9, 0.02), 0.86, 0.94))
 
 
@@ -83,15 +100,18 @@ def render_head(anatomy: Anatomy, grid_shape: tuple[int, int, int], affine: np.n
     Parameters
     ----------
     anatomy : Anatomy
-    grid_shape : voxels along each axis
-    affine : (4, 4), voxel indices to millimetres from the template's origin; may be oblique
+        What to render.
+    grid_shape : tuple of int
+        Voxels along each axis.
+    affine : ndarray
+        (4, 4), voxel indices to millimetres from the template's origin; may be oblique.
 
     Returns
     -------
     Head
     """
     atlas = _atlas()
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    spacing = voxel_sizes(affine)
     indices = np.indices(grid_shape, dtype=np.float32).reshape(3, -1)
     world = (affine[:3, :3] @ indices + affine[:3, 3:]) / anatomy.size
     source = world - _sample_vectors(_displacement(anatomy), world, atlas.field_origin, FIELD_MM)
@@ -103,7 +123,7 @@ def render_head(anatomy: Anatomy, grid_shape: tuple[int, int, int], affine: np.n
 
 
 def true_volumes_ml(anatomy: Anatomy) -> tuple[float, float]:
-    """Volumes of the lateral ventricles and of the hippocampi in millilitres, without rendering the head."""
+    """Measure lateral ventricles and hippocampi, in millilitres, without rendering the head."""
     atlas = _atlas()
     return _warped_ml(anatomy, atlas.ventricle), _warped_ml(anatomy, atlas.hippocampus)
 

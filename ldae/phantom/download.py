@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
@@ -14,12 +15,23 @@ from ldae.files import atomic_path, write_table
 from ldae.phantom.anatomy import render_head
 from ldae.phantom.naming import rename_tables
 from ldae.phantom.people import Subject, Visit, draw_cohort, months_of
-from ldae.phantom.scanner import Series, acquire, draw_grid, write_series
+from ldae.phantom.scanner import SeriesHeader, acquire, draw_grid, write_series
 from ldae.phantom.tables import build_tables, scan_day
 from ldae.pool import run_items
 
 SUBJECT_TIMEOUT_S = 1800.0
+SCAN_STREAM = 2  # of random numbers; the tables have another
 TRUTH_COLUMNS = ["subject", "session", "diagnosis", "age", "sex", "severity", "ventricle_ml", "hippocampus_ml"]
+
+
+@dataclass(frozen=True)
+class SubjectJob:
+    """One subject to scan into the folder `images`."""
+
+    config: PhantomConfig
+    seed: int
+    subject: Subject
+    images: Path
 
 
 def make_phantom(
@@ -35,13 +47,19 @@ def make_phantom(
 
     Parameters
     ----------
-    config : the cohort
-    seed : everything else follows from it
-    images_dir : folder for the DICOM series in LONI's layout; must be absent or empty
-    clinical_dir : folder for the six clinical CSVs, named as the config says; must be absent or empty
-    truth_path : CSV with one row a scan: subject (BIDS label), session, diagnosis and age in years at the visit, sex,
-        severity, ventricle_ml, hippocampus_ml
-    workers : processes
+    config : PhantomConfig
+        The cohort.
+    images_dir : path
+        Folder for the DICOM series in LONI's layout; must be absent or empty.
+    clinical_dir : path
+        Folder for the six clinical CSVs, named as the config says; must be absent or empty.
+    truth_path : path
+        CSV with one row per scan: subject (BIDS label), session, diagnosis and age in years at the visit, sex,
+        severity, ventricle_ml, hippocampus_ml.
+    seed : int
+        Everything drawn follows from it.
+    workers : int
+        Processes.
 
     Raises
     ------
@@ -63,11 +81,11 @@ def make_phantom(
 
 
 def _fabricate(config: PhantomConfig, seed: int, subjects: list[Subject], images: Path, workers: int) -> pd.DataFrame:
-    items = [(config, seed, subject, images) for subject in subjects]
+    jobs = [SubjectJob(config, seed, subject, images) for subject in subjects]
     outcomes = list(
-        run_items(fabricate_subject, items, workers=workers, timeout_s=SUBJECT_TIMEOUT_S, label="phantom subjects")
+        run_items(fabricate_subject, jobs, workers=workers, timeout_s=SUBJECT_TIMEOUT_S, label="phantom subjects")
     )
-    failed = [f"{outcome.item[2].ptid}: {outcome.error}" for outcome in outcomes if outcome.error]
+    failed = [f"{outcome.item.subject.ptid}: {outcome.error}" for outcome in outcomes if outcome.error]
     if failed:
         raise UserError(
             images.name,
@@ -79,25 +97,24 @@ def _fabricate(config: PhantomConfig, seed: int, subjects: list[Subject], images
     return pd.DataFrame(rows, columns=TRUTH_COLUMNS).sort_values(["subject", "session"])
 
 
-def fabricate_subject(item: tuple[PhantomConfig, int, Subject, Path]) -> list[dict[str, object]]:
+def fabricate_subject(job: SubjectJob) -> list[dict[str, object]]:
     """Scan one subject at every visit with an image; return the rows of the truth table.
 
-    The subject's folder appears under the images folder complete or not at all; a subject without image has none.
+    The subject's folder appears under the images folder complete or not at all; a subject without any image has none.
     """
-    config, seed, subject, images = item
-    scanned = [visit for visit in subject.visits if visit.scanned]
+    scanned = [visit for visit in job.subject.visits if visit.scanned]
     if not scanned:
         return []
-    with atomic_path(images / subject.ptid) as folder:
-        return [_scan(config, seed, subject, visit, folder.parent) for visit in scanned]
+    with atomic_path(job.images / job.subject.ptid) as folder:
+        return [_scan(job.config, job.seed, job.subject, visit, folder.parent) for visit in scanned]
 
 
 def _scan(config: PhantomConfig, seed: int, subject: Subject, visit: Visit, images: Path) -> dict[str, object]:
-    rng = np.random.default_rng([seed, subject.index, visit.order, 2])
+    rng = np.random.default_rng([seed, subject.index, visit.order, SCAN_STREAM])
     shape, affine = draw_grid(config.voxel_size_mm, rng)
     head = render_head(visit.anatomy, shape, affine)
     start = datetime.combine(scan_day(visit), time(9)) + timedelta(seconds=int(rng.integers(8 * 3600)))
-    series = Series(
+    header = SeriesHeader(
         ptid=subject.ptid,
         sex=subject.sex,
         age=visit.age,
@@ -107,9 +124,9 @@ def _scan(config: PhantomConfig, seed: int, subject: Subject, visit: Visit, imag
         series_id=subject.series_id(visit),
         image_id=subject.image_id(visit),
     )
-    (images / series.folder).mkdir(parents=True)
-    stored = acquire(head.volume, series.field_strength_t, rng)
-    write_series(stored, affine, series, images / series.folder)
+    (images / header.folder).mkdir(parents=True)
+    stored = acquire(head.volume, header.field_strength_t, rng)
+    write_series(stored, affine, header, images / header.folder)
     return {
         "subject": subject.label,
         "session": f"M{months_of(visit.code):03d}",

@@ -23,14 +23,15 @@ def rename_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
     Parameters
     ----------
-    tables : as `phantom_tables.build_tables` makes them
+    tables : dict
+        As `tables.build_tables` makes them.
 
     Returns
     -------
     dict
         File stem, with the day of the download, to table. The list of images has visit codes instead of names and
-        neither series IDs nor field strengths, and lists a FLAIR beside each original scan. A subject of ADNI4 and an
-        ADNI4 visit of an earlier subject stand in the tables, both without images on disk.
+        neither series IDs nor field strengths, and lists a FLAIR beside each original scan. The tables also hold a
+        subject of ADNI4 and an ADNI4 visit of an earlier subject, both without images on disk.
     """
     merge, diagnoses = tables["ADNIMERGE"], tables["DXSUM_PDXCONV_ADNIALL"]
     veteran = merge[merge["ORIGPROT"] == "ADNI3"].iloc[:1]
@@ -56,7 +57,7 @@ def rename_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def _list_images(meta: pd.DataFrame, merge: pd.DataFrame, adni4: list[str]) -> pd.DataFrame:
-    """Every image of every kind; a scan's visit is the nearest one, a screening scan's ``sc``."""
+    """List every image of every kind; a scan's visit is the nearest one, a screening scan's ``sc``."""
     days = pd.to_datetime(merge["EXAMDATE"])
     nearest = [
         merge.loc[(days[merge["PTID"] == row.SubjectID] - pd.Timestamp(row.ScanDate)).abs().idxmin(), "VISCODE"]

@@ -2,9 +2,9 @@
 
 Severity is 0-1 in CN, 1-2 in MCI, above 2 in AD, and grows faster the higher it is; a visit's diagnosis is its integer
 part, so that some subjects convert. Age and severity shift the ventricular wall and the grey matter linearly, beside a
-subject's own normal variation. The effects were set so that, over many subjects, the true ventricle volume separates AD
-from CN with a ROC-AUC of .95 and leaves .64 of the spread of age. Every subject depends on (seed, index) alone: a
-larger cohort keeps the earlier ones.
+subject's own normal variation. The effects are set so that, over many subjects, the true ventricle volume separates AD
+from CN with an area under the ROC curve of .95 and leaves .64 of the spread of age unexplained. Every subject depends
+on (seed, index) alone: a larger cohort keeps the earlier ones.
 """
 
 from __future__ import annotations
@@ -33,7 +33,19 @@ E4_FREQUENCY = {"CN": 0.14, "MCI": 0.28, "AD": 0.42}
 
 @dataclass(frozen=True)
 class Effect:
-    """A linear effect on one anatomical parameter, in that parameter's unit; `limits` keep the deformation sound."""
+    """A linear effect on one anatomical parameter, in that parameter's unit.
+
+    Attributes
+    ----------
+    center : float
+        The parameter at the central age and severity.
+    per_year, per_severity : float
+        Slopes.
+    sd : float
+        Spread of the subjects' own deviations.
+    limits : tuple of float
+        What keeps the deformation sound.
+    """
 
     center: float
     per_year: float
@@ -138,15 +150,24 @@ def months_of(code: str) -> int:
 
 
 def draw_cohort(config: PhantomConfig, seed: int) -> list[Subject]:
-    """All subjects, CN, MCI and AD in turn, sexes and phases balanced within each."""
+    """Draw all subjects, CN, MCI and AD in turn, sexes and phases balanced within each."""
     return [draw_subject(config, seed, index) for index in range(config.subjects)]
 
 
 def draw_subject(config: PhantomConfig, seed: int, index: int) -> Subject:
-    """The subject at one position of the cohort.
+    """Draw the subject at one position of the cohort.
 
     Age, severity, individual variation and number of visits of a diagnostic group follow a scrambled Halton sequence,
     so that even a small group covers their distributions evenly.
+
+    Parameters
+    ----------
+    config : PhantomConfig
+        The cohort; its size does not matter here.
+    seed : int
+        Of the cohort.
+    index : int
+        Position from 0.
     """
     group, turn = index % len(DIAGNOSES), index // len(DIAGNOSES)
     diagnosis, phase = DIAGNOSES[group], PHASES[(turn + group) % len(PHASES)]

@@ -8,8 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from scipy.spatial.transform import Rotation
 
 FIELD_OF_VIEW_MM = (200.0, 240.0, 210.0)
 FIELD_OF_VIEW_CENTER_MM = (0.0, -16.0, 5.0)
@@ -24,8 +26,8 @@ SCANNERS = {1.5: ("SIEMENS", "Symphony", 1.5), 3.0: ("SIEMENS", "TrioTim", 2.894
 
 
 @dataclass(frozen=True)
-class Series:
-    """What a series' headers say. `field_strength_t` in tesla, `age` in years."""
+class SeriesHeader:
+    """What a series' DICOM headers say; `field_strength_t` in tesla, `age` in years."""
 
     ptid: str
     sex: str
@@ -50,27 +52,32 @@ class Series:
 
 
 def loni_name(sequence: str) -> str:
-    """A sequence as LONI writes it in folder and file names."""
+    """Write a sequence as LONI does in folder and file names."""
     return re.sub(r"[ /;*()<>:]", "_", sequence)
 
 
 def draw_grid(voxel_size_mm: tuple[float, float], rng: np.random.Generator) -> tuple[tuple[int, int, int], np.ndarray]:
-    """An oblique scan grid around a head.
+    """Draw an oblique scan grid around a head.
 
     Parameters
     ----------
-    voxel_size_mm : smallest and largest spacing; slices and the sagittal plane have one each
-    rng : the scan's generator
+    voxel_size_mm : tuple of float
+        Smallest and largest spacing; slices and the sagittal plane have one each.
+    rng : Generator
+        The scan's own.
 
     Returns
     -------
-    shape : voxels along x (slices), y, z
-    affine : (4, 4), voxel indices to RAS millimetres, tilted a few degrees and a few millimetres off centre
+    shape : tuple of int
+        Voxels along x (slices), y, z.
+    affine : ndarray
+        (4, 4), voxel indices to RAS millimetres, tilted a few degrees and a few millimetres off centre.
     """
     slice_mm, plane_mm = np.round(rng.uniform(*voxel_size_mm, 2), 3)
     spacing = np.array([slice_mm, plane_mm, plane_mm])
     shape = np.round(np.array(FIELD_OF_VIEW_MM) / spacing).astype(int)
-    linear = _rotation(np.deg2rad(np.clip(rng.normal(0, ROTATION_SD_DEGREES, 3), -6, 6))) * spacing
+    degrees = np.clip(rng.normal(0, ROTATION_SD_DEGREES, 3), -6, 6)
+    linear = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix() * spacing
     center = np.array(FIELD_OF_VIEW_CENTER_MM) + np.clip(rng.normal(0, SHIFT_SD_MM, 3), -5, 5)
     affine = np.eye(4)
     affine[:3, :3] = linear
@@ -83,13 +90,16 @@ def acquire(volume: np.ndarray, field_strength_t: float, rng: np.random.Generato
 
     Parameters
     ----------
-    volume : (D, H, W), intensities 0..1
-    field_strength_t : 1.5 or 3.0; at 3 T the receive field varies more and the noise is lower
-    rng : the scan's generator
+    volume : ndarray
+        (D, H, W), intensities 0..1.
+    field_strength_t : float
+        1.5 or 3.0; at 3 T the receive field varies more and the noise is lower.
+    rng : Generator
+        The scan's own.
 
     Returns
     -------
-    numpy.ndarray
+    ndarray
         (D, H, W), uint16 up to 4095: a smooth quadratic bias field, Rician noise and an arbitrary gain.
     """
     x, y, z = np.meshgrid(*(np.linspace(-1, 1, size, dtype=np.float32) for size in volume.shape), indexing="ij")
@@ -102,15 +112,19 @@ def acquire(volume: np.ndarray, field_strength_t: float, rng: np.random.Generato
     return np.clip(np.rint(magnitude * rng.uniform(*GAIN_LIMITS)), 0, LARGEST_VALUE).astype(np.uint16)
 
 
-def write_series(volume: np.ndarray, affine: np.ndarray, series: Series, folder: Path) -> None:
+def write_series(volume: np.ndarray, affine: np.ndarray, header: SeriesHeader, folder: Path) -> None:
     """Write sagittal slices, one DICOM file each.
 
     Parameters
     ----------
-    volume : (D, H, W) uint16 on RAS axes
-    affine : (4, 4), voxel indices to RAS millimetres
-    series : the headers
-    folder : an existing folder
+    volume : ndarray
+        (D, H, W), uint16 on RAS axes.
+    affine : ndarray
+        (4, 4), voxel indices to RAS millimetres.
+    header : SeriesHeader
+        What all slices say.
+    folder : Path
+        An existing folder.
 
     Notes
     -----
@@ -119,24 +133,24 @@ def write_series(volume: np.ndarray, affine: np.ndarray, series: Series, folder:
     """
     depth, height, width = volume.shape
     lps = RAS_TO_LPS @ affine[:3]
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    spacing = voxel_sizes(affine)
     along_columns, along_rows = -lps[:, 1] / spacing[1], -lps[:, 2] / spacing[2]
     slices = volume[:, ::-1, ::-1].transpose(0, 2, 1)
-    dataset = _header(series, spacing, slices.shape[1:])
+    dataset = _shared_dataset(header, spacing, slices.shape[1:])
     dataset.ImageOrientationPatient = [f"{value:.9f}" for value in (*along_columns, *along_rows)]
     normal = np.cross(along_columns, along_rows)
     for index in range(depth):
         position = lps @ (index, height - 1, width - 1, 1)
         instance = index + 1
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = _uid(series, "instance", instance)
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = _uid(header, "instance", instance)
         dataset.InstanceNumber = instance
         dataset.ImagePositionPatient = [f"{value:.6f}" for value in position]
         dataset.SliceLocation = f"{normal @ position:.6f}"
         dataset.PixelData = slices[index].astype("<u2").tobytes()
-        dataset.save_as(folder / series.file_name(instance), enforce_file_format=True)
+        dataset.save_as(folder / header.file_name(instance), enforce_file_format=True)
 
 
-def _header(series: Series, spacing: np.ndarray, plane: tuple[int, int]) -> Dataset:
+def _shared_dataset(header: SeriesHeader, spacing: np.ndarray, plane: tuple[int, int]) -> Dataset:
     """Everything that the slices of a series share."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
@@ -145,15 +159,15 @@ def _header(series: Series, spacing: np.ndarray, plane: tuple[int, int]) -> Data
     dataset.SpecificCharacterSet = "ISO_IR 100"
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND"]
     dataset.Modality = "MR"
-    dataset.StudyDate = dataset.SeriesDate = dataset.AcquisitionDate = dataset.ContentDate = f"{series.start:%Y%m%d}"
-    dataset.StudyTime = dataset.SeriesTime = dataset.AcquisitionTime = dataset.ContentTime = f"{series.start:%H%M%S}"
+    dataset.StudyDate = dataset.SeriesDate = dataset.AcquisitionDate = dataset.ContentDate = f"{header.start:%Y%m%d}"
+    dataset.StudyTime = dataset.SeriesTime = dataset.AcquisitionTime = dataset.ContentTime = f"{header.start:%H%M%S}"
     dataset.Manufacturer, dataset.ManufacturerModelName, dataset.MagneticFieldStrength = SCANNERS[
-        series.field_strength_t
+        header.field_strength_t
     ]
-    dataset.SeriesDescription = dataset.ProtocolName = series.sequence
-    dataset.PatientName = dataset.PatientID = series.ptid
-    dataset.PatientSex = series.sex[0]
-    dataset.PatientAge = f"{int(series.age):03d}Y"
+    dataset.SeriesDescription = dataset.ProtocolName = header.sequence
+    dataset.PatientName = dataset.PatientID = header.ptid
+    dataset.PatientSex = header.sex[0]
+    dataset.PatientAge = f"{int(header.age):03d}Y"
     dataset.PatientPosition = "HFS"
     dataset.BodyPartExamined = "HEAD"
     dataset.ScanningSequence, dataset.SequenceVariant, dataset.ScanOptions = ["GR", "IR"], ["SP", "MP"], "IR"
@@ -161,9 +175,9 @@ def _header(series: Series, spacing: np.ndarray, plane: tuple[int, int]) -> Data
     dataset.SequenceName = "*tfl3d1"
     dataset.RepetitionTime, dataset.EchoTime, dataset.InversionTime = "2300", "2.98", "900"
     dataset.FlipAngle, dataset.EchoTrainLength, dataset.NumberOfAverages = "9", 1, "1"
-    dataset.StudyInstanceUID = _uid(series, "study")
-    dataset.SeriesInstanceUID = _uid(series, "series")
-    dataset.FrameOfReferenceUID = _uid(series, "frame")
+    dataset.StudyInstanceUID = _uid(header, "study")
+    dataset.SeriesInstanceUID = _uid(header, "series")
+    dataset.FrameOfReferenceUID = _uid(header, "frame")
     dataset.StudyID, dataset.SeriesNumber, dataset.AcquisitionNumber = "1", 2, 1
     dataset.SliceThickness = f"{spacing[0]:.6f}"
     dataset.PixelSpacing = [f"{spacing[2]:.6f}", f"{spacing[1]:.6f}"]
@@ -173,14 +187,5 @@ def _header(series: Series, spacing: np.ndarray, plane: tuple[int, int]) -> Data
     return dataset
 
 
-def _uid(series: Series, *parts: object) -> str:
-    return generate_uid(entropy_srcs=[series.ptid, str(series.image_id), f"{series.start}", *map(str, parts)])
-
-
-def _rotation(radians: np.ndarray) -> np.ndarray:
-    """Rotation matrix of successive turns about x, y and z."""
-    (cx, cy, cz), (sx, sy, sz) = np.cos(radians), np.sin(radians)
-    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    return about_z @ about_y @ about_x
+def _uid(header: SeriesHeader, *parts: object) -> str:
+    return generate_uid(entropy_srcs=[header.ptid, str(header.image_id), f"{header.start}", *map(str, parts)])

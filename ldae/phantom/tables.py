@@ -10,6 +10,7 @@ import pandas as pd
 from ldae.phantom.people import DIAGNOSES, Phase, Subject, Visit, months_of
 
 SCAN_DELAY_DAYS = 2
+SCORE_STREAM = 1  # of random numbers; the scans have another
 PROCESSED_SEQUENCE = "MPR; GradWarp; B1 Correction; N3; Scaled"
 STAGE_BL = {"ADNI1": "LMCI", "ADNI2": "EMCI", "ADNI3": "EMCI"}
 
@@ -19,23 +20,25 @@ MAYO_COLUMNS = "RID loni_image series_date series_type series_selected series_qu
 
 
 def scan_day(visit: Visit) -> date:
-    """The day of a visit's scan, a little after the examination."""
+    """Day of a visit's scan, a little after the examination."""
     return visit.day + timedelta(days=SCAN_DELAY_DAYS)
 
 
 def build_tables(subjects: list[Subject], seed: int) -> dict[str, pd.DataFrame]:
-    """The clinical tables of a cohort.
+    """Build the clinical tables of a cohort.
 
     Parameters
     ----------
-    subjects : the cohort
-    seed : of the cognitive scores, which vary around what the severity suggests
+    subjects : list of Subject
+        The cohort.
+    seed : int
+        Of the cognitive scores, which vary around what the severity suggests.
 
     Returns
     -------
     dict
         File stem (``ADNIMERGE``, ``MPRAGEMETA``, ``MRIQUALITY``, ``MAYOADIRL_MRI_IMAGEQC_05_07_15``, ``APOERES``,
-        ``DXSUM_PDXCONV_ADNIALL``) to table. MPRAGEMETA lists, for ADNI1, also LONI's corrected ("Processed") version of
+        ``DXSUM_PDXCONV_ADNIALL``) to table. For ADNI1, MPRAGEMETA also lists LONI's corrected ("Processed") version of
         each scan, which a download of the original series does not hold.
     """
     visits = [(subject, visit) for subject in subjects for visit in subject.visits]
@@ -87,7 +90,7 @@ def _baseline_stage(diagnosis: str, phase: Phase) -> str:
 
 def _baseline_scores(subject: Subject, seed: int) -> dict[str, object]:
     """Cognitive scores at baseline, worse with severity."""
-    rng = np.random.default_rng([seed, subject.index, 1])
+    rng = np.random.default_rng([seed, subject.index, SCORE_STREAM])
     severity = subject.visits[0].severity
 
     def score(best: float, per_severity: float, sd: float, low: float, high: float) -> int:

@@ -9,9 +9,9 @@ import numpy as np
 import pydicom
 import pytest
 
-from ldae.phantom.scanner import LARGEST_VALUE, Series, acquire, draw_grid, write_series
+from ldae.phantom.scanner import LARGEST_VALUE, SeriesHeader, acquire, draw_grid, write_series
 
-SERIES = Series(
+SERIES = SeriesHeader(
     ptid="033_S_0100",
     sex="Female",
     age=73.4,
