@@ -1,13 +1,15 @@
-# The two commands of the README: `make demo` and `make test`. Both create .venv from the lock first, where needed.
+# The two commands of the README: `make demo` and `make test`. Both create .venv from the locks first, where needed.
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 INSTALLED := $(VENV)/requirements.lock
+TESTABLE := $(VENV)/requirements-test.lock
+PIP := python -m pip --disable-pip-version-check
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo paper-tables test test-all lint envs lock
+.PHONY: demo paper-tables test unit workflow test-all lint envs schema lock
 
 demo: $(INSTALLED)  ## From the phantom download to every table and the report
 	snakemake --cores $(CORES)
@@ -18,29 +20,47 @@ paper-tables: $(INSTALLED)  ## After demo: the voxel DAE, the supervised encoder
 	snakemake --report results/report.html
 
 test: lint  ## What CI runs: lint, unit tests, the tiny DAG
-	python -m pytest -m "not slow and not gpu"
+	python -m pytest -m "not slow and not gpu" --cov --cov-report=
+	@echo "share of the package's lines that the tests run: $$(python -m coverage report --format=total) %"
+
+unit: $(TESTABLE)  ## The unit tests alone
+	python -m pytest -m "not slow and not gpu" tests/unit ldae
+
+workflow: $(TESTABLE)  ## The workflow's tests alone: the tiny DAG and what reruns when
+	python -m pytest -m "not slow and not gpu" tests/workflow
 
 test-all: lint  ## With the slow tests and, where there is one, the GPU
 	python -m pytest
 
-lint: $(INSTALLED)
+lint: $(TESTABLE)
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile rules
+	snakemake --lint
+	mypy
 
 $(INSTALLED): requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none was found on PATH" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	python -m pip install --disable-pip-version-check -r requirements.lock
-	python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) install -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
 	cp requirements.lock $@
+
+$(TESTABLE): requirements-test.lock $(INSTALLED)
+	$(PIP) install --no-deps -r requirements-test.lock
+	cp requirements-test.lock $@
 
 envs: $(INSTALLED)  ## The conda environments' pins from the lock
 	python envs/generate.py
 
+schema: $(INSTALLED)  ## The JSON schema and the documentation of the configuration, from its typed model
+	python -m ldae.config.schema
+
 lock:  ## Resolve pyproject.toml anew and pin what it gives
 	$(PYTHON) -m venv --clear $(VENV)-lock
+	$(VENV)-lock/bin/pip install ".[workflow]"
+	$(VENV)-lock/bin/pip freeze --all --exclude pip --exclude wheel --exclude ldae > $(VENV)-lock/users.txt
 	$(VENV)-lock/bin/pip install ".[workflow,test]"
-	$(VENV)-lock/bin/pip freeze --all --exclude pip --exclude wheel --exclude ldae > $(VENV)-lock/freeze.txt
-	$(VENV)-lock/bin/python envs/generate.py $(VENV)-lock/freeze.txt
+	$(VENV)-lock/bin/pip freeze --all --exclude pip --exclude wheel --exclude ldae > $(VENV)-lock/tests.txt
+	$(VENV)-lock/bin/python envs/generate.py $(VENV)-lock/users.txt $(VENV)-lock/tests.txt
 	rm -rf $(VENV)-lock

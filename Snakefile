@@ -24,7 +24,7 @@ if IS_PHANTOM:
     include: "rules/phantom.smk"
 
 
-if CONFIG.cohort.source == "adni":
+if CONFIG.cohort.is_adni:
 
     include: "rules/adni.smk"
 

@@ -41,9 +41,10 @@ from ldae.preprocessing.bias_field import DARKEST, correct_bias_field  # noqa: E
 from ldae.preprocessing.brain_mask import extract_brain  # noqa: E402
 from ldae.preprocessing.grid import Grid, covering_grid, mni_template  # noqa: E402
 from ldae.preprocessing.intensity import scale_intensities  # noqa: E402
+from ldae.preprocessing.layout import ScanFiles  # noqa: E402
 from ldae.preprocessing.precheck import load_scan  # noqa: E402
 from ldae.preprocessing.resampling import resample_brain  # noqa: E402
-from ldae.preprocessing.scan import CROP_MARGIN_MM, ScanFiles, preprocess_scan  # noqa: E402
+from ldae.preprocessing.scan import CROP_MARGIN_MM, preprocess_scan  # noqa: E402
 from ldae.preprocessing.volume import Volume, crop  # noqa: E402
 
 LPS = np.array([-1.0, -1.0, 1.0])

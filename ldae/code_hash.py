@@ -15,6 +15,8 @@ from pathlib import Path
 # Packages that make results, by the name they are imported by or, for programs, called by: that in the lock.
 PACKAGES = {"ants": "antspyx", "clinica": "clinica", "deepbet": "deepbet", "monai": "monai", "torch": "torch"}
 NAMED = {*PACKAGES, *PACKAGES.values()}
+SETTINGS = "ldae/config"  # descriptions and bounds of settings, whose values are parameters of the rules already
+NAMES = "ldae/config/names.py"
 IMPORTS = (ast.Import, ast.ImportFrom, ast.Call)
 
 
@@ -23,7 +25,8 @@ def hash_script(script: str | Path, root: str | Path) -> str:
 
     Imports inside functions count, those under ``if TYPE_CHECKING`` do not. Comments, docstrings and layout do not
     change the hash, nor does the version of Python that parses. Of `PACKAGES` those count, with their version in
-    ``requirements.lock``, that the closure imports or names in a string.
+    ``requirements.lock``, that the closure imports or names in a string. The typed sections of the configuration do not
+    count: another description of a setting trains nothing.
 
     Parameters
     ----------
@@ -38,6 +41,8 @@ def hash_script(script: str | Path, root: str | Path) -> str:
     root, script = Path(root).resolve(), Path(script).resolve()
     digest, packages = hashlib.sha256(), set()
     for file in sorted(import_closure(script, root)):
+        if file.is_relative_to(root / SETTINGS) and file != root / NAMES:
+            continue
         source = _read(file)
         packages |= source.packages
         digest.update(f"{file.relative_to(root).as_posix()} {source.digest}\n".encode())

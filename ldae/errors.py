@@ -10,10 +10,10 @@ class UserError(Exception):
 
     Examples
     --------
-    >>> raise UserError("config.yaml: split.seed", "a whole number", "'abc'", "write e.g. seed: 0")
+    >>> raise UserError("config.yaml: seed", "a whole number", "'abc'", "write e.g. seed: 0")
     Traceback (most recent call last):
     ...
-    ldae.errors.UserError: config.yaml: split.seed
+    ldae.errors.UserError: config.yaml: seed
       expected: a whole number
       found:    'abc'
       cure:     write e.g. seed: 0

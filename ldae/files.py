@@ -9,10 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from ldae.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -57,6 +59,8 @@ def read_table(path: str | Path, columns: tuple[str, ...] = (), **options) -> pd
     UserError
         The file is absent, empty, or lacks a column.
     """
+    import pandas as pd  # the Snakefile imports this module
+
     path = Path(path)
     if not path.is_file():
         raise UserError(path, "a table", "no such file", "check the path")

@@ -1,15 +1,39 @@
-from ldae.cohort.disk import fingerprint
+"""ADNI's own download, and the phantom, which is laid out like one."""
 
-# The user's own tables, so that a corrected one counts as changed; the phantom's are covered by their folder.
-CLINICAL_FILES = [] if IS_PHANTOM else sorted(map(str, Path(CONFIG.cohort.clinical_dir).rglob("*.csv")))
+from functools import cache
+
+from ldae.cohort.adni.names import label_of
+from ldae.cohort.adni.table_hash import hash_choice, hash_content_of_tables
+from ldae.cohort.disk import find_subjects, fingerprint
+from ldae.cohort.shards import shard_of
+
+cached_fingerprint = cache(fingerprint)  # the same for every shard
+DICOM_DIR, CLINICAL_DIR = CONFIG.cohort.images_dir, CONFIG.cohort.tables_dir
+
+
+def of_download():
+    """The folders of the user's download; the phantom's change with their rule."""
+    return "" if IS_PHANTOM else cached_fingerprint(DICOM_DIR)
+
+
+# The next two take only wildcards: Snakemake compares no param whose function takes `input` as well. Where the phantom
+# is yet to be made they raise FileNotFoundError for an input, and are asked again when it is there.
+def all_tables(wildcards):
+    """Hash of all that the clinical tables say."""
+    return hash_content_of_tables(CLINICAL_DIR)
+
+
+def tables_of_choice(wildcards):
+    """Hash of what the clinical tables say of the choice of one shard's images: no age, no diagnosis."""
+    shard, subjects = int(wildcards.shard), find_subjects(DICOM_DIR)
+    return hash_choice(CLINICAL_DIR, [ptid for ptid in subjects if shard_of(label_of(ptid), len(SHARDS)) == shard])
 
 
 rule check:
     """Say everything that is wrong with the download; list the images to convert, and what is set aside and why."""
     input:
-        CLINICAL_FILES,
-        dicom_dir=CONFIG.cohort.dicom_dir,
-        clinical_dir=CONFIG.cohort.clinical_dir,
+        dicom_dir=DICOM_DIR,
+        clinical_dir=ancient(CLINICAL_DIR),
     output:
         inventory="results/cohort/inventory.csv",
         quarantine="results/cohort/quarantine.csv",
@@ -25,9 +49,10 @@ rule check:
         mem_mb=4000,
         runtime=240,
     params:
-        report="results/cohort/preflight.csv",
+        findings="results/cohort/findings.csv",
         state="results/cohort/checked_series.csv",
-        download=lambda wildcards: "" if IS_PHANTOM else fingerprint(CONFIG.cohort.dicom_dir),
+        download=lambda wildcards: of_download(),
+        tables=all_tables,
         code=code_of("check.py"),
     message:
         "check the download and list its images"
@@ -38,10 +63,11 @@ rule check:
 rule convert:
     """Convert one shard of subjects with Clinica; images move into results/bids subject by subject."""
     input:
-        inventory="results/cohort/inventory_shards/{shard}.csv",
+        inventory=ancient("results/cohort/inventory_shards/{shard}.csv"),
+        dicom_dir=DICOM_DIR if IS_PHANTOM else ancient(DICOM_DIR),
+        clinical_dir=ancient(CLINICAL_DIR),
     output:
         manifest="results/bids_shards/{shard}.csv",
-        visits="results/bids_shards/visits/{shard}.csv",
     log:
         "results/logs/convert/{shard}.log",
     benchmark:
@@ -53,11 +79,13 @@ rule convert:
         mem_mb=3000,
         runtime=480,
     params:
-        dicom_dir=CONFIG.cohort.dicom_dir,
-        clinical_dir=CONFIG.cohort.clinical_dir,
         bids_dir=lambda wildcards: "results/bids",
         state_dir="results/bids_shards/subjects",
         timeout_s=CONFIG.cohort.conversion_timeout_s,
+        # The inventory is ancient, for a corrected label rewrites it: what it is made from counts in its place.
+        download=lambda wildcards: of_download(),
+        tables=tables_of_choice,
+        checked_by=lambda wildcards: [code_of("check.py")(wildcards), len(SHARDS)],
         code=code_of("convert.py"),
     message:
         "convert shard {wildcards.shard} to BIDS"
@@ -66,14 +94,14 @@ rule convert:
 
 
 rule bids:
-    """Merge the shards into one BIDS dataset with one conversion report."""
+    """Merge the shards into one BIDS dataset, and look up what the clinical tables say of each visit."""
     input:
         manifests=expand("results/bids_shards/{shard}.csv", shard=SHARDS),
-        visits=expand("results/bids_shards/visits/{shard}.csv", shard=SHARDS),
+        clinical_dir=ancient(CLINICAL_DIR),
     output:
         participants="results/bids/participants.tsv",
         description="results/bids/dataset_description.json",
-        report="results/cohort/conversion.csv",
+        conversion="results/cohort/conversion.csv",
         visits="results/cohort/visits.csv",
     log:
         "results/logs/bids.log",
@@ -83,9 +111,10 @@ rule bids:
         ENV
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=2000,
+        runtime=60,
     params:
+        tables=all_tables,
         code=code_of("bids.py"),
     message:
         "merge the BIDS dataset"

@@ -11,6 +11,7 @@ def clinical_tables():
     return sorted(str(path) for path in files if path.suffix.lower() in TABLE_SUFFIXES)
 
 
+# Images and tables cannot be told apart here: a changed table converts everything anew, and what follows is trained anew.
 rule convert:
     """Convert the whole download with its own converter of Clinica, in one job: two would lose each other's rows."""
     input:

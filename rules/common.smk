@@ -35,7 +35,7 @@ LDAE_SECTIONS = ["preprocessing", "autoencoder", "latents", "diffusion", "ldm", 
 SLOW_ENCODERS = names.slow_encoders(CONFIG.evaluation.supervised_tasks)
 ALL_ENCODERS = names.ENCODERS | SLOW_ENCODERS
 SYSTEM_SECTIONS = ["preprocessing", "diffusion", "encoder", "dae", "supervised"]
-GENERATED_MB = 4 * CONFIG.evaluation.generation_samples * math.prod(CONFIG.preprocessing.grid_shape) // 10**6
+GENERATED_MB = 4 * CONFIG.evaluation.generation.samples * math.prod(CONFIG.preprocessing.grid_shape) // 10**6
 
 TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "leakage"] + ["phantom_truth"] * IS_PHANTOM
 PAPER_TABLES = ["comparison", "downstream_paper", "interpolation", "generation", "efficiency", "leakage_paper"]
@@ -52,15 +52,15 @@ def code_of(script):
     return lambda wildcards: hash_script(f"{workflow.basedir}/workflow_scripts/{script}", workflow.basedir)
 
 
-def section(*keys):
+def section(*keys, of=CONFIG):
     """Plain dicts of config sections, so that a job's environment needs no `ldae` to unpickle its params."""
-    parts = {name: getattr(CONFIG, name) for name in keys}
+    parts = {name: getattr(of, name) for name in keys}
     return {name: p.model_dump() if hasattr(p, "model_dump") else p for name, p in parts.items()}
 
 
 def evaluation(*keys):
-    """Single keys of the section `evaluation`: changing a probe's setting leaves reconstructions alone."""
-    return {name: getattr(CONFIG.evaluation, name) for name in keys}
+    """Parts of the section `evaluation`: changing a probe's setting leaves reconstructions alone."""
+    return {"evaluation": section(*keys, of=CONFIG.evaluation)}
 
 
 def check_paths():
@@ -69,8 +69,8 @@ def check_paths():
     paths |= {
         "autoencoder.perceptual_weights": CONFIG.autoencoder.perceptual_weights,
         "encoder.backbone_weights": CONFIG.encoder.backbone_weights,
-        "evaluation.lpips_weights": CONFIG.evaluation.lpips_weights,
-        "evaluation.medicalnet_weights": CONFIG.evaluation.medicalnet_weights,
+        "evaluation.lpips.weights": CONFIG.evaluation.lpips.weights,
+        "evaluation.generation.medicalnet_weights": CONFIG.evaluation.generation.medicalnet_weights,
         "qc_overrides": CONFIG.qc_overrides,
     }
     for key, path in paths.items():

@@ -30,7 +30,7 @@ rule latents:
 rule embeddings:
     """y_sem of every scan."""
     input:
-        dataset="results/dataset.csv",
+        scans="results/scans.csv",
         models=LDAE_MODELS,
     output:
         "results/embeddings/ldae.npz",
@@ -46,8 +46,7 @@ rule embeddings:
         runtime=240,
         gpu=1,
     params:
-        ldae=section(*LDAE_SECTIONS),
-        batch_size=CONFIG.evaluation.batch_size,
+        config=section(*LDAE_SECTIONS) | evaluation("batch_size"),
         code=code_of("embeddings.py"),
     message:
         "encode y_sem of every scan"
@@ -55,22 +54,10 @@ rule embeddings:
         "../workflow_scripts/embeddings.py"
 
 
-# Key of an encoder's file in results/embeddings, and its name in the tables.
-names.ENCODERS = {
-    "ldae": "LDAE",
-    "mean": "training mean",
-    "age_sex": "age + sex",
-    "age_sex_volume": "age + sex + brain volume",
-    "volumes": "tissue and ventricle volumes",
-    "pca": "PCA of the voxels",
-    "untrained": "untrained encoder",
-}
-
-
 rule system_embeddings:
     """What the encoder of one of these systems makes of every scan."""
     input:
-        dataset="results/dataset.csv",
+        scans="results/scans.csv",
         model="results/models/{system}.safetensors",
     output:
         "results/embeddings/{system}.npz",
@@ -88,8 +75,7 @@ rule system_embeddings:
         runtime=240,
         gpu=1,
     params:
-        models=section(*SYSTEM_SECTIONS),
-        batch_size=CONFIG.evaluation.batch_size,
+        config=section(*SYSTEM_SECTIONS) | evaluation("batch_size"),
         code=code_of("system_embeddings.py"),
     message:
         "encode every scan: {wildcards.system}"
@@ -98,13 +84,13 @@ rule system_embeddings:
 
 
 rule baselines:
-    """The features that a learnt representation has to beat."""
+    """The features that a learnt representation has to beat, as far as they take no label."""
     input:
-        dataset="results/dataset.csv",
+        scans="results/scans.csv",
         qc="results/qc.csv",
         models=LDAE_MODELS,
     output:
-        **{name: f"results/embeddings/{name}.npz" for name in names.ENCODERS if name != "ldae"},
+        **{name: f"results/embeddings/{name}.npz" for name in ("mean", "volumes", "pca", "untrained")},
     log:
         "results/logs/baselines.log",
     benchmark:
@@ -116,11 +102,34 @@ rule baselines:
         mem_mb=8000,
         runtime=480,
     params:
-        ldae=section(*LDAE_SECTIONS),
-        batch_size=CONFIG.evaluation.batch_size,
-        seed=CONFIG.seed,
+        config=section(*LDAE_SECTIONS, "seed") | evaluation("batch_size"),
         code=code_of("baselines.py"),
     message:
         "features of the baselines"
     script:
         "../workflow_scripts/baselines.py"
+
+
+rule demographics:
+    """Age and sex as features; a corrected label comes here and to the tables, not to what is measured."""
+    input:
+        dataset="results/dataset.csv",
+        qc="results/qc.csv",
+    output:
+        age_sex="results/embeddings/age_sex.npz",
+        age_sex_volume="results/embeddings/age_sex_volume.npz",
+    log:
+        "results/logs/demographics.log",
+    benchmark:
+        "results/benchmarks/demographics.tsv"
+    conda:
+        ENV
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=code_of("demographics.py"),
+    message:
+        "facts about the people as features"
+    script:
+        "../workflow_scripts/demographics.py"

@@ -125,10 +125,11 @@ rule figure_qc_montage:
 
 
 rule qc_page:
-    """Every scan's montage on one page, the riskiest first."""
+    """Every scan's picture on one page, the riskiest first."""
     input:
         qc="results/qc.csv",
         overrides="results/cohort/qc_overrides.csv",
+        pictures=expand("results/pictures_shards/{shard}.csv", shard=SHARDS),
         template=f"{workflow.basedir}/ldae/report/qc_page.html",
     output:
         "results/qc.html",

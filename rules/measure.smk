@@ -1,11 +1,12 @@
 rule measure_reconstruction:
     """Rebuild every test scan in every way."""
     input:
-        dataset="results/dataset.csv",
+        scans="results/scans.csv",
+        dataset=ancient("results/dataset.csv"),  # a diagnosis only has a say in which scans the figure shows
         embeddings="results/embeddings/ldae.npz",
         models=LDAE_MODELS,
     output:
-        scans="results/evaluation/reconstruction_scans.csv",
+        measured="results/evaluation/reconstruction_scans.csv",
         examples="results/evaluation/examples.npz",
     log:
         "results/logs/measure_reconstruction.log",
@@ -19,10 +20,8 @@ rule measure_reconstruction:
         runtime=1440,
         gpu=1,
     params:
-        ldae=section(*LDAE_SECTIONS),
-        config=evaluation("reconstruction_steps", "batch_size", "figure_scans", "lpips_net", "lpips_weights"),
-        sampling=section("sampling")["sampling"],
-        seed=CONFIG.seed,
+        config=section(*LDAE_SECTIONS, "sampling", "seed")
+        | evaluation("batch_size", "figure_scans", "reconstruction", "lpips"),
         code=code_of("measure_reconstruction.py"),
     message:
         "rebuild the test scans"
@@ -33,9 +32,8 @@ rule measure_reconstruction:
 rule measure_comparison:
     """Rebuild the validation and test scans with LDAE, LDDIM, AutoencoderKL and the voxel DAE."""
     input:
-        dataset="results/dataset.csv",
-        ldae=LDAE_MODELS,
-        dae="results/models/dae.safetensors",
+        scans="results/scans.csv",
+        models=[*LDAE_MODELS, "results/models/dae.safetensors"],
     output:
         "results/evaluation/comparison_scans.csv",
     log:
@@ -50,9 +48,7 @@ rule measure_comparison:
         runtime=1440,
         gpu=1,
     params:
-        models=section(*LDAE_SECTIONS, "dae"),
-        config=evaluation("comparison_steps", "batch_size", "lpips_net", "lpips_weights"),
-        solver=CONFIG.sampling.solver,
+        config=section(*LDAE_SECTIONS, "dae", "sampling") | evaluation("batch_size", "comparison", "lpips"),
         code=code_of("measure_comparison.py"),
     message:
         "rebuild scans with every system"
@@ -61,7 +57,7 @@ rule measure_comparison:
 
 
 rule measure_interpolation:
-    """Predict test scans from an earlier and a later one of the same subject."""
+    """Predict test scans from an earlier and a later one of the same subject; months and ages are labels."""
     input:
         dataset="results/dataset.csv",
         models=LDAE_MODELS,
@@ -79,9 +75,7 @@ rule measure_interpolation:
         runtime=1440,
         gpu=1,
     params:
-        ldae=section(*LDAE_SECTIONS),
-        sampling=section("sampling")["sampling"],
-        batch_size=CONFIG.evaluation.batch_size,
+        config=section(*LDAE_SECTIONS, "sampling") | evaluation("batch_size"),
         code=code_of("measure_interpolation.py"),
     message:
         "predict test scans from two others of the same subject"
@@ -92,7 +86,7 @@ rule measure_interpolation:
 rule measure_generation:
     """Sample scans from noise, and measure them, the test scans and their reconstructions."""
     input:
-        dataset="results/dataset.csv",
+        scans="results/scans.csv",
         models=LDAE_MODELS,
     output:
         measured="results/evaluation/generation.npz",
@@ -109,10 +103,7 @@ rule measure_generation:
         runtime=1440,
         gpu=1,
     params:
-        ldae=section(*LDAE_SECTIONS),
-        config=evaluation("generation_samples", "medicalnet_weights", "batch_size", "figure_scans"),
-        sampling=section("sampling")["sampling"],
-        seed=CONFIG.seed,
+        config=section(*LDAE_SECTIONS, "sampling", "seed") | evaluation("batch_size", "figure_scans", "generation"),
         code=code_of("measure_generation.py"),
     message:
         "sample scans from noise"
@@ -123,11 +114,10 @@ rule measure_generation:
 rule measure_efficiency:
     """Time, memory and arithmetic of encoding and decoding; with up to eight cores nothing runs beside it."""
     input:
-        scans="results/evaluation/comparison_scans.csv",
-        ldae=LDAE_MODELS,
-        dae="results/models/dae.safetensors",
+        comparison="results/evaluation/comparison_scans.csv",
+        models=[*LDAE_MODELS, "results/models/dae.safetensors"],
     output:
-        report("results/tables/efficiency.csv", caption="captions/efficiency.rst", category="Tables"),
+        "results/evaluation/efficiency_runs.csv",
     log:
         "results/logs/measure_efficiency.log",
     benchmark:
@@ -140,9 +130,7 @@ rule measure_efficiency:
         runtime=240,
         gpu=1,
     params:
-        models=section(*LDAE_SECTIONS, "dae"),
-        config=evaluation("efficiency_batch", "efficiency_repeats"),
-        sampling=section("sampling")["sampling"],
+        config=section(*LDAE_SECTIONS, "dae", "sampling") | evaluation("efficiency"),
         code=code_of("measure_efficiency.py"),
     message:
         "measure time and memory"

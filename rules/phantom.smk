@@ -15,7 +15,7 @@ rule phantom:
         mem_mb=6000,
         runtime=120,
     params:
-        config=section("phantom"),
+        config=section("phantom", "seed"),
         code=code_of("phantom.py"),
     message:
         "fabricate the phantom download"

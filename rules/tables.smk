@@ -1,3 +1,40 @@
+# Tables made of one measurement and the bootstrap's settings alone.
+MEASURED = {
+    "reconstruction": "results/evaluation/reconstruction_scans.csv",
+    "comparison": "results/evaluation/comparison_scans.csv",
+    "interpolation": "results/evaluation/interpolation_scans.csv",
+    "generation": "results/evaluation/generation.npz",
+    "efficiency": "results/evaluation/efficiency_runs.csv",
+}
+
+for table, measured in MEASURED.items():
+
+    rule:
+        """Tabulate what the rule measure_X of the same name measured."""
+        name:
+            f"table_{table}"
+        input:
+            measured,
+        output:
+            report(f"results/tables/{table}.csv", caption=f"captions/{table}.rst", category="Tables"),
+        log:
+            f"results/logs/table_{table}.log",
+        benchmark:
+            f"results/benchmarks/table_{table}.tsv"
+        conda:
+            ENV
+        resources:
+            mem_mb=4000,
+            runtime=240,
+        params:
+            config=section("seed") | evaluation("bootstrap"),
+            code=code_of(f"table_{table}.py"),
+        message:
+            f"tabulate: {table}"
+        script:
+            f"../workflow_scripts/table_{table}.py"
+
+
 rule table_cohort:
     """Who is in the study, by split and diagnosis."""
     input:
@@ -10,7 +47,6 @@ rule table_cohort:
         "results/benchmarks/table_cohort.tsv"
     conda:
         ENV
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
@@ -22,36 +58,11 @@ rule table_cohort:
         "../workflow_scripts/table_cohort.py"
 
 
-rule table_reconstruction:
-    """Means and intervals of the reconstructions."""
-    input:
-        "results/evaluation/reconstruction_scans.csv",
-    output:
-        report("results/tables/reconstruction.csv", caption="captions/reconstruction.rst", category="Tables"),
-    log:
-        "results/logs/table_reconstruction.log",
-    benchmark:
-        "results/benchmarks/table_reconstruction.tsv"
-    conda:
-        ENV
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    params:
-        config=evaluation("bootstrap_draws", "confidence"),
-        seed=CONFIG.seed,
-        code=code_of("table_reconstruction.py"),
-    message:
-        "tabulate the reconstructions"
-    script:
-        "../workflow_scripts/table_reconstruction.py"
-
-
 rule table_downstream:
     """Linear probes of every encoder: diagnoses and age."""
     input:
-        **{name: f"results/embeddings/{name}.npz" for name in names.ENCODERS},
+        dataset="results/dataset.csv",
+        embeddings=expand("results/embeddings/{name}.npz", name=names.ENCODERS),
     output:
         table=report("results/tables/downstream.csv", caption="captions/downstream.rst", category="Tables"),
         probe="results/models/probe_ad_cn.json",
@@ -62,14 +73,12 @@ rule table_downstream:
         "results/benchmarks/table_downstream.tsv"
     conda:
         ENV
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=480,
     params:
-        encoders=names.ENCODERS,
-        config=evaluation("probe_c_grid", "probe_alpha_grid", "probe_redraws", "bootstrap_draws", "confidence"),
-        seed=CONFIG.seed,
+        encoders=list(names.ENCODERS.values()),
+        config=section("seed") | evaluation("probes", "bootstrap"),
         code=code_of("table_downstream.py"),
     message:
         "fit the linear probes"
@@ -79,7 +88,8 @@ rule table_downstream:
 
 use rule table_downstream as table_downstream_paper with:
     input:
-        **{name: f"results/embeddings/{name}.npz" for name in ALL_ENCODERS},
+        dataset="results/dataset.csv",
+        embeddings=expand("results/embeddings/{name}.npz", name=ALL_ENCODERS),
     output:
         table=report("results/tables/downstream_paper.csv", caption="captions/downstream_paper.rst", category="Tables"),
         subjects="results/models/probe_subjects_paper.json",
@@ -88,93 +98,15 @@ use rule table_downstream as table_downstream_paper with:
     benchmark:
         "results/benchmarks/table_downstream_paper.tsv"
     params:
-        encoders=ALL_ENCODERS,
+        encoders=list(ALL_ENCODERS.values()),
     message:
         "fit the linear probes, those of the slow systems as well"
-
-
-rule table_comparison:
-    """Means, intervals and paired differences of the systems' reconstructions."""
-    input:
-        "results/evaluation/comparison_scans.csv",
-    output:
-        report("results/tables/comparison.csv", caption="captions/comparison.rst", category="Tables"),
-    log:
-        "results/logs/table_comparison.log",
-    benchmark:
-        "results/benchmarks/table_comparison.tsv"
-    conda:
-        ENV
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    params:
-        config=evaluation("bootstrap_draws", "confidence"),
-        seed=CONFIG.seed,
-        code=code_of("table_comparison.py"),
-    message:
-        "tabulate the systems"
-    script:
-        "../workflow_scripts/table_comparison.py"
-
-
-rule table_interpolation:
-    """Means and intervals of the predicted scans by gap."""
-    input:
-        "results/evaluation/interpolation_scans.csv",
-    output:
-        report("results/tables/interpolation.csv", caption="captions/interpolation.rst", category="Tables"),
-    log:
-        "results/logs/table_interpolation.log",
-    benchmark:
-        "results/benchmarks/table_interpolation.tsv"
-    conda:
-        ENV
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    params:
-        config=evaluation("bootstrap_draws", "confidence"),
-        seed=CONFIG.seed,
-        code=code_of("table_interpolation.py"),
-    message:
-        "tabulate the predicted scans"
-    script:
-        "../workflow_scripts/table_interpolation.py"
-
-
-rule table_generation:
-    """Likeness, diversity and novelty of the samples."""
-    input:
-        "results/evaluation/generation.npz",
-    output:
-        report("results/tables/generation.csv", caption="captions/generation.rst", category="Tables"),
-    log:
-        "results/logs/table_generation.log",
-    benchmark:
-        "results/benchmarks/table_generation.tsv"
-    conda:
-        ENV
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=480,
-    params:
-        config=evaluation("bootstrap_draws", "confidence"),
-        seed=CONFIG.seed,
-        code=code_of("table_generation.py"),
-    message:
-        "tabulate the generated scans"
-    script:
-        "../workflow_scripts/table_generation.py"
 
 
 rule table_leakage:
     """Whom every fitted thing of the first target has seen."""
     input:
-        dataset="results/dataset.csv",
+        scans="results/scans.csv",
         weights=LDAE_MODELS,
         embeddings=expand("results/embeddings/{name}.npz", name=names.ENCODERS),
         probes="results/models/probe_subjects.json",
@@ -186,7 +118,6 @@ rule table_leakage:
         "results/benchmarks/table_leakage.tsv"
     conda:
         ENV
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
@@ -200,7 +131,7 @@ rule table_leakage:
 
 use rule table_leakage as table_leakage_paper with:
     input:
-        dataset="results/dataset.csv",
+        scans="results/scans.csv",
         weights=LDAE_MODELS + expand("results/models/{name}.safetensors", name=SLOW_ENCODERS),
         embeddings=expand("results/embeddings/{name}.npz", name=ALL_ENCODERS),
         probes="results/models/probe_subjects_paper.json",
@@ -228,14 +159,11 @@ rule table_phantom_truth:
         "results/benchmarks/table_phantom_truth.tsv"
     conda:
         ENV
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        config=evaluation("probe_alpha_grid", "batch_size", "bootstrap_draws", "confidence"),
-        steps=CONFIG.sampling.steps,
-        seed=CONFIG.seed,
+        config=section("seed", "sampling") | evaluation("batch_size", "probes", "bootstrap"),
         code=code_of("table_phantom_truth.py"),
     message:
         "hold the results against the phantom's truth"

@@ -13,7 +13,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from ldae.cohort.adni.inventory import list_images
-from ldae.cohort.adni.names import COLUMNS, DIAGNOSES, MERGE, META, rid_of
+from ldae.cohort.adni.names import TABLE_COLUMNS, DIAGNOSES, MERGE, META, rid_of
 from ldae.cohort.adni.tables import read_tables
 from ldae.cohort.disk import find_subjects, list_files
 from ldae.files import write_table
@@ -23,7 +23,7 @@ SLICES, ROWS, COLUMNS_OF_PIXELS = 20, 32, 28
 
 def visit_row(ptid: str, viscode: str = "bl", examdate: str = "2010-03-01", **values: str) -> dict[str, str]:
     """One row of ADNIMERGE."""
-    row = dict.fromkeys(COLUMNS[MERGE], "")
+    row = dict.fromkeys(TABLE_COLUMNS[MERGE], "")
     row |= {"RID": rid_of(ptid), "COLPROT": "ADNI1", "ORIGPROT": "ADNI1", "PTID": ptid, "SITE": ptid[:3].lstrip("0")}
     row |= {"VISCODE": viscode, "EXAMDATE": examdate, "EXAMDATE_bl": "2010-03-01", "DX_bl": "CN", "DX": "CN"}
     row |= {"AGE": "70.3", "PTGENDER": "Female", "PTEDUCAT": "16", "APOE4": "0", "MMSE_bl": "29"}
@@ -136,7 +136,7 @@ def write_tables(folder: Path, visits: list[dict], images: list[dict]) -> None:
         "APOERES": [{"RID": rid_of(code), "APGEN1": "3", "APGEN2": "3"} for code in codes],
         DIAGNOSES: [{"PTID": code, "VISCODE2": "sc", "DIAGNOSIS": "1"} for code in codes],
     }
-    for name, columns in COLUMNS.items():
+    for name, columns in TABLE_COLUMNS.items():
         path = folder / f"{name}.csv"
         parts = [pd.read_csv(path, dtype=str)] if path.exists() else []
         new = pd.DataFrame(rows.get(name, []))

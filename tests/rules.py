@@ -22,12 +22,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @cache
-def script_rules(source: str = "adni") -> dict[str, Rule]:
+def script_rules(source: str = "phantom") -> dict[str, Rule]:
     """The rules that run a script, by name.
 
     Parameters
     ----------
-    source : `cohort.source`; ``adni`` gives the phantom's rules as well
+    source : `cohort.source`; ``phantom`` gives ADNI's rules as well
     """
     here = Path.cwd()
     with (
@@ -49,7 +49,7 @@ def script_rules(source: str = "adni") -> dict[str, Rule]:
 
 
 def _folders(source: str, folder: str) -> dict[str, str]:
-    if source == "adni":
+    if source == "phantom":
         return {}
     keys = ("bids_dir",) if source == "bids" else ("dicom_dir", "clinical_dir")
     return {"source": source} | dict.fromkeys(keys, folder)

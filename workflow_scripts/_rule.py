@@ -19,7 +19,7 @@ def rule_log(path: str) -> Iterator[None]:
     """Send everything printed to the rule's log; progress, warnings and errors go to the terminal as well."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     sys.stdout.flush(), sys.stderr.flush()
     os.dup2(log, 1), os.dup2(log, 2)
     shown = logging.StreamHandler(terminal)

@@ -5,14 +5,14 @@ import _rule  # first: puts this checkout on the path
 from ldae.cohort.adni.preflight import write_check
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):  # noqa: F821
+    with _rule.rule_log(snakemake.log[0]):
         write_check(
-            snakemake.input.dicom_dir,  # noqa: F821
-            snakemake.input.clinical_dir,  # noqa: F821
-            inventory=snakemake.output.inventory,  # noqa: F821
-            quarantine=snakemake.output.quarantine,  # noqa: F821
-            shard_tables=list(snakemake.output.shards),  # noqa: F821
-            report=snakemake.params.report,  # noqa: F821
-            state=snakemake.params.state,  # noqa: F821
-            workers=snakemake.threads,  # noqa: F821
+            snakemake.input.dicom_dir,
+            snakemake.input.clinical_dir,
+            inventory=snakemake.output.inventory,
+            quarantine=snakemake.output.quarantine,
+            shard_tables=list(snakemake.output.shards),
+            findings=snakemake.params.findings,
+            state=snakemake.params.state,
+            workers=snakemake.threads,
         )

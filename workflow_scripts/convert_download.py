@@ -5,15 +5,15 @@ import _rule  # first: puts this checkout on the path
 from ldae.cohort.converters import convert_download
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):  # noqa: F821
-        params = snakemake.params  # noqa: F821
+    with _rule.rule_log(snakemake.log[0]):
+        params = snakemake.params
         convert_download(
             params.source,
-            snakemake.input.dicom_dir,  # noqa: F821
+            snakemake.input.dicom_dir,
             params.clinical_dir,
-            snakemake.output.bids,  # noqa: F821
+            snakemake.output.bids,
             arguments=list(params.arguments),
             timeout_s=params.timeout_s,
-            lost=snakemake.output.lost,  # noqa: F821
-            log=snakemake.log.clinica,  # noqa: F821
+            lost=snakemake.output.lost,
+            log=snakemake.log.clinica,
         )

@@ -1,17 +1,20 @@
 """Encode y_sem of every scan."""
 
+from pathlib import Path
+
 import _rule  # first: puts this checkout on the path
 
 import torch
-from _model import load_ldae
 
-from ldae.data.labels import read_dataset
-from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
+from ldae.config.partial import partial_config
+from ldae.evaluation.features.y_sem import embed_with_ldae
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
-        ldae = load_ldae(snakemake.input.models, snakemake.params.ldae)
-        dataset = read_dataset(snakemake.input.dataset)
-        embeddings = extract_embeddings(ldae.encode_semantic, dataset, snakemake.params.batch_size, "LDAE")
-        write_embeddings(snakemake.output[0], embeddings)
+        embed_with_ldae(
+            snakemake.input.scans,
+            Path(snakemake.input.models[0]).parent,
+            partial_config(snakemake.params.config),
+            snakemake.output[0],
+        )

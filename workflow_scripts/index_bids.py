@@ -6,16 +6,15 @@ from ldae.cohort.bids.index import write_index
 from ldae.config.cohort import ColumnsConfig
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):  # noqa: F821
-        params = snakemake.params  # noqa: F821
+    with _rule.rule_log(snakemake.log[0]):
+        params = snakemake.params
         write_index(
-            snakemake.input.bids_dir,  # noqa: F821
+            snakemake.input.bids_dir,
             params.source,
             ColumnsConfig(**params.columns),
             params.diagnoses,
-            set_aside=list(snakemake.input.set_aside),  # noqa: F821
-            shard_tables=list(snakemake.output.shards),  # noqa: F821
-            report=snakemake.output.report,  # noqa: F821
-            quarantine=snakemake.output.quarantine,  # noqa: F821
+            set_aside=list(snakemake.input.set_aside),
+            conversion=snakemake.output.conversion,
+            quarantine=snakemake.output.quarantine,
             findings=params.findings,
         )

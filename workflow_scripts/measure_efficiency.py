@@ -4,27 +4,16 @@ from pathlib import Path
 
 import _rule  # first: puts this checkout on the path
 
-from _model import make_config
-
-from ldae.evaluation.measure.comparison import DAE, LDAE, LDDIM, best_steps, read_comparison
-from ldae.evaluation.measure.efficiency import measure_all, plan_jobs
-from ldae.files import write_table
-from ldae.systems.dae import VoxelDiffusionAutoencoder
-from ldae.systems.ldae import LatentDiffusionAutoencoder
+from ldae.config.partial import partial_config
+from ldae.evaluation.measure.efficiency import measure_efficiency
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        config, sampling = snakemake.params.config, snakemake.params.sampling
-        latent = LatentDiffusionAutoencoder.load
-        jobs = plan_jobs(
-            {LDAE: latent, LDDIM: latent, DAE: VoxelDiffusionAutoencoder.load},
-            Path(snakemake.input.dae).parent,
-            make_config(snakemake.params.models),
-            steps=sampling["steps"],
-            own_steps=best_steps(read_comparison(snakemake.input.scans)),
-            solver=sampling["solver"],
-            batch=config["efficiency_batch"],
-            repeats=config["efficiency_repeats"],
+        measure_efficiency(
+            snakemake.input.comparison,
+            Path(snakemake.input.models[0]).parent,
+            partial_config(snakemake.params.config),
             threads=snakemake.threads,
+            timeout_s=60 * snakemake.resources.runtime,
+            output=snakemake.output[0],
         )
-        write_table(snakemake.output[0], measure_all(jobs, snakemake.resources.runtime * 60))

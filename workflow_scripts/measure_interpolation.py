@@ -1,18 +1,20 @@
 """Predict test scans from two others of the same subject and measure the predictions."""
 
+from pathlib import Path
+
 import _rule  # first: puts this checkout on the path
 
 import torch
-from _model import load_ldae
 
-from ldae.data.labels import read_dataset
-from ldae.evaluation.measure.interpolation import Sampler, interpolate
-from ldae.files import write_table
+from ldae.config.partial import partial_config
+from ldae.evaluation.measure.interpolation import measure_interpolation
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
-        ldae = load_ldae(snakemake.input.models, snakemake.params.ldae)
-        sampler = Sampler(**snakemake.params.sampling)
-        dataset = read_dataset(snakemake.input.dataset)
-        write_table(snakemake.output[0], interpolate(ldae, dataset, sampler, snakemake.params.batch_size))
+        measure_interpolation(
+            snakemake.input.dataset,
+            Path(snakemake.input.models[0]).parent,
+            partial_config(snakemake.params.config),
+            snakemake.output[0],
+        )

@@ -7,8 +7,10 @@ from ldae.phantom.download import make_phantom
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):  # noqa: F821
+        config = snakemake.params.config  # noqa: F821
         make_phantom(
-            PhantomConfig(**snakemake.params.config["phantom"]),  # noqa: F821
+            PhantomConfig(**config["phantom"]),
+            seed=config["seed"],
             images_dir=snakemake.output.images,  # noqa: F821
             clinical_dir=snakemake.output.clinical,  # noqa: F821
             truth_path=snakemake.output.truth,  # noqa: F821

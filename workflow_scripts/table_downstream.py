@@ -2,29 +2,17 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.evaluation.features.embeddings import read_embeddings
-from ldae.evaluation.statistics.probes import summarise_probe
-from ldae.evaluation.tables.downstream import LDAE, TASKS, Settings, evaluate_encoders, fit_task, of_task
-from ldae.files import write_json, write_table
+from ldae.config.partial import partial_config
+from ldae.evaluation.tables.downstream import write_downstream
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        config = snakemake.params.config
-        settings = Settings(
-            c_grid=config["probe_c_grid"],
-            alpha_grid=config["probe_alpha_grid"],
-            redraws=config["probe_redraws"],
-            draws=config["bootstrap_draws"],
-            confidence=config["confidence"],
-            seed=snakemake.params.seed,
+        config = partial_config(snakemake.params.config)
+        write_downstream(
+            snakemake.input.dataset,
+            dict(zip(snakemake.params.encoders, snakemake.input.embeddings, strict=True)),
+            config.evaluation.probes,
+            config.evaluation.bootstrap,
+            config.seed,
+            **dict(snakemake.output.items()),
         )
-        names = snakemake.params.encoders
-        encoders = {names[key]: read_embeddings(path) for key, path in snakemake.input.items()}
-        table, seen = evaluate_encoders(encoders, settings)
-        write_table(snakemake.output.table, table)
-        write_json(snakemake.output.subjects, seen)
-        if "probe" in dict(snakemake.output.items()):
-            ad_vs_cn = TASKS[0]
-            embeddings = of_task(encoders[LDAE], ad_vs_cn)
-            probe = fit_task(ad_vs_cn, embeddings, settings)
-            write_json(snakemake.output.probe, summarise_probe(probe, embeddings, *ad_vs_cn.diagnoses))

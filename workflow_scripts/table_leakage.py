@@ -2,13 +2,11 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.data.labels import read_dataset
-from ldae.evaluation.tables.leakage import of_embeddings, of_probes, of_weights, tabulate
+from ldae.data.scans import read_scans
+from ldae.evaluation.tables.leakage import read_fitted, tabulate_leakage
 from ldae.files import write_table
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        fitted = [of_weights(path) for path in snakemake.input.weights]
-        fitted += [of_embeddings(path) for path in snakemake.input.embeddings]
-        fitted += of_probes(snakemake.input.probes)
-        write_table(snakemake.output[0], tabulate(fitted, read_dataset(snakemake.input.dataset)))
+        fitted = read_fitted(snakemake.input.weights, snakemake.input.embeddings, snakemake.input.probes)
+        write_table(snakemake.output[0], tabulate_leakage(fitted, read_scans(snakemake.input.scans)))

@@ -2,26 +2,17 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.data.labels import read_dataset
-from ldae.evaluation.features.embeddings import read_embeddings
-from ldae.evaluation.tables.phantom_truth import check_against_truth, read_truth
-from ldae.evaluation.tables.reconstruction import read_reconstructions
-from ldae.files import read_table, write_table
+from ldae.config.partial import partial_config
+from ldae.evaluation.tables.phantom_truth import write_truth_table
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        config = snakemake.params.config
-        table = check_against_truth(
-            read_truth(snakemake.input.truth),
-            read_dataset(snakemake.input.dataset),
-            read_embeddings(snakemake.input.embeddings),
-            read_reconstructions(snakemake.input.reconstructions),
-            read_table(snakemake.input.downstream, ("encoder", "task", "scans", "metric", "value", "low", "high")),
-            steps=snakemake.params.steps,
-            alpha_grid=config["probe_alpha_grid"],
-            batch_size=config["batch_size"],
-            draws=config["bootstrap_draws"],
-            confidence=config["confidence"],
-            seed=snakemake.params.seed,
+        write_truth_table(
+            snakemake.input.truth,
+            snakemake.input.dataset,
+            snakemake.input.embeddings,
+            snakemake.input.reconstructions,
+            snakemake.input.downstream,
+            partial_config(snakemake.params.config),
+            snakemake.output[0],
         )
-        write_table(snakemake.output[0], table)

@@ -2,14 +2,11 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.evaluation.tables.reconstruction import read_reconstructions, summarise
+from ldae.config.partial import partial_config
+from ldae.evaluation.tables.reconstruction import read_reconstructions, tabulate_reconstructions
 from ldae.files import write_table
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        config = snakemake.params.config
-        scans = read_reconstructions(snakemake.input[0])
-        draws, confidence = config["bootstrap_draws"], config["confidence"]
-        write_table(
-            snakemake.output[0], summarise(scans, draws=draws, confidence=confidence, seed=snakemake.params.seed)
-        )
+        config, scans = partial_config(snakemake.params.config), read_reconstructions(snakemake.input[0])
+        write_table(snakemake.output[0], tabulate_reconstructions(scans, config.evaluation.bootstrap, config.seed))

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from ldae.cohort.adni.preflight import check_download, summarise
+from ldae.cohort.adni.preflight import check_download, describe_check
 from ldae.files import write_table
 
 
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run_check(options: argparse.Namespace) -> int:
     """Check a download, print what was found; 1 where nothing can be converted."""
     checked = check_download(options.dicom_dir, options.clinical_dir, shards=1, workers=options.workers)
-    print(summarise(checked, options.dicom_dir, options.clinical_dir))
+    print(describe_check(checked, options.dicom_dir, options.clinical_dir))
     if options.report:
         write_table(Path(options.report), checked.findings)
     return 1 if checked.errors else 0

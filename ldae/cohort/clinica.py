@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.adni.tables import APOE, COLUMNS, DIAGNOSES, MERGE, META
+from ldae.cohort.adni.names import APOE, DIAGNOSES, MERGE, META, TABLE_COLUMNS
 from ldae.cohort.disk import group_files
 from ldae.cohort.programs import clinica_environment, find_program
 
@@ -29,7 +29,7 @@ def write_clinical(facts: dict[str, pd.DataFrame], shown: list[dict], folder: Pa
     folder : to be made
     """
     folder.mkdir()
-    visits = facts[MERGE].reindex(columns=COLUMNS[MERGE], fill_value="")
+    visits = facts[MERGE].reindex(columns=TABLE_COLUMNS[MERGE], fill_value="")
     images = {
         "SubjectID": [image["ptid"] for image in shown],
         "Orig/Proc": [image["source"].capitalize() for image in shown],
@@ -45,7 +45,7 @@ def write_clinical(facts: dict[str, pd.DataFrame], shown: list[dict], folder: Pa
         MERGE: visits.assign(EXAMDATE_bl=visits["EXAMDATE"]),
         META: pd.DataFrame(images),
         APOE: pd.DataFrame(columns=["RID", "APGEN1", "APGEN2"]),
-        DIAGNOSES: pd.DataFrame(columns=COLUMNS[DIAGNOSES]),
+        DIAGNOSES: pd.DataFrame(columns=TABLE_COLUMNS[DIAGNOSES]),
     }
     for name, table in written.items():
         table.to_csv(folder / f"{name}.csv", index=False)

@@ -1,13 +1,19 @@
-"""Columns of the tables that the cohort stages hand on."""
+"""Columns of the tables that pass from one stage of the cohort to the next."""
 
 from __future__ import annotations
 
 QUARANTINE_COLUMNS = ["subject", "session", "image_id", "table", "line", "reason", "cure"]
+FINDING_COLUMNS = ["severity", "where", "expected", "found", "cure"]
 INVENTORY_COLUMNS = [
     *("shard", "subject", "ptid", "image_id", "series_id", "session", "visit", "scan_date", "sequence", "source"),
-    *("field_strength_t", "folder", "format", "files", "files_hash", "clinical_hash"),
+    *("field_strength_t", "folder", "format", "files", "files_hash"),
 ]
-REPORT_COLUMNS = [
+# What a shard of the conversion says of each image: nothing of the person, and the visit by its code alone.
+IMAGE_COLUMNS = [
+    *("subject", "session", "image_id", "series_id", "status", "reason", "cure", "choice", "orientation"),
+    *("path", "slices", "viscode", "field_strength_t", "visit", "scan_date", "sequence", "source"),
+]
+CONVERSION_COLUMNS = [
     *("subject", "session", "image_id", "series_id", "status", "reason", "cure", "choice", "orientation"),
     *("path", "slices"),
     *("diagnosis", "age", "sex", "months", "field_strength_t", "site", "phase"),

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.adni.merge import describe
-from ldae.cohort.columns import QUARANTINE_COLUMNS, REPORT_COLUMNS
-from ldae.cohort.overrides import apply_overrides, read_overrides
-from ldae.config.cohort import SplitConfig
-from ldae.data.leaks import refuse_torn_subjects
-from ldae.data.split import SPLITS, split_subjects
+from ldae.cohort.columns import QUARANTINE_COLUMNS
+from ldae.cohort.scans import USABLE, read_conversion, read_qc
+from ldae.data.scans import read_scans
 from ldae.errors import UserError
-from ldae.files import read_table, write_json, write_table
+from ldae.files import read_table, write_table
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +20,6 @@ DATASET_COLUMNS = [
     *("field_strength_t", "site", "qc", "image_sha256"),
 ]
 EXCLUSION_COLUMNS = ["subject", "session", "image_id", "stage", "reason", "cure"]
-MANIFEST_COLUMNS = ("subject", "session", "source", "path", "status", "reason", "image_sha256")
-QC_COLUMNS = ["subject", "session", "verdict", "status", "reason", "override", "override_reason", "rater"]
-TEXT = dict.fromkeys(("subject", "session", "image_id", "site"), str)  # labels such as 01 are no numbers
-USABLE = ("pass", "warn")
 STAGES = {"fail": "quality control", "error": "preprocessing"}
 LONI_TIME = r"(?<=_)(?:19|20)\d{6,}(?=_)"  # date and time of the scan in the names of LONI's files
 CURES = {
@@ -37,99 +29,57 @@ CURES = {
 
 
 def build_dataset(
+    scans: str | Path,
     conversion: str | Path,
-    quarantine: str | Path,
-    manifests: list[str],
-    config: SplitConfig,
-    *,
-    overrides: str | Path | None,
-    dataset: str | Path,
     qc: str | Path,
-    effects: str | Path,
-    exclusions: str | Path,
-    description: str | Path,
+    quarantine: str | Path,
+    *,
+    overrides: str | None,
     latents_dir: str | Path,
+    dataset: str | Path,
+    exclusions: str | Path,
 ) -> None:
-    """Join conversion, preprocessing and a person's verdicts, split by subject, and account for every scan.
+    """Join what is known of the people to the scans that are used, and account for every other image.
 
     Parameters
     ----------
-    conversion, quarantine, manifests
-        What the stages before wrote: one row an image.
-    config
-        The split.
+    scans, conversion, qc, quarantine
+        What the stages before wrote: the scans that are used, one row per image, one per preprocessed scan, and what
+        the check set aside.
     overrides
-        TSV of a person's verdicts (see `overrides`); None: the numbers alone decide.
-    dataset, qc, effects, exclusions, description
-        The tables to write, `effects` with a row an override, and the derivative's `dataset_description.json`.
+        Name of the list of a person's verdicts, for the cures; None: there is none.
     latents_dir
         Where the scans' latents will lie.
+    dataset, exclusions
+        The tables to write, columns `DATASET_COLUMNS` and `EXCLUSION_COLUMNS`.
 
     Raises
     ------
     UserError
-        No scan passed, a converted scan is missing from the preprocessing manifests, or the overrides are unusable.
+        Conversion and quality control do not tell of the same scans.
     """
-    images = read_table(conversion, tuple(REPORT_COLUMNS), dtype=TEXT)
-    parts = [read_table(path, MANIFEST_COLUMNS, dtype=TEXT) for path in manifests]
-    scans = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    scans = scans.sort_values(["subject", "session"], ignore_index=True)
+    images, judged = read_conversion(conversion), read_qc(qc)
     converted = images[images["status"] == "converted"]
-    _expect_same_scans(converted, scans)
-    scans, effect_table = apply_overrides(scans, read_overrides(overrides))
+    _expect_same_scans(converted, judged)
     facts = converted.astype({"months": "Int64"}).drop(columns=["path", "status", "reason", "cure"])
-    joined = scans.merge(facts, on=["subject", "session"], validate="one_to_one")
-    table = build_table(joined[joined["verdict"].isin(USABLE)], config, latents_dir)
-    set_aside = read_table(quarantine, tuple(QUARANTINE_COLUMNS), dtype=str)
-    excluded = list_exclusions(images, joined, set_aside, overrides)
-    counts = table.drop_duplicates("subject")["split"].value_counts().reindex(SPLITS, fill_value=0)
-    logger.info("%d scans, %d set aside; subjects: %s", len(table), len(excluded), counts.to_dict())
+    joined = judged.merge(facts, on=["subject", "session"], validate="one_to_one")
+    table = label_scans(read_scans(scans), joined, latents_dir)
+    excluded = list_exclusions(images, joined, read_table(quarantine, tuple(QUARANTINE_COLUMNS), dtype=str), overrides)
+    logger.info("%d scans, %d set aside", len(table), len(excluded))
     write_table(dataset, table)
-    write_table(qc, scans[QC_COLUMNS + [name for name in scans.columns if name not in QC_COLUMNS]])
-    write_table(effects, effect_table)
     write_table(exclusions, excluded)
-    write_json(description, describe("derivative", "T1-weighted images on the model grid", "antspyx", "deepbet"))
-    remove_stale(Path(description).parent, scans)
 
 
-def remove_stale(derivative: Path, scans: pd.DataFrame) -> None:
-    """Remove what the derivative's folder holds of sessions that are no longer among `scans`, and say so."""
-    kept = {f"sub-{row.subject}_ses-{row.session}" for row in scans.itertuples(index=False)}
-    for folder in sorted(derivative.glob("sub-*/ses-*")):
-        name = f"{folder.parent.name}_{folder.name}"
-        if name not in kept:
-            logger.warning("%s is no longer in the dataset and is removed", folder)
-            shutil.rmtree(folder)
-            for picture in folder.parent.glob(f"figures/{name}_*"):
-                picture.unlink()
-    for subject in derivative.glob("sub-*"):
-        if not any(path.is_file() for path in subject.rglob("*")):
-            shutil.rmtree(subject)
-
-
-def build_table(scans: pd.DataFrame, config: SplitConfig, latents_dir: str | Path) -> pd.DataFrame:
-    """The rows of `dataset.csv` for the scans that passed quality control, columns `DATASET_COLUMNS`.
+def label_scans(scans: pd.DataFrame, joined: pd.DataFrame, latents_dir: str | Path) -> pd.DataFrame:
+    """The rows of `dataset.csv`, columns `DATASET_COLUMNS`.
 
     ``qc`` is the final verdict, ``pass`` or ``warn``, or ``readmitted`` where a person overruled failing numbers.
-
-    Raises
-    ------
-    UserError
-        There is no scan.
     """
-    if scans.empty:
-        cure = "see results/tables/exclusions.csv and results/qc.csv for the reasons"
-        raise UserError("the dataset", "at least one scan that passed quality control", "none", cure)
-    baseline = scans.sort_values(["subject", "months"]).drop_duplicates("subject")
-    diagnosis = baseline["diagnosis_bl"].fillna(baseline["diagnosis"])
-    split = split_subjects(pd.DataFrame({"subject": baseline["subject"], "diagnosis": diagnosis}), config)
-    names = "sub-" + scans["subject"] + "_ses-" + scans["session"] + ".npz"
-    table = scans.assign(
-        split=scans["subject"].map(split),
-        qc=scans["verdict"].mask(scans["status"].eq("fail"), "readmitted"),
-        latent_path=f"{Path(latents_dir).as_posix()}/" + names,
-    )
-    refuse_torn_subjects(table)
+    facts = joined.drop(columns=["path", "image_sha256"])
+    table = scans.merge(facts, on=["subject", "session"], how="left", validate="one_to_one")
+    names = "sub-" + table["subject"] + "_ses-" + table["session"] + ".npz"
+    table["latent_path"] = f"{Path(latents_dir).as_posix()}/" + names
+    table["qc"] = table["verdict"].mask(table["status"].eq("fail"), "readmitted")
     return table[DATASET_COLUMNS].sort_values(["subject", "session"], ignore_index=True)
 
 
@@ -162,7 +112,7 @@ def _expect_same_scans(converted: pd.DataFrame, scans: pd.DataFrame) -> None:
     if expected != found:
         first = sorted(expected ^ found)[0]
         raise UserError(
-            "the preprocessing manifests",
+            "results/qc.csv",
             f"the {len(expected)} converted scans",
             f"{len(found)}, differing e.g. in sub-{first[0]} ses-{first[1]}",
             "run the preprocess rule again (snakemake --forcerun preprocess)",

@@ -1,4 +1,4 @@
-"""The image files of a download, as they lie on disk."""
+"""The image files of a download, as they lie on disk; imported by the Snakefile, so without pandas."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from ldae.errors import UserError
 from ldae.files import hash_content
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SUBJECT_FOLDER = r"\d{3}_S_\d{4,5}"
 DISK_COLUMNS = ["ptid", "image_id", "series_id", "folder", "format", "files", "files_hash"]
@@ -26,7 +28,7 @@ def check_level(dicom_dir: str | Path) -> None:
         It does not exist, holds no subject, or is one or two levels too high or too low.
     """
     folder = Path(dicom_dir)
-    expected = "a folder with one folder a subject, such as 011_S_4102"
+    expected = "a folder with one folder per subject, such as 011_S_4102"
     if not folder.is_dir():
         raise UserError(folder, expected, "no such folder", "set cohort.dicom_dir")
     if find_subjects(folder):
@@ -57,6 +59,8 @@ def list_files(dicom_dir: str | Path) -> pd.DataFrame:
     A folder whose files are no DICOM or NIfTI by their suffix has a row as well, with that suffix as its format. The
     hash covers names, sizes and times of change, so a replaced file is noticed without reading it.
     """
+    import pandas as pd  # the Snakefile imports this module
+
     rows = []
     for ptid in find_subjects(dicom_dir):
         for folder in _walk(Path(dicom_dir) / ptid):

@@ -6,31 +6,88 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ldae.config.base import Count, Positive, Section
+from ldae.config.base import Count, Different, RisingCounts, RisingPositives, Section, Share, Text
+
+
+class BootstrapConfig(Section):
+    """The bootstrap over subjects that every interval comes from."""
+
+    draws: Annotated[int, Field(ge=100, description="resamples of the subjects")]
+    confidence: Share = Field(description="share of the resamples that an interval covers")
+
+
+class ProbesConfig(Section):
+    """The linear probes on each encoder's features."""
+
+    c_grid: RisingPositives = Field(
+        description="inverse strengths of the logistic regression's L2 penalty; the validation subjects choose one"
+    )
+    alpha_grid: RisingPositives = Field(
+        description="strengths of the ridge regression's L2 penalty; the validation subjects choose one"
+    )
+    redraws: Annotated[int, Field(ge=0, description="validation sets redrawn for the spread of a probe's scores")]
+
+
+class ReconstructionConfig(Section):
+    """The table of reconstructions."""
+
+    steps: RisingCounts = Field(description="numbers of sampler steps, each below diffusion.timesteps")
+
+
+class ComparisonConfig(Section):
+    """The table that compares the systems."""
+
+    steps: RisingCounts = Field(
+        description="numbers of sampler steps, each below diffusion.timesteps; "
+        "each system's best is chosen on validation scans"
+    )
+
+
+class EfficiencyConfig(Section):
+    """How time and memory are measured."""
+
+    batch_size: Count = Field(description="scans per batch")
+    repeats: Count = Field(description="measurements of each operation")
+
+
+class GenerationConfig(Section):
+    """Scans sampled from noise, and what their features come from."""
+
+    samples: Annotated[
+        int, Field(ge=2, description="scans to sample; a Fréchet distance wants more of them than it has features")
+    ]
+    medicalnet_weights: Text | None = Field(
+        description="MedicalNet's resnet_10_23dataset.pth; null: y_sem is the only extractor"
+    )
+
+
+class LPIPSConfig(Section):
+    """The perceptual metric."""
+
+    net: Literal["alex", "squeeze", "vgg"] = Field(description="backbone, one of torchvision's")
+    weights: Text | None = Field(
+        description="torchvision's file of the backbone; null: torch hub's cache, else the metric is not available"
+    )
 
 
 class EvaluationConfig(Section):
     """Tables and their uncertainty."""
 
-    reconstruction_steps: list[Count]
-    batch_size: Count
-    lpips_net: Literal["alex", "squeeze", "vgg"]
-    lpips_weights: str | None
-    comparison_steps: Annotated[list[Count], Field(min_length=1)]
-    efficiency_batch: Count
-    efficiency_repeats: Count
-    generation_samples: Count
-    medicalnet_weights: str | None
-    bootstrap_draws: Annotated[int, Field(ge=100)]
-    confidence: Annotated[float, Field(gt=0, lt=1)]
-    probe_c_grid: list[Positive]
-    probe_alpha_grid: list[Positive]
-    probe_redraws: Annotated[int, Field(ge=0)]
-    supervised_tasks: list[Literal["ad_cn", "age"]]
-    figure_scans: Count
+    batch_size: Count = Field(description="scans per batch, wherever a table or an encoder reads scans")
+    figure_scans: Count = Field(description="scans shown in a figure of examples")
+    bootstrap: BootstrapConfig
+    probes: ProbesConfig
+    reconstruction: ReconstructionConfig
+    comparison: ComparisonConfig
+    efficiency: EfficiencyConfig
+    generation: GenerationConfig
+    lpips: LPIPSConfig
+    supervised_tasks: Annotated[list[Literal["ad_cn", "age"]], Different] = Field(
+        description="labels a supervised encoder is trained for; leave out what the cohort lacks"
+    )
 
 
 class ReportConfig(Section):
-    """Figures."""
+    """Figures of quality control."""
 
-    montage_scans: Count
+    montage_scans: Count = Field(description="scans in the montage, the riskiest ones")

@@ -4,145 +4,241 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from ldae.config.base import Count, Fraction, Positive, Section, Shape
+from ldae.config.base import Count, Counts, Fraction, NonNegative, Positive, Section, Shape, Share, Text
+
+NOISE_OR_VELOCITY = "epsilon, the noise, or v, the velocity"
 
 
 class TrainingConfig(Section):
-    """One training: `steps` are optimizer steps, `batch_size` the scans of one forward pass on one device."""
+    """One training of a network."""
 
-    steps: Count
-    batch_size: Count
-    accumulate: Count
-    validate_every_steps: Count
-    patience: Count
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
-    gradient_clip: Annotated[float, Field(ge=0)]
-    ema_decay: Annotated[float, Field(ge=0, lt=1)]
-    warmup_steps: Annotated[int, Field(ge=0)]
-    cooldown_fraction: Fraction
+    steps: Count = Field(description="optimizer steps, a multiple of validate_every_steps")
+    batch_size: Count = Field(description="scans per forward pass and device")
+    accumulate: Count = Field(description="forward passes per optimizer step")
+    validate_every_steps: Count = Field(description="optimizer steps from one validation to the next")
+    patience: Count = Field(description="validations without improvement after which the training ends")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(description="Lightning's name of the arithmetic")
+    gradient_clip: NonNegative = Field(description="largest norm of the gradient; 0: not clipped")
+    ema_decay: Annotated[
+        float, Field(ge=0, lt=1, description="decay per step of the weights' moving average; 0: no average")
+    ]
+    warmup_steps: Annotated[
+        int, Field(ge=0, description="optimizer steps, fewer than steps, in which the learning rate rises")
+    ]
+    cooldown_fraction: Fraction = Field(
+        description="last share of the steps, in which the learning rate falls to zero; 0: it stays"
+    )
 
-    @model_validator(mode="after")
-    def _ends_with_a_validation(self) -> TrainingConfig:
-        if self.steps % self.validate_every_steps:
-            raise ValueError(
-                f"steps {self.steps} must be a multiple of validate_every_steps {self.validate_every_steps}"
-            )
-        return self
+    @field_validator("validate_every_steps")
+    @classmethod
+    def _training_ends_with_a_validation(cls, interval: int, info: ValidationInfo) -> int:
+        steps = info.data.get("steps", interval)
+        if steps % interval:
+            raise ValueError(f"steps {steps} must be a multiple of validate_every_steps {interval}")
+        return interval
+
+    @field_validator("warmup_steps")
+    @classmethod
+    def _warmup_ends(cls, warmup: int, info: ValidationInfo) -> int:
+        if warmup >= info.data.get("steps", warmup + 1):
+            raise ValueError(f"must be fewer than steps, {info.data['steps']}")
+        return warmup
 
 
 class AutoencoderConfig(Section):
     """MONAI's AutoencoderKL, its discriminator and its losses."""
 
-    channels: list[Count]
-    latent_channels: Count
-    residual_blocks: Count
-    norm_groups: Count
-    initial_log_variance: float
-    kl_weight: Annotated[float, Field(ge=0)]
-    perceptual_weight: Annotated[float, Field(ge=0)]
-    perceptual_slice_fraction: Fraction
-    perceptual_weights: str | None
-    adversarial_weight: Annotated[float, Field(ge=0)]
-    adversarial_start_step: Annotated[int, Field(ge=0)]
-    discriminator_channels: Count
-    discriminator_layers: Count
-    learning_rate: Positive
-    discriminator_learning_rate: Positive
+    channels: Counts = Field(description="channels at each level, each divisible by norm_groups; every level halves")
+    latent_channels: Count = Field(description="channels of the latent")
+    residual_blocks: Count = Field(description="residual blocks at each level")
+    norm_groups: Count = Field(description="groups of the group normalisation")
+    initial_log_variance: Annotated[
+        float, Field(ge=-30, le=20, description="log variance of the posterior before training; published: 0")
+    ]
+    kl_weight: NonNegative = Field(description="weight of the KL divergence in the loss")
+    perceptual_weight: NonNegative = Field(
+        description="weight of the perceptual loss, used where its backbone's weights are present"
+    )
+    perceptual_slice_fraction: Annotated[
+        float, Field(gt=0, le=1, description="share of the slices of each axis that the perceptual loss sees")
+    ]
+    perceptual_weights: Text | None = Field(
+        description="torchvision's SqueezeNet file; null: torch hub's cache, else training goes without this loss"
+    )
+    adversarial_weight: NonNegative = Field(description="weight of the adversarial loss")
+    adversarial_start_step: Annotated[
+        int, Field(ge=0, description="optimizer step from which on the discriminator is trained and heard")
+    ]
+    discriminator_channels: Count = Field(description="channels of the discriminator's first layer")
+    discriminator_layers: Count = Field(description="layers of the discriminator that halve")
+    learning_rate: Positive = Field(description="Adam's learning rate of the autoencoder")
+    discriminator_learning_rate: Positive = Field(description="Adam's learning rate of the discriminator")
     training: TrainingConfig
 
-    @model_validator(mode="after")
-    def _two_optimizers_share_no_scaler(self) -> AutoencoderConfig:
-        if self.training.precision == "16-mixed":
-            raise ValueError("training.precision 16-mixed cannot train two networks in turn; use bf16-mixed")
-        return self
+    @field_validator("norm_groups")
+    @classmethod
+    def _groups_divide_the_channels(cls, groups: int, info: ValidationInfo) -> int:
+        return expect_groups_divide(groups, info.data.get("channels", []))
+
+    @field_validator("training")
+    @classmethod
+    def _two_optimizers_share_no_scaler(cls, training: TrainingConfig) -> TrainingConfig:
+        if training.precision == "16-mixed":
+            raise ValueError("precision 16-mixed cannot train two networks in turn; use bf16-mixed")
+        return training
+
+    @property
+    def downsampling(self) -> int:
+        """Voxels of the image per voxel of the latent, along each axis."""
+        return 2 ** (len(self.channels) - 1)
 
 
 class LatentsConfig(Section):
-    """How latents are centred before diffusion; they are always scaled by one standard deviation a channel."""
+    """How latents are centred before diffusion; they are always scaled by one standard deviation per channel."""
 
-    center: Literal["voxel", "channel"]
+    center: Literal["voxel", "channel"] = Field(
+        description="what is subtracted: voxel, the training-mean latent; channel, one mean per channel"
+    )
 
 
 class DiffusionConfig(Section):
     """The linear noise schedule."""
 
-    timesteps: Count
-    beta_start: Positive
-    beta_end: Positive
+    timesteps: Annotated[int, Field(ge=2, description="levels of noise")]
+    beta_start: Share = Field(description="variance added at the first timestep")
+    beta_end: Share = Field(description="variance added at the last timestep, above beta_start")
+
+    @field_validator("beta_end")
+    @classmethod
+    def _betas_rise(cls, end: float, info: ValidationInfo) -> float:
+        if end <= info.data.get("beta_start", 0):
+            raise ValueError(f"must be above beta_start, {info.data['beta_start']}")
+        return end
 
 
 class UNetConfig(Section):
     """A denoiser's size (MONAI's DiffusionModelUNet) and what it puts out."""
 
-    prediction: Literal["epsilon", "v"]
-    channels: list[Count]
-    residual_blocks: Count
-    attention_levels: list[bool]
-    head_channels: Count
-    norm_groups: Count
+    prediction: Literal["epsilon", "v"] = Field(description=f"what the U-Net puts out: {NOISE_OR_VELOCITY}")
+    channels: Counts = Field(description="channels at each level, each divisible by norm_groups; every level halves")
+    residual_blocks: Count = Field(description="residual blocks at each level")
+    attention_levels: Annotated[list[bool], Field(min_length=1)] = Field(description="levels with attention")
+    head_channels: Count = Field(description="channels per attention head; they divide the channels of such a level")
+    norm_groups: Count = Field(description="groups of the group normalisation")
 
-    @model_validator(mode="after")
-    def _levels_agree(self) -> UNetConfig:
-        if len(self.channels) != len(self.attention_levels):
-            raise ValueError("channels and attention_levels must have the same length")
-        return self
+    @field_validator("attention_levels")
+    @classmethod
+    def _levels_agree(cls, levels: list[bool], info: ValidationInfo) -> list[bool]:
+        if len(levels) != len(info.data.get("channels", levels)):
+            raise ValueError(f"channels and attention_levels must have the same length, {len(info.data['channels'])}")
+        return levels
+
+    @field_validator("head_channels")
+    @classmethod
+    def _heads_divide_the_channels(cls, head: int, info: ValidationInfo) -> int:
+        channels, levels = info.data.get("channels"), info.data.get("attention_levels")
+        if channels and levels:
+            attending = [*levels[:-1], True]  # MONAI's middle block always attends, on the last level's channels
+            wrong = [n for n, attends in zip(channels, attending, strict=True) if attends and n % head]
+            if wrong:
+                raise ValueError(f"must divide the channels of the levels with attention and of the last, {wrong}")
+        return head
+
+    @field_validator("norm_groups")
+    @classmethod
+    def _groups_divide_the_channels(cls, groups: int, info: ValidationInfo) -> int:
+        return expect_groups_divide(groups, info.data.get("channels", []))
+
+    @property
+    def downsampling(self) -> int:
+        """Voxels of the input per voxel of the lowest level, along each axis."""
+        return 2 ** (len(self.channels) - 1)
 
 
 class LDMConfig(UNetConfig):
     """The unconditional denoiser of the latents."""
 
-    learning_rate: Positive
+    learning_rate: Positive = Field(description="Adam's learning rate")
     training: TrainingConfig
 
 
 class EncoderConfig(Section):
-    """The semantic encoder."""
+    """The semantic encoder of LDAE, of the voxel DAE and of the supervised encoders."""
 
-    semantic_dim: Count
-    backbone: str
-    backbone_weights: str | None
-    attention_heads: Count
-    center_input: bool
+    semantic_dim: Count = Field(description="features of y_sem, divisible by attention_heads")
+    backbone: Literal["convnext_pico", "convnext_tiny", "convnext_small", "convnext_base", "convnext_large"] = Field(
+        description="network that every axial slice goes through: convnext_pico, the demo's small one, or torchvision's"
+    )
+    backbone_weights: Text | None = Field(
+        description="torchvision's file of the backbone's ImageNet weights; null: trained from scratch"
+    )
+    attention_heads: Count = Field(description="heads of the attention over the slices")
+    center_input: bool = Field(description="whether the training-mean image is subtracted before encoding")
+
+    @field_validator("attention_heads")
+    @classmethod
+    def _heads_divide_the_features(cls, heads: int, info: ValidationInfo) -> int:
+        if info.data.get("semantic_dim", 0) % heads:
+            raise ValueError(f"must divide semantic_dim, {info.data['semantic_dim']}")
+        return heads
 
 
 class RepresentationConfig(Section):
-    """The semantic encoder's training together with the gradient estimator."""
+    """The training of the semantic encoder together with the gradient estimator."""
 
-    snr_exponent: float
-    learning_rate: Positive
+    snr_exponent: float = Field(description="weight of the loss, SNR^exponent / (1 + SNR); published: 0.1")
+    learning_rate: Positive = Field(description="Adam's learning rate")
     training: TrainingConfig
 
 
 class DAEConfig(UNetConfig):
-    """The diffusion autoencoder on the image grid; its semantic encoder is that of `encoder`."""
+    """The diffusion autoencoder on voxels."""
 
-    grid_shape: Shape
-    center_images: bool
-    loss: Literal["epsilon", "v"]
-    learning_rate: Positive
+    grid_shape: Shape = Field(
+        description="voxels over the field of view of preprocessing.grid_shape; divisible by the U-Net's downsampling"
+    )
+    center_images: bool = Field(
+        description="true: the training-mean image is subtracted, what is left scaled to unit variance; "
+        "false: intensities from -1 to 1"
+    )
+    loss: Literal["epsilon", "v"] = Field(description=f"whose squared error is minimised: {NOISE_OR_VELOCITY}")
+    learning_rate: Positive = Field(description="Adam's learning rate")
     training: TrainingConfig
 
-    @model_validator(mode="after")
-    def _grid_fits_the_net(self) -> DAEConfig:
-        downsampling = 2 ** (len(self.channels) - 1)
-        if any(size % downsampling for size in self.grid_shape):
-            raise ValueError(
-                f"grid_shape {self.grid_shape} must be divisible by {downsampling}, the U-Net's downsampling"
-            )
-        return self
+    @field_validator("grid_shape")
+    @classmethod
+    def _grid_fits_the_net(cls, shape: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        factor = 2 ** (len(info.data.get("channels", [1])) - 1)
+        if any(size % factor for size in shape):
+            raise ValueError(f"must be divisible by {factor}, the U-Net's downsampling")
+        return shape
 
 
 class SupervisedConfig(Section):
-    """The semantic encoder trained with labels."""
+    """The semantic encoder with a linear head, trained with labels."""
 
-    learning_rate: Positive
+    learning_rate: Positive = Field(description="Adam's learning rate")
     training: TrainingConfig
 
 
 class SamplingConfig(Section):
     """The default sampler of encoding and decoding."""
 
-    solver: Literal["2m", "ddim"]
-    steps: Count
+    solver: Literal["2m", "ddim"] = Field(description="2m, DPM-Solver++ of second order, or ddim, of first order")
+    steps: Count = Field(description="sampler steps, fewer than diffusion.timesteps")
+
+
+def expect_groups_divide(groups: int, channels: list[int]) -> int:
+    """`groups` where they divide the channels of every level.
+
+    Raises
+    ------
+    ValueError
+        They do not.
+    """
+    wrong = [n for n in channels if n % groups]
+    if wrong:
+        raise ValueError(f"must divide the channels of every level; {wrong} are not divisible by {groups}")
+    return groups

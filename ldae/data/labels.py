@@ -1,4 +1,4 @@
-"""What is known of the people: read by the evaluation and the supervised encoders alone."""
+"""What is known of the people: read by the tables of the evaluation and the supervised encoders alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
 from ldae.files import read_table
 
-DATASET_COLUMNS = ("subject", "session", "path", "split", "diagnosis", "age", "sex", "months")
+LABELS = ("diagnosis", "sex", "age", "months")
+DATASET_COLUMNS = ("subject", "session", "path", "split", *LABELS)
+DATASET = "results/dataset.csv"
 
 
 def read_dataset(path: str | Path) -> pd.DataFrame:
@@ -26,3 +28,31 @@ def read_dataset(path: str | Path) -> pd.DataFrame:
         raise UserError(path, "one row per scan", "no row", "see results/tables/exclusions.csv for the reasons")
     refuse_torn_subjects(table, path)
     return table.fillna({"diagnosis": "", "sex": ""})
+
+
+def join_labels(scans: pd.DataFrame, dataset: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `scans` in their order, with the columns `LABELS` of the same scans in `dataset`.
+
+    Parameters
+    ----------
+    scans : DataFrame
+        Columns subject, session and split, and no label.
+    dataset : DataFrame
+        What `read_dataset` returned; its order does not matter, nor does it matter if it holds more scans.
+
+    Raises
+    ------
+    UserError
+        A scan has no row in `dataset`, or stands in another split there.
+    """
+    key, cure = ["subject", "session"], "run again; what was made of results/scans.csv is older than the labels"
+    labels = dataset[[*key, "split", *LABELS]].rename(columns={"split": "split_of_labels"})
+    joined = scans.merge(labels, on=key, how="left", validate="one_to_one")
+    wrong = joined["split_of_labels"] != joined["split"]
+    if wrong.any():
+        first = joined[wrong].iloc[0]
+        scan, side = f"{first['subject']} {first['session']}", first["split_of_labels"]
+        if pd.isna(side):
+            raise UserError(DATASET, "a row for every scan", f"none for {scan}", cure)
+        raise UserError(DATASET, f"{scan} in the split {first['split']}", str(side), cure)
+    return joined.drop(columns="split_of_labels")

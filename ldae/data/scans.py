@@ -10,6 +10,7 @@ from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
 from ldae.files import hash_file, read_table
 
+SCAN_KEY = ["subject", "session"]
 SCAN_COLUMNS = ("subject", "session", "path", "split", "image_sha256")
 LATENT_COLUMNS = ("subject", "session", "split", "latent_path", "latent_sha256")
 

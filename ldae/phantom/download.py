@@ -23,13 +23,20 @@ TRUTH_COLUMNS = ["subject", "session", "diagnosis", "age", "sex", "severity", "v
 
 
 def make_phantom(
-    config: PhantomConfig, images_dir: str | Path, clinical_dir: str | Path, truth_path: str | Path, workers: int
+    config: PhantomConfig,
+    images_dir: str | Path,
+    clinical_dir: str | Path,
+    truth_path: str | Path,
+    *,
+    seed: int,
+    workers: int,
 ) -> None:
     """Write a fabricated download and its ground truth.
 
     Parameters
     ----------
-    config : the cohort; everything follows from its seed
+    config : the cohort
+    seed : everything else follows from it
     images_dir : folder for the DICOM series in LONI's layout; must be absent or empty
     clinical_dir : folder for the six clinical CSVs, named as the config says; must be absent or empty
     truth_path : CSV with one row a scan: subject (BIDS label), session, diagnosis and age in years at the visit, sex,
@@ -44,23 +51,23 @@ def make_phantom(
     for folder in map(Path, (images_dir, clinical_dir)):
         if folder.exists() and any(folder.iterdir()):
             raise UserError(folder, "an absent or empty folder", "files in it", "move it away, then run again")
-    subjects = draw_cohort(config)
+    subjects = draw_cohort(config, seed)
     with atomic_path(images_dir) as images, atomic_path(clinical_dir) as tables:
         images.mkdir()
         tables.mkdir()
-        truth = _fabricate(config, subjects, images, workers)
-        clinical = build_tables(subjects, config.seed)
+        truth = _fabricate(config, seed, subjects, images, workers)
+        clinical = build_tables(subjects, seed)
         for name, table in (rename_tables(clinical) if config.naming == "loni2024" else clinical).items():
             write_table(tables / f"{name}.csv", table)
     write_table(truth_path, truth)
 
 
-def _fabricate(config: PhantomConfig, subjects: list[Subject], images: Path, workers: int) -> pd.DataFrame:
-    items = [(config, subject, images) for subject in subjects]
+def _fabricate(config: PhantomConfig, seed: int, subjects: list[Subject], images: Path, workers: int) -> pd.DataFrame:
+    items = [(config, seed, subject, images) for subject in subjects]
     outcomes = list(
         run_items(fabricate_subject, items, workers=workers, timeout_s=SUBJECT_TIMEOUT_S, label="phantom subjects")
     )
-    failed = [f"{outcome.item[1].ptid}: {outcome.error}" for outcome in outcomes if outcome.error]
+    failed = [f"{outcome.item[2].ptid}: {outcome.error}" for outcome in outcomes if outcome.error]
     if failed:
         raise UserError(
             images.name,
@@ -72,21 +79,21 @@ def _fabricate(config: PhantomConfig, subjects: list[Subject], images: Path, wor
     return pd.DataFrame(rows, columns=TRUTH_COLUMNS).sort_values(["subject", "session"])
 
 
-def fabricate_subject(item: tuple[PhantomConfig, Subject, Path]) -> list[dict[str, object]]:
+def fabricate_subject(item: tuple[PhantomConfig, int, Subject, Path]) -> list[dict[str, object]]:
     """Scan one subject at every visit with an image; return the rows of the truth table.
 
     The subject's folder appears under the images folder complete or not at all; a subject without image has none.
     """
-    config, subject, images = item
+    config, seed, subject, images = item
     scanned = [visit for visit in subject.visits if visit.scanned]
     if not scanned:
         return []
     with atomic_path(images / subject.ptid) as folder:
-        return [_scan(config, subject, visit, folder.parent) for visit in scanned]
+        return [_scan(config, seed, subject, visit, folder.parent) for visit in scanned]
 
 
-def _scan(config: PhantomConfig, subject: Subject, visit: Visit, images: Path) -> dict[str, object]:
-    rng = np.random.default_rng([config.seed, subject.index, visit.order, 2])
+def _scan(config: PhantomConfig, seed: int, subject: Subject, visit: Visit, images: Path) -> dict[str, object]:
+    rng = np.random.default_rng([seed, subject.index, visit.order, 2])
     shape, affine = draw_grid(config.voxel_size_mm, rng)
     head = render_head(visit.anatomy, shape, affine)
     start = datetime.combine(scan_day(visit), time(9)) + timedelta(seconds=int(rng.integers(8 * 3600)))

@@ -137,12 +137,12 @@ def months_of(code: str) -> int:
     return 0 if code == "bl" else int(code[1:])
 
 
-def draw_cohort(config: PhantomConfig) -> list[Subject]:
+def draw_cohort(config: PhantomConfig, seed: int) -> list[Subject]:
     """All subjects, CN, MCI and AD in turn, sexes and phases balanced within each."""
-    return [draw_subject(config, index) for index in range(config.subjects)]
+    return [draw_subject(config, seed, index) for index in range(config.subjects)]
 
 
-def draw_subject(config: PhantomConfig, index: int) -> Subject:
+def draw_subject(config: PhantomConfig, seed: int, index: int) -> Subject:
     """The subject at one position of the cohort.
 
     Age, severity, individual variation and number of visits of a diagnostic group follow a scrambled Halton sequence,
@@ -150,9 +150,9 @@ def draw_subject(config: PhantomConfig, index: int) -> Subject:
     """
     group, turn = index % len(DIAGNOSES), index // len(DIAGNOSES)
     diagnosis, phase = DIAGNOSES[group], PHASES[(turn + group) % len(PHASES)]
-    halton = stats.qmc.Halton(5, rng=np.random.default_rng([config.seed, group]))
+    halton = stats.qmc.Halton(5, rng=np.random.default_rng([seed, group]))
     u_age, u_severity, u_ventricle, u_grey, u_visits = halton.fast_forward(turn).random(1)[0]
-    rng = np.random.default_rng([config.seed, len(DIAGNOSES) + index])
+    rng = np.random.default_rng([seed, len(DIAGNOSES) + index])
     mean = BASELINE_AGE_YEARS[diagnosis]
     bounds = [(limit - mean) / AGE_SD_YEARS for limit in AGE_LIMITS_YEARS]
     age = round(float(stats.truncnorm.ppf(u_age, *bounds, loc=mean, scale=AGE_SD_YEARS)), 1)

@@ -19,17 +19,21 @@ def correct_bias_field(volume: Volume, mask: np.ndarray, spacing_mm: float, iter
     """Divide an image by its bias field.
 
     The field is smooth, so N4 sees one voxel in every `spacing_mm` or so; the field is interpolated linearly to the
-    full size and only there applied. Single voxels, not means of blocks: N4 sharpens the histogram, which means of
-    several tissues blur. Every level halves the distance between the field's knots, from the size of the brain:
-    with four levels, antspyx's default, N4 also flattens the brain's own contrast (on a real brain's tissues painted in
-    three constant values, it leaves 2.3 % of intensity where three levels leave 0.9 %).
+    full size and applied only there. N4 sees single voxels, not means of blocks: it sharpens the histogram, which
+    means over several tissues would blur. Every level halves the distance between the field's knots, from the size of
+    the brain: with four levels, antspyx's default, N4 also flattens the brain's own contrast (on a real brain's tissues
+    painted in three constant values, it leaves 2.3 % of intensity where three levels leave 0.9 %).
 
     Parameters
     ----------
-    volume : raw image
-    mask : boolean, the brain, on the same voxels
-    spacing_mm : distance of the voxels N4 works on, rounded to whole voxels
-    iterations : at most so many at each level
+    volume : Volume
+        Raw image.
+    mask : ndarray
+        Boolean, the brain, on the same voxels.
+    spacing_mm : float
+        Distance between the voxels N4 works on, rounded to whole voxels.
+    iterations : sequence of int
+        At most this many at each level.
 
     Returns
     -------

@@ -17,8 +17,10 @@ def extract_brain(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
 
     Parameters
     ----------
-    volume : RAS axes, any voxel size
-    config : the section `preprocessing`
+    volume : Volume
+        RAS axes, any voxel size.
+    config : PreprocessingConfig
+        The section `preprocessing`.
 
     Returns
     -------
@@ -38,6 +40,11 @@ def extract_brain(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
 
 def engine_record(config: PreprocessingConfig) -> dict[str, str]:
     """Name, version and hashes of the engine, for the sidecar and for the key that decides whether a scan is kept.
+
+    Parameters
+    ----------
+    config : PreprocessingConfig
+        The section `preprocessing`.
 
     Raises
     ------

@@ -11,6 +11,7 @@ from nilearn import datasets
 from ldae.preprocessing.resampling import resample
 from ldae.preprocessing.volume import Volume
 
+QC_SPACING_MM = 2.0
 COVERING_SHAPE_MM = (192, 240, 192)
 COVERING_CENTER_MM = (0.0, -17.0, 5.0)
 TISSUE_THRESHOLD = 0.5
@@ -18,7 +19,17 @@ TISSUE_THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class Grid:
-    """Cubic voxels along RAS axes in MNI152 millimetres."""
+    """Cubic voxels along RAS axes in MNI152 millimetres.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Voxels along right, anterior, superior.
+    spacing_mm : float
+        Edge of a voxel.
+    center_mm : tuple of float
+        Middle of the grid.
+    """
 
     shape: tuple[int, int, int]
     spacing_mm: float
@@ -26,20 +37,23 @@ class Grid:
 
     @property
     def affine(self) -> np.ndarray:
-        """(4, 4) voxel indices to RAS millimetres; `center_mm` is the middle of the grid."""
+        """(4, 4), voxel indices to RAS millimetres."""
         affine = np.diag([self.spacing_mm, self.spacing_mm, self.spacing_mm, 1.0])
         affine[:3, 3] = np.array(self.center_mm) - self.spacing_mm * (np.array(self.shape) - 1) / 2
         return affine
 
     def volume(self, data: np.ndarray | None = None) -> Volume:
-        """`data`, or zeros, on the voxels of this grid."""
+        """Put `data`, or zeros, on the voxels of this grid."""
         return Volume(np.zeros(self.shape, np.float32) if data is None else data, self.affine)
 
 
 def covering_grid(spacing_mm: float) -> Grid:
-    """A grid of any voxel size over the MNI152 brain and at least 18 mm around it."""
+    """Lay a grid of any voxel size over the MNI152 brain and at least 18 mm around it."""
     shape = tuple(int(np.ceil(extent / spacing_mm)) for extent in COVERING_SHAPE_MM)
     return Grid(shape, spacing_mm, COVERING_CENTER_MM)
+
+
+QC_GRID = covering_grid(QC_SPACING_MM)  # of every quality number and picture, whatever the model grid
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,7 @@ class Template:
 
 @lru_cache(maxsize=4)
 def mni_template(grid: Grid) -> Template:
-    """Sample the template and its maps on a grid; once a process."""
+    """Sample the template and its maps on a grid, once per process."""
     sampled = {name: resample(source, grid.volume()) for name, source in _sources().items()}
     return Template(sampled.pop("t1"), **{name: share >= TISSUE_THRESHOLD for name, share in sampled.items()})
 

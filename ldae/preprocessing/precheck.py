@@ -22,7 +22,8 @@ def load_scan(path: str | Path) -> Volume:
 
     Parameters
     ----------
-    path : NIfTI file, 3-D or 4-D with one volume
+    path : path
+        NIfTI file, 3-D or 4-D with one volume.
 
     Returns
     -------

@@ -12,17 +12,27 @@ from scipy import ndimage
 from ldae.preprocessing.grid import Template
 from ldae.preprocessing.volume import Volume
 
-QC_SPACING_MM = 2.0
 MARGIN_VOXELS = 3
 SMALL = 1e-6
 
 
 def measure_native(volume: Volume, mask: np.ndarray) -> dict[str, float]:
-    """``brain_volume_ml`` of the mask, and ``border``: square centimetres of the brain cut by the image's border.
+    """Measure a brain on its native voxels.
 
-    An area, unlike a share of the voxels, does not hang on their size. The border is that of what was measured: planes
-    that hold one value only, as where a part was set to zero, do not count. A field of view that ends in the brainstem
-    cuts 3 to 8 square centimetres.
+    Parameters
+    ----------
+    volume : Volume
+        Raw image.
+    mask : ndarray
+        Boolean, the brain, on the same voxels.
+
+    Returns
+    -------
+    dict
+        ``brain_volume_ml`` of the mask, and ``border``: square centimetres of the brain cut by the image's border. An
+        area, unlike a share of the voxels, does not depend on their size. The border is that of what was measured:
+        planes that hold only one value, as where a part was set to zero, do not count. A field of view that ends in
+        the brainstem cuts 3 to 8 square centimetres.
     """
     voxel_mm3, cut_mm2 = float(np.prod(volume.spacing_mm)), 0.0
     for axis, spacing in enumerate(volume.spacing_mm):
@@ -36,9 +46,12 @@ def measure_alignment(brain: Volume, mask: np.ndarray, template: Template) -> di
 
     Parameters
     ----------
-    brain : on a 2 mm grid, 0 outside the mask
-    mask : boolean, the brain, on the same voxels
-    template : on the same voxels
+    brain : Volume
+        On `QC_GRID`, 0 outside the mask.
+    mask : ndarray
+        Boolean, the brain, on the same voxels.
+    template : Template
+        On the same voxels.
 
     Returns
     -------

@@ -38,15 +38,18 @@ def register(brain: Volume, transform: Literal["affine", "syn"], spacing_mm: flo
 
     Parameters
     ----------
-    brain : bias-corrected image, 0 outside the brain
-    transform : affine, or affine followed by SyN
-    spacing_mm : voxel size of the template, and upper limit for the brain's blocks, while aligning
+    brain : Volume
+        Bias-corrected image, 0 outside the brain.
+    transform : {"affine", "syn"}
+        Affine, or affine followed by SyN.
+    spacing_mm : float
+        Voxel size of the template while aligning, and about that of the blocks the brain is averaged to.
 
     Yields
     ------
     list of str
-        Files for `ants.apply_transforms` from the native to the MNI152 space. The same input gives the same transform
-        after `use_one_thread`.
+        Files for `ants.apply_transforms` from native to MNI152 space. After `use_one_thread` the same input gives the
+        same transform.
     """
     grid = covering_grid(spacing_mm)
     moving, _ = coarsen(brain, spacing_mm)
@@ -61,7 +64,13 @@ def register(brain: Volume, transform: Literal["affine", "syn"], spacing_mm: flo
 
 
 def volume_scale(transforms: list[str]) -> float:
-    """Factor by which the affine part enlarges the brain's volume on its way to MNI152."""
+    """Factor by which the affine part enlarges the brain's volume on its way to MNI152.
+
+    Parameters
+    ----------
+    transforms : list of str
+        The files that `register` yields.
+    """
     affine = next(path for path in transforms if path.endswith(".mat"))
     matrix = np.reshape(ants.read_transform(affine).parameters[:9], (3, 3))
     return float(1 / abs(np.linalg.det(matrix)))

@@ -19,9 +19,12 @@ def resample(volume: Volume, target: Volume, transforms: Sequence[str] = ()) -> 
 
     Parameters
     ----------
-    volume : native image
-    target : its voxels are where values are wanted; its data are not looked at
-    transforms : ANTs transform files from target to native space, applied last first; none is the identity
+    volume : Volume
+        Native image.
+    target : Volume
+        Its voxels are where values are wanted; its data are not looked at.
+    transforms : sequence of str
+        ANTs transform files from target to native space, the last applied first; none is the identity.
 
     Returns
     -------
@@ -50,14 +53,19 @@ def resample_brain(
 
     Parameters
     ----------
-    brain : native image, 0 outside the mask
-    mask : boolean, on the same voxels
-    target, transforms : as in `resample`
+    brain : Volume
+        Native image, 0 outside the mask.
+    mask : ndarray
+        Boolean, on the same voxels.
+    target, transforms
+        As in `resample`.
 
     Returns
     -------
-    brain : float32, the target's shape, 0 outside the mask
-    mask : boolean, where the interpolated mask is at least one half
+    brain : ndarray
+        float32, the target's shape, 0 outside the mask.
+    mask : ndarray
+        Boolean, where the interpolated mask is at least one half.
     """
     share = resample(brain.with_data(mask.astype(np.float32)), target, transforms)
     signal = resample(brain, target, transforms)
@@ -66,11 +74,16 @@ def resample_brain(
 
 
 def antialiasing_sigma(native_mm: np.ndarray, target_mm: np.ndarray) -> np.ndarray:
-    """Standard deviation, in native voxels, of the Gaussian before linear interpolation.
+    """Standard deviation, in native voxels, of the Gaussian to apply before linear interpolation.
 
     Voxels are taken as Gaussian with their width as full width at half maximum (Cardoso et al., MICCAI 2015, LNCS
     9350:81); the blur of the linear interpolation itself (a triangle, variance native^2 / 6) is taken off. Nothing is
     left for targets up to 1.39 times the native voxel; 0.24 voxels for 1 mm to 1.5 mm; 3 voxels for 0.7 mm to 5 mm.
+
+    Parameters
+    ----------
+    native_mm, target_mm : ndarray
+        Voxel sizes along each axis.
     """
     ratio = np.asarray(target_mm) / np.asarray(native_mm)
     return np.sqrt(np.maximum(0.0, (ratio**2 - 1) / FWHM_PER_SIGMA**2 - 1 / 6))

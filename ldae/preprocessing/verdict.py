@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ldae.config.preprocessing import QCConfig
 
-CHECKS = (
+LIMITS = (
     ("brain_volume_ml", "min_brain_volume_ml"),
     ("brain_volume_ml", "max_brain_volume_ml"),
     ("dice", "min_dice"),
@@ -23,8 +23,8 @@ STEP_SHARE = 0.05  # of the limit, where warn and fail coincide
 
 
 @dataclass(frozen=True)
-class Check:
-    """One number held against one limit; `level` is pass, warn or fail, `margin` see `margin`."""
+class LimitCheck:
+    """One number held against one limit; `level` is pass, warn or fail, `margin` what the function `margin` gives."""
 
     name: str
     value: float
@@ -34,21 +34,28 @@ class Check:
     margin: float
 
 
-def check(numbers: dict[str, float], config: QCConfig) -> list[Check]:
+def check_limits(numbers: dict[str, float], config: QCConfig) -> list[LimitCheck]:
     """Hold every number against its limits.
 
     Parameters
     ----------
-    numbers : the numbers of `quality`
-    config : the section `qc`, each limit as (warn, fail)
+    numbers : dict
+        The numbers of `quality`; any others are not looked at.
+    config : QCConfig
+        The section `qc`, each limit as (warn, fail).
+
+    Returns
+    -------
+    list of LimitCheck
+        One per limit, in the order of `LIMITS`.
     """
     checks = []
-    for name, limit in CHECKS:
+    for name, limit in LIMITS:
         warn, fail = getattr(config, limit)
         side = "above" if limit.startswith("max_") else "below"
         distance = margin(numbers[name], warn, fail, side)
         level = int(distance > 0) + int(distance > 1)
-        checks.append(Check(name, numbers[name], side, fail if level == 2 else warn, LEVELS[level], distance))
+        checks.append(LimitCheck(name, numbers[name], side, fail if level == 2 else warn, LEVELS[level], distance))
     return checks
 
 
@@ -56,8 +63,8 @@ def margin(value: float, warn: float, fail: float, side: str) -> float:
     """How far a number is beyond its warn limit: at most 0 passes, up to 1 warns, more fails.
 
     Beyond the warn limit the unit is the distance from warn to fail; inside, the smaller of that and the limit itself,
-    so that a number with a far fail limit is not near its limit wherever it lies. Where both limits coincide, the unit
-    is 5 % of them, and whatever is beyond fails.
+    so that a distant fail limit does not make every good number look close to the warn limit. Where both limits
+    coincide, the unit is 5 % of them, and whatever is beyond fails.
 
     Examples
     --------
@@ -80,15 +87,19 @@ def judge(numbers: dict[str, float], config: QCConfig) -> tuple[str, str]:
 
     Parameters
     ----------
-    numbers : the numbers of `quality`
-    config : the section `qc`, each limit as (warn, fail)
+    numbers : dict
+        The numbers of `quality`.
+    config : QCConfig
+        The section `qc`, each limit as (warn, fail).
 
     Returns
     -------
-    status : pass, warn or fail, the worst of all checks; a number that is not finite fails
-    reason : which numbers are beyond which limit; empty for pass
+    status : str
+        pass, warn or fail, the worst of all checks; a number that is not finite fails.
+    reason : str
+        Which numbers are beyond which limit; empty for pass.
     """
-    checks = check(numbers, config)
+    checks = check_limits(numbers, config)
     beyond = [one for one in checks if one.level != "pass"]
     reasons = [f"{one.name} {one.value:.4g} is {one.side} {one.limit:g}" for one in beyond]
     return max((one.level for one in checks), key=LEVELS.index), "; ".join(reasons)
@@ -96,4 +107,4 @@ def judge(numbers: dict[str, float], config: QCConfig) -> tuple[str, str]:
 
 def risk(numbers: dict[str, float], config: QCConfig) -> float:
     """The worst `margin` of all checks: the higher, the sooner a person should look."""
-    return max(one.margin for one in check(numbers, config))
+    return max(one.margin for one in check_limits(numbers, config))

@@ -8,6 +8,7 @@ from pathlib import Path
 import ants
 import nibabel as nib
 import numpy as np
+from scipy import ndimage
 
 from ldae.files import atomic_path
 
@@ -16,7 +17,15 @@ LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0])
 
 @dataclass(frozen=True)
 class Volume:
-    """`data`: (D, H, W), axes nearest to right, anterior, superior; `affine`: (4, 4), voxel indices to RAS mm."""
+    """An image in memory.
+
+    Attributes
+    ----------
+    data : ndarray
+        (D, H, W), axes nearest to right, anterior, superior.
+    affine : ndarray
+        (4, 4), voxel indices to RAS millimetres.
+    """
 
     data: np.ndarray
     affine: np.ndarray
@@ -24,14 +33,14 @@ class Volume:
     @property
     def spacing_mm(self) -> np.ndarray:
         """Voxel size along each axis."""
-        return np.linalg.norm(self.affine[:3, :3], axis=0)
+        return nib.affines.voxel_sizes(self.affine)
 
     def with_data(self, data: np.ndarray) -> Volume:
-        """Other data on the same voxels."""
+        """Put other data on the same voxels."""
         return replace(self, data=data)
 
     def to_ants(self) -> ants.ANTsImage:
-        """The same image for ANTs, which counts in LPS millimetres; slightly sheared axes are made perpendicular."""
+        """Give the image to ANTs, which counts in LPS millimetres; slightly sheared axes are made perpendicular."""
         left, _, right = np.linalg.svd(self.affine[:3, :3] / self.spacing_mm)
         return ants.from_numpy(
             np.ascontiguousarray(self.data, np.float32),
@@ -44,10 +53,19 @@ class Volume:
 def coarsen(volume: Volume, spacing_mm: float) -> tuple[Volume, tuple[int, int, int]]:
     """Average blocks of voxels to about `spacing_mm` (within a third); coarser images come back as they are.
 
+    Parameters
+    ----------
+    volume : Volume
+        Any image.
+    spacing_mm : float
+        Edge of a block.
+
     Returns
     -------
-    volume : the means; the last block of an axis is filled up with copies of the last voxel
-    factors : voxels in a block along each axis
+    volume : Volume
+        The means; the last block of an axis is filled up with copies of the last voxel.
+    factors : tuple of int
+        Voxels in a block along each axis.
     """
     factors = tuple(int(f) for f in np.maximum(1, np.rint(spacing_mm / volume.spacing_mm)))
     if factors == (1, 1, 1):
@@ -64,11 +82,21 @@ def coarsen(volume: Volume, spacing_mm: float) -> tuple[Volume, tuple[int, int, 
 def sample_every(volume: Volume, spacing_mm: float) -> tuple[Volume, np.ndarray, np.ndarray]:
     """Keep single voxels about `spacing_mm` apart.
 
+    Parameters
+    ----------
+    volume : Volume
+        Any image.
+    spacing_mm : float
+        Distance between the voxels kept.
+
     Returns
     -------
-    volume : the voxels kept
-    first : index of the first one kept, along each axis
-    steps : distance of those kept, in voxels
+    volume : Volume
+        The voxels kept.
+    first : ndarray
+        Index of the first one kept, along each axis.
+    steps : ndarray
+        Distance between those kept, in voxels.
     """
     steps = np.maximum(1, np.rint(spacing_mm / volume.spacing_mm)).astype(int)
     first = (steps - 1) // 2
@@ -80,21 +108,37 @@ def sample_every(volume: Volume, spacing_mm: float) -> tuple[Volume, np.ndarray,
 
 
 def crop(volume: Volume, mask: np.ndarray, margin_mm: float) -> tuple[Volume, np.ndarray]:
-    """Cut image and mask to the box around the mask and `margin_mm` on each side, as far as the image goes."""
-    box, start = [], []
-    for axis, spacing in enumerate(volume.spacing_mm):
-        inside = np.flatnonzero(mask.any(tuple(a for a in range(3) if a != axis)))
-        margin = int(np.ceil(margin_mm / spacing))
-        low, high = max(0, inside[0] - margin), min(mask.shape[axis], inside[-1] + 1 + margin)
-        box.append(slice(low, high))
-        start.append(low)
+    """Cut image and mask to the box around the mask and `margin_mm` on each side, as far as the image goes.
+
+    Parameters
+    ----------
+    volume : Volume
+        Any image.
+    mask : ndarray
+        Boolean, on the same voxels, not empty.
+    margin_mm : float
+        Rounded up to whole voxels.
+    """
+    margins = np.ceil(margin_mm / volume.spacing_mm).astype(int)
+    (tight,) = ndimage.find_objects(mask.astype(np.uint8))
+    box = tuple(slice(max(0, at.start - n), at.stop + n) for at, n in zip(tight, margins, strict=True))
     shift = np.eye(4)
-    shift[:3, 3] = start
-    return Volume(volume.data[tuple(box)], volume.affine @ shift), mask[tuple(box)]
+    shift[:3, 3] = [at.start for at in box]
+    return Volume(volume.data[box], volume.affine @ shift), mask[box]
 
 
 def write_volume(path: str | Path, data: np.ndarray, affine: np.ndarray) -> None:
-    """Write a compressed NIfTI in MNI space, atomically, in the type of `data`."""
+    """Write a compressed NIfTI in MNI space, atomically, in the type of `data`.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.nii.gz``.
+    data : ndarray
+        (D, H, W).
+    affine : ndarray
+        (4, 4), voxel indices to RAS millimetres.
+    """
     image = nib.Nifti1Image(data, affine)
     for set_code in (image.set_sform, image.set_qform):
         set_code(affine, code="mni")

@@ -1,4 +1,7 @@
-"""Figures from the results' files; each function reads, draws and writes one picture."""
+"""Figures from the results' files; each function reads, draws and writes one picture.
+
+Figures are objects, never pyplot's, so no display, no backend and no global state is needed.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,13 @@ from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ldae.errors import UserError
 from ldae.files import atomic_path, read_table
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  (after the backend is chosen)
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
 
 REBUILT = {"autoencoder": "AutoencoderKL", "ldae": "LDAE, encoded z_T", "y_sem_only": "LDAE, y_sem only"}
 DPI = 120
@@ -41,18 +40,17 @@ def show_image(axes: Axes, image: np.ndarray, **options) -> None:
 
 
 def save_figure(figure: Figure, output: str | Path) -> None:
-    """Write a figure, atomically, and close it."""
+    """Write a figure, atomically."""
     with atomic_path(output) as temporary:
         figure.savefig(temporary, dpi=DPI, bbox_inches="tight")
-    plt.close(figure)
 
 
 def panel_grid(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
     """A figure of `count` panels, each of `size` (width, height) in inches, four in a row."""
     columns = min(MAX_COLUMNS, max(1, count))
     rows = max(1, ceil(count / columns))
-    figsize = (size[0] * columns, size[1] * rows)
-    figure, axes = plt.subplots(rows, columns, figsize=figsize, squeeze=False, layout="constrained")
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
     for unused in axes.flat[count:]:
         unused.axis("off")
     return figure, list(axes.flat[:count])
@@ -72,7 +70,8 @@ def draw_reconstructions(examples: str | Path, output: str | Path) -> None:
     with np.load(examples, allow_pickle=False) as arrays:
         content = dict(arrays)
     count, columns = len(content["scan"]), 1 + len(REBUILT)
-    figure, axes = plt.subplots(2 * count, columns, figsize=(3.2 * columns, 2.6 * count), squeeze=False)
+    figure = Figure(figsize=(3.2 * columns, 2.6 * count))
+    axes = figure.subplots(2 * count, columns, squeeze=False)
     for i in range(count):
         scan, (above, below) = content["scan"][i], axes[2 * i : 2 * i + 2]
         show_image(above[0], central_slices(scan), cmap="gray", vmin=0, vmax=1)
@@ -89,14 +88,14 @@ def draw_reconstructions(examples: str | Path, output: str | Path) -> None:
 
 
 def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path) -> None:
-    """Draw every numeric column named train_* or val_* against the step: a panel a stage and quantity.
+    """Draw every numeric column named train_* or val_* against the step: one panel per stage and quantity.
 
     The quantity is the word after train_ or val_; val_loss and val_loss_shuffled share a panel.
 
     Parameters
     ----------
     histories : mapping
-        Stage to its history CSV (a column step, a row a validation).
+        Stage to its history CSV (a column step, one row per validation).
     output : path
         PNG.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from ldae.report.figures import central_slices, plt, save_figure, show_image
+from ldae.report.figures import central_slices, save_figure, show_image
 
 TITLES = {
     "sample": "sample from noise",
@@ -31,7 +32,8 @@ def draw_generated(generated: str | Path, output: str | Path) -> None:
         content = dict(arrays)
     content["difference"] = content["sample"] - content["nearest"]
     count = len(content["sample"])
-    figure, axes = plt.subplots(count, len(TITLES), figsize=(3.2 * len(TITLES), 1.35 * count), squeeze=False)
+    figure = Figure(figsize=(3.2 * len(TITLES), 1.35 * count))
+    axes = figure.subplots(count, len(TITLES), squeeze=False)
     for column, (name, title) in zip(axes.T, TITLES.items(), strict=True):
         column[0].set_title(title, fontsize=9)
         drawn = {"cmap": "RdBu_r", "vmin": -0.25, "vmax": 0.25} if name == "difference" else {"cmap": "gray", "vmax": 1}

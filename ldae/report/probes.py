@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
+from ldae.config.names import LDAE
 from ldae.errors import UserError
 from ldae.files import read_table
-from ldae.report.figures import plt, save_figure
+from ldae.report.figures import save_figure
 
 LABELS = {"roc_auc": "area under the ROC curve", "mae": "mean absolute error, years"}
 CHANCE = {"roc_auc": 0.5}
-HIGHLIGHTED = "LDAE"
 
 
 def draw_probes(table: str | Path, output: str | Path) -> None:
-    """Draw what every encoder's probe gives, with its interval: a panel a task, a row an encoder.
+    """Draw what every encoder's probe gives, with its interval: one panel per task, one row per encoder.
 
     Parameters
     ----------
@@ -35,11 +37,12 @@ def draw_probes(table: str | Path, output: str | Path) -> None:
         raise UserError(table, "tasks with both diagnoses or ages", "none", "see its column note")
     tasks = dict(tuple(rows.groupby("task", sort=False)))
     size = (3.0 * len(tasks) + 1.5, 0.25 * rows["encoder"].nunique() + 1.2)
-    figure, axes = plt.subplots(1, len(tasks), figsize=size, sharey=True, squeeze=False, layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(1, len(tasks), sharey=True, squeeze=False)
     for panel, (task, found) in zip(axes[0], tasks.items(), strict=True):
         metric, counts = found["metric"].iloc[0], found.iloc[0]
         for row in found.itertuples():
-            color = "C3" if row.encoder == HIGHLIGHTED else "C0"
+            color = "C3" if row.encoder == LDAE else "C0"
             panel.plot([row.low, row.high], [row.encoder, row.encoder], color=color)
             panel.plot(row.value, row.encoder, "o", color=color, markersize=4)
         if metric in CHANCE:

@@ -17,10 +17,14 @@ def draw_qc_montage(qc: str | Path, config: QCConfig, output: str | Path, count:
 
     Parameters
     ----------
-    qc : `results/qc.csv`
-    config : the section `qc`
-    output : PNG
-    count : number of scans at most
+    qc : path
+        `results/qc.csv`.
+    config : QCConfig
+        The section `qc`.
+    output : path
+        PNG.
+    count : int
+        Number of scans at most.
     """
     chosen = read_scans(qc, config).head(count)
     figure, axes = panel_grid(len(chosen), (4, 1.7))

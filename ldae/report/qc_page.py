@@ -1,4 +1,4 @@
-"""One HTML page with the montage of every scan, the riskiest first, for a person to scan through."""
+"""One HTML page with the picture of every scan, the riskiest first, for a person to leaf through."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from jinja2 import Environment, StrictUndefined
 
 from ldae.config.preprocessing import QCConfig
 from ldae.files import read_table, write_text
-from ldae.preprocessing.verdict import check
-from ldae.report.qc_scans import NUMBERS, ORDER, montage_of, read_scans
+from ldae.preprocessing.layout import ScanFiles
+from ldae.preprocessing.verdict import check_limits
+from ldae.report.qc_scans import NUMBERS, ORDER, read_scans
 
 TEMPLATE = Path(__file__).with_name("qc_page.html")
 EFFECTS = ("subject", "session", "verdict", "reason", "rater", "line", "effect")
@@ -22,10 +23,14 @@ def write_qc_page(qc: str | Path, effects: str | Path, config: QCConfig, output:
 
     Parameters
     ----------
-    qc : `results/qc.csv`
-    effects : what the overrides changed, a row each (`cohort.overrides`)
-    config : the section `qc`, to mark the numbers beyond their limits
-    output : HTML; it stays valid as long as its place relative to the pictures does
+    qc : path
+        `results/qc.csv`.
+    effects : path
+        What the overrides changed, one row each (`cohort.overrides`).
+    config : QCConfig
+        The section `qc`, to mark the numbers beyond their limits.
+    output : path
+        HTML; it stays valid as long as its place relative to the pictures does.
     """
     scans = read_scans(qc, config)
     cards = [_card(row, config, Path(output).parent) for row in scans.to_dict("records")]
@@ -35,7 +40,7 @@ def write_qc_page(qc: str | Path, effects: str | Path, config: QCConfig, output:
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         cards=cards,
         counts={verdict: counts[verdict] for verdict in ORDER},
-        limits={name: limits for name, limits in config.model_dump().items()},
+        limits=config.model_dump(),
         overrides=overrides.to_dict("records"),
     )
     write_text(output, page)
@@ -46,7 +51,7 @@ def _card(row: dict, config: QCConfig, home: Path) -> dict:
     numbers = {name: row[name] for name in NUMBERS}
     levels: dict[str, str] = {}
     if row["status"] != "error":
-        for one in check(numbers, config):
+        for one in check_limits(numbers, config):
             if one.level != "pass" or one.name not in levels:
                 levels[one.name] = one.level
     return {
@@ -57,6 +62,13 @@ def _card(row: dict, config: QCConfig, home: Path) -> dict:
         "reason": row["reason"],
         "judged": f"{row['rater']}: {row['override_reason']}" if row["override"] else "",
         "override": row["override"],
-        "montage": os.path.relpath(montage_of(row["path"]), home).replace(os.sep, "/") if row["path"] else "",
+        "montage": _montage(row, home) if row["path"] else "",
         "numbers": [(name, f"{numbers[name]:.4g}", level) for name, level in levels.items()],
     }
+
+
+def _montage(row: dict, home: Path) -> str:
+    """Where the picture of a scan lies, seen from the page."""
+    derivative = Path(row["path"]).parents[3]
+    montage = ScanFiles.of(derivative, row["subject"], row["session"]).montage
+    return os.path.relpath(montage, home).replace(os.sep, "/")

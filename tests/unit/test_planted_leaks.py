@@ -30,12 +30,10 @@ STAGES = {
     ),
     "ldm": lambda data, job, none: train_ldm(data, none, CONFIG.ldm, CONFIG.diffusion, job),
     "representation": lambda data, job, none: train_representation(
-        data, none, none, CONFIG.representation, CONFIG.ldm, CONFIG.diffusion, job
+        data, none, none, CONFIG.representation, CONFIG.encoder, CONFIG.ldm, CONFIG.diffusion, job
     ),
-    "dae": lambda data, job, none: train_dae(data, CONFIG.dae, CONFIG.representation.encoder, CONFIG.diffusion, job),
-    "supervised": lambda data, job, none: train_supervised(
-        data, "age", CONFIG.supervised, CONFIG.representation.encoder, job
-    ),
+    "dae": lambda data, job, none: train_dae(data, CONFIG.dae, CONFIG.encoder, CONFIG.diffusion, job),
+    "supervised": lambda data, job, none: train_supervised(data, "age", CONFIG.supervised, CONFIG.encoder, job),
     "evaluation": lambda data, job, none: read_dataset(data),
 }
 

@@ -45,8 +45,8 @@ def test_a_hanging_item_is_stopped(outcomes):
 def test_progress_names_the_time_left(caplog):
     with caplog.at_level(logging.INFO, logger="ldae.pool"):
         list(run_items(work, [1, 2], workers=1, timeout_s=60, label="squares"))
-    assert "squares: 1 of 2 done, about" in caplog.text
-    assert "squares: 2 of 2 done" in caplog.text
+    assert "squares: 1 of 2 items done, about" in caplog.text
+    assert "squares: 2 of 2 items done" in caplog.text
 
 
 def test_nothing_to_do_is_fine():

@@ -15,7 +15,8 @@ import pytest
 from tests.planted_download import damage_subjects, plant
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("Snakefile", "config.yaml", "presets", "profiles", "rules", "workflow_scripts", "ldae", "envs")
+SOURCES = ("Snakefile", "config.yaml", "requirements.lock")
+FOLDERS = ("presets", "profiles", "rules", "workflow_scripts", "ldae", "envs")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Workflow:
         output = self.run("--cores", "2", "--dry-run", *arguments)
         table = re.search(r"Job stats:\n.*\n-.*\n((?:\w+ +\d+\n)+)", output)
         jobs = dict(line.split() for line in table[1].splitlines()) if table else {}
-        return {rule: int(count) for rule, count in jobs.items() if rule not in ("total", "all", "tables", "figures")}
+        return {rule: int(count) for rule, count in jobs.items() if rule not in ("total", "all", "tables", "figures", "downstream")}
 
     def with_overlay(self, path: Path, text: str) -> Workflow:
         """The same workflow with one more config file laid over."""
@@ -63,7 +64,7 @@ class Workflow:
 
 def copy_sources(folder: Path) -> Path:
     """Copy what the workflow runs on, without anything installed or derived."""
-    for name in SOURCES:
+    for name in (*SOURCES, *FOLDERS):
         source, target = ROOT / name, folder / name
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -118,6 +119,6 @@ def planted(tmp_path_factory):
     download = (folder / "phantom" / "results" / "phantom").rename(folder / "download")
     plant(download / "images")
     damaged = damage_subjects(download / "images")
-    paths = f"cohort: {{dicom_dir: {download}/images, clinical_dir: {download}/clinical}}\n"
+    paths = f"cohort: {{source: adni, dicom_dir: {download}/images, clinical_dir: {download}/clinical}}\n"
     workflow = Workflow(checkout, folder / "run", (tiny_yaml,)).with_overlay(folder / "paths.yaml", paths)
     return workflow, workflow.run("--cores", "2", "results/qc.html", "results/figures/qc_montage.png"), damaged

@@ -129,9 +129,9 @@ def test_the_cdr_can_be_mapped_to_mild_impairment(oasis, tmp_path):
 @pytest.mark.parametrize("cohort", ["bids", "oasis"])
 def test_later_stages_are_the_same_and_nothing_of_the_phantom_runs(cohort, request):
     plan = request.getfixturevalue(cohort)[0].plan("--forceall")
-    assert {"bids", "preprocess", "dataset", "autoencoder", "ldm", "representation", "downstream"} <= set(plan)
+    assert {"bids", "preprocess", "dataset", "autoencoder", "ldm", "representation", "table_downstream"} <= set(plan)
     assert ("convert" in plan) == (cohort == "oasis")
-    assert not {"phantom", "phantom_truth"} & set(plan)
+    assert not {"phantom", "table_phantom_truth"} & set(plan)
 
 
 def test_a_wrong_column_stops_the_index_with_the_columns_that_are_there(bids, tmp_path):

@@ -2,26 +2,32 @@
 
 import io
 import json
+import os
 import re
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-PROBE_RULES = {"downstream", "figure_probes", "leakage", "phantom_truth"}
+from tests.workflow.conftest import Workflow, copy_sources
+
+PROBE_RULES = {"table_downstream", "figure_probes", "table_leakage", "table_phantom_truth"}
 TRAININGS = {"autoencoder", "latents", "ldm", "representation"}
+MEASURED = {"embeddings", "measure_reconstruction"}
+IMAGES = {"check", "convert", "bids", "preprocess"}
 
 
 @pytest.fixture
 def edited(tiny):
-    """Append a comment to a file of the checkout's copy; undone afterwards."""
+    """Append text to files of the checkout's copy; undone afterwards."""
     originals = {}
 
-    def edit(path):
+    def edit(path, text):
         file = tiny.checkout / path
-        originals[file] = file.read_bytes()
-        file.write_bytes(originals[file] + b"\n# edited\n")
+        originals.setdefault(file, file.read_bytes())
+        file.write_bytes(originals[file] + text.encode())
 
     yield edit
     for file, content in originals.items():
@@ -127,38 +133,87 @@ def test_a_second_run_has_nothing_to_do(tiny):
 
 
 def test_a_changed_probe_setting_reruns_probes_and_tables_only(tiny, tmp_path):
-    plan = tiny.with_overlay(tmp_path / "c.yaml", "evaluation:\n  probe_c_grid: [0.5]\n").plan()
-    assert "downstream" in plan
+    plan = tiny.with_overlay(tmp_path / "c.yaml", "evaluation:\n  probes: {c_grid: [0.5]}\n").plan()
+    assert "table_downstream" in plan
     assert set(plan) <= PROBE_RULES
 
 
 def test_a_changed_training_setting_reruns_what_follows_it(tiny, tmp_path):
     plan = set(tiny.with_overlay(tmp_path / "r.yaml", "representation:\n  learning_rate: 1.0e-3\n").plan())
-    assert {"representation", "embeddings", "downstream", "reconstruct"} <= plan
-    assert not plan & {"autoencoder", "latents", "ldm", "preprocess", "bids", "dataset"}
+    assert {"representation", "embeddings", "table_downstream", "measure_reconstruction"} <= plan
+    assert not plan & {"autoencoder", "latents", "ldm", "preprocess", "bids", "dataset", "scans"}
+
+
+def test_a_changed_quality_limit_preprocesses_nothing(tiny, tmp_path):
+    plan = set(tiny.with_overlay(tmp_path / "q.yaml", "qc:\n  min_dice: [0.946, 0.90]\n").plan())
+    assert "qc" in plan
+    assert not plan & {*IMAGES, "pictures"}
 
 
 @pytest.mark.parametrize(
     "module, reruns, keeps",
     [
-        ("ldae/evaluation/probes.py", {"downstream"}, TRAININGS | {"embeddings", "reconstruct", "dataset"}),
-        ("ldae/report/figures.py", {"figure_qc_montage"}, TRAININGS | {"embeddings", "downstream"}),
-        ("ldae/models/autoencoder.py", TRAININGS | {"embeddings", "downstream"}, {"preprocess", "dataset", "bids"}),
+        ("workflow_scripts/table_downstream.py", {"table_downstream"}, TRAININGS | MEASURED | {"table_reconstruction"}),
+        ("ldae/evaluation/statistics/probes.py", {"table_downstream"}, TRAININGS | MEASURED | {"dataset"}),
+        ("ldae/evaluation/tables/reconstruction.py", {"table_reconstruction"}, TRAININGS | MEASURED),
+        ("ldae/report/figures.py", {"figure_qc_montage"}, TRAININGS | {"embeddings", "table_downstream"}),
+        ("ldae/diffusion/samplers.py", MEASURED, TRAININGS | {"preprocess", "dataset", "scans"}),
+        ("ldae/models/autoencoder.py", TRAININGS | MEASURED, {"preprocess", "dataset", "bids", "scans"}),
+        ("ldae/preprocessing/verdict.py", {"qc"}, IMAGES | {"pictures"}),
+        ("ldae/preprocessing/montage.py", {"pictures", "figure_qc_montage"}, IMAGES | TRAININGS | {"qc", "scans"}),
         ("ldae/preprocessing/registration.py", TRAININGS | {"preprocess", "dataset"}, {"phantom", "check", "bids"}),
-        ("ldae/cohort/conversion.py", TRAININGS | {"bids", "preprocess"}, {"phantom"}),
+        ("ldae/cohort/adni/conversion.py", TRAININGS | {"bids", "preprocess"}, {"phantom", "check"}),
+        ("ldae/data/labels.py", {"table_downstream"}, TRAININGS | MEASURED | IMAGES),
     ],
 )
-def test_an_edited_module_reruns_the_stages_that_use_it(tiny, edited, module, reruns, keeps):
-    edited(module)
+def test_a_changed_statement_reruns_the_stages_that_use_it(tiny, edited, module, reruns, keeps):
+    edited(module, "\nCHANGED = 1\n")
     plan = set(tiny.plan())
     assert reruns <= plan
     assert not keeps & plan
 
 
-def test_an_edited_script_reruns_its_rule(tiny, edited):
-    edited("workflow_scripts/downstream.py")
-    assert set(tiny.plan()) <= PROBE_RULES
-    assert "downstream" in tiny.plan()
+def test_comments_and_docstrings_rerun_nothing(tiny, edited):
+    for folder in ("ldae", "workflow_scripts"):
+        for file in (tiny.checkout / folder).rglob("*.py"):
+            edited(file.relative_to(tiny.checkout), '\n# a comment\n\n"""Words that are no code."""\n')
+    assert "Nothing to be done" in tiny.run("--cores", "2", "--dry-run")
+
+
+def test_a_fresh_clone_and_a_conda_environment_rerun_nothing(tiny, tmp_path):
+    """New times of all files, and the flag --use-conda, change no result."""
+    clone = copy_sources(tmp_path / "clone")
+    for file in clone.rglob("*"):
+        os.utime(file)
+    workflow = Workflow(clone, tiny.directory, tiny.overlays)
+    assert "Nothing to be done" in workflow.run("--cores", "2", "--dry-run")
+    assert "Nothing to be done" in workflow.run("--cores", "2", "--dry-run", "--use-conda")
+
+
+def test_a_newer_package_reruns_what_it_makes(tiny, edited):
+    lock = tiny.checkout / "requirements.lock"
+    before = lock.read_text(encoding="utf-8")
+    try:
+        lock.write_text(re.sub(r"(?m)^antspyx==.*$", "antspyx==99", before), encoding="utf-8")
+        assert "preprocess" in tiny.plan() and "convert" not in tiny.plan()
+        lock.write_text(re.sub(r"(?m)^monai==.*$", "monai==99", before), encoding="utf-8")
+        plan = set(tiny.plan())
+        assert {"autoencoder", "ldm"} <= plan and not plan & IMAGES
+    finally:
+        lock.write_text(before, encoding="utf-8")
+
+
+def test_sixteen_thousand_scans_written_anew_unchanged_train_nothing(tiny):
+    """Snakemake compares contents up to a size; the table of scans of all of ADNI is above its default."""
+    scans = tiny.directory / "results/scans.csv"
+    before = scans.read_bytes()
+    header, row = before.decode().splitlines()[:2]
+    many = "\n".join([header, *[row] * 16_000]) + "\n"
+    assert len(many) > 1_000_000
+    profile = yaml.safe_load((tiny.checkout / "profiles/default/config.yaml").read_text(encoding="utf-8"))
+    assert profile["max-checksum-file-size"] > 10 * len(many)
+    os.utime(scans)
+    assert "Nothing to be done" in tiny.run("--cores", "2", "--dry-run")
 
 
 def test_a_deleted_table_is_made_again_from_what_is_there(tiny):

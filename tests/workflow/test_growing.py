@@ -26,7 +26,7 @@ def study(tiny, download, tmp_path_factory):
     """The workflow on that download, run up to dataset.csv."""
     directory = tmp_path_factory.mktemp("study")
     folder, _ = download
-    own = f"cohort:\n  dicom_dir: {folder}/images\n  clinical_dir: {folder}/clinical\n  shards: 1\n"
+    own = f"cohort:\n  source: adni\n  dicom_dir: {folder}/images\n  clinical_dir: {folder}/clinical\n  shards: 1\n"
     own += "split:\n  validation_fraction: 0.2\n  test_fraction: 0.2\n"
     workflow = type(tiny)(tiny.checkout, directory, tiny.overlays).with_overlay(directory / "own.yaml", own)
     run(workflow)

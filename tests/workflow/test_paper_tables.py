@@ -41,7 +41,7 @@ def test_every_encoder_is_probed(paper):
 def test_every_system_is_timed(paper):
     rows = table(paper, "efficiency")
     assert len(rows) == 2 * 3 * 3
-    assert (rows.seconds_a_scan > 0).all() and (rows.tflop_a_scan > 0).all() and (rows.peak_memory_gb > 0.1).all()
+    assert (rows.seconds_per_scan > 0).all() and (rows.tflop_per_scan > 0).all() and (rows.peak_memory_gb > 0.1).all()
     assert (rows.loc[rows.system == "DAE", "faster_than_dae"] == 1).all()
 
 
@@ -73,7 +73,7 @@ def test_a_model_that_saw_a_test_subject_stops_the_table(paper):
     try:
         sidecar.write_text(before.replace('"train": [', f'"train": ["{smuggled}",', 1), encoding="utf-8")
         output = paper.run(
-            "--cores", "1", "--rerun-triggers", "input", "--forcerun", "leakage", "--", "leakage", check=False
+            "--cores", "1", "--rerun-triggers", "input", "--forcerun", "table_leakage", "--", "table_leakage", check=False
         )
     finally:
         sidecar.write_text(before, encoding="utf-8")

@@ -18,12 +18,10 @@ SUBJECT = "ADNI999S6999"
 
 
 def seed_that_tests(table: pd.DataFrame, subject: str) -> int:
-    """A split seed under which `subject` is a test subject."""
-    split = {"validation_fraction": 0.25, "test_fraction": 0.25}
+    """A seed under which `subject` is a test subject."""
+    split = SplitConfig(validation_fraction=0.25, test_fraction=0.25, file=None)
     baseline = table.drop_duplicates("subject")[["subject", "diagnosis"]]
-    return next(
-        seed for seed in range(100) if split_subjects(baseline, SplitConfig(seed=seed, **split))[subject] == "test"
-    )
+    return next(seed for seed in range(100) if split_subjects(baseline, split, seed)[subject] == "test")
 
 
 @pytest.mark.slow
@@ -33,14 +31,14 @@ def test_it_converts_passes_quality_control_and_is_rebuilt(tiny, tmp_path):
     shutil.copytree(tiny.directory / "results" / "phantom", download)
     images, tables = lay_out_real_scan(ARCHIVE, download)
     directory.mkdir()
-    paths = f"cohort: {{dicom_dir: {images}, clinical_dir: {tables}}}\n"
+    paths = f"cohort: {{source: adni, dicom_dir: {images}, clinical_dir: {tables}}}\n"
     workflow = Workflow(tiny.checkout, directory, tiny.overlays).with_overlay(tmp_path / "paths.yaml", paths)
     workflow.run("--cores", "2", "results/dataset.csv")
     dataset = pd.read_csv(directory / "results" / "dataset.csv")
     real = dataset[dataset["subject"] == SUBJECT]
     assert real["qc"].tolist() == ["pass"]
     seed = seed_that_tests(dataset, SUBJECT)
-    workflow = workflow.with_overlay(tmp_path / "split.yaml", f"split: {{seed: {seed}}}\n")
+    workflow = workflow.with_overlay(tmp_path / "seed.yaml", f"seed: {seed}\n")
     workflow.run("--cores", "2")
     embedded = np.load(directory / "results" / "embeddings" / "ldae.npz", allow_pickle=False)
     assert SUBJECT in embedded["subject"]

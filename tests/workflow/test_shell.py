@@ -38,12 +38,18 @@ def test_the_default_run_is_the_phantom_from_dicom_to_tables(fresh):
     plan = fresh.plan()
     assert {"phantom", "check", "bids", "dataset", "autoencoder", "latents", "ldm", "representation"} <= set(plan)
     assert plan["preprocess"] == yaml.safe_load((ROOT / "config.yaml").read_text())["cohort"]["shards"]
-    assert {"embeddings", "downstream", "reconstruction", "phantom_truth"} <= set(plan)
+    assert {"embeddings", "table_downstream", "table_reconstruction", "table_phantom_truth"} <= set(plan)
 
 
 @pytest.mark.parametrize(
     "target, last, not_yet",
-    [("bids", "bids", "preprocess"), ("preprocess_all", "dataset", "autoencoder"), ("ldm", "ldm", "representation")],
+    [
+        ("bids", "bids", "preprocess"),
+        ("preprocess_all", "dataset", "autoencoder"),
+        ("ldm", "ldm", "representation"),
+        ("representation", "representation", "embeddings"),
+        ("downstream", "table_downstream", "measure_reconstruction"),
+    ],
 )
 def test_a_stage_is_a_target_by_name(fresh, target, last, not_yet):
     plan = fresh.plan(target)
@@ -59,10 +65,10 @@ def test_the_paper_preset_plans_the_same_stages(fresh):
 def test_own_data_is_two_paths_and_no_phantom(fresh, tmp_path):
     for folder in ("images", "clinical"):
         (tmp_path / folder).mkdir()
-    own = f"cohort:\n  dicom_dir: {tmp_path}/images\n  clinical_dir: {tmp_path}/clinical\n"
+    own = f"cohort:\n  source: adni\n  dicom_dir: {tmp_path}/images\n  clinical_dir: {tmp_path}/clinical\n"
     plan = fresh.with_overlay(tmp_path / "own.yaml", own).plan()
-    assert "downstream" in plan
-    assert not {"phantom", "phantom_truth"} & set(plan)
+    assert "table_downstream" in plan
+    assert not {"phantom", "table_phantom_truth"} & set(plan)
 
 
 def test_the_slurm_profile_plans_and_sends_gpu_rules_to_a_gpu(fresh):
@@ -70,7 +76,7 @@ def test_the_slurm_profile_plans_and_sends_gpu_rules_to_a_gpu(fresh):
     assert set(profile["set-resources"]) == {name for name, rule in RULES.items() if "gpu" in rule.resources}
     for resources in profile["set-resources"].values():
         assert resources == {"slurm_partition": "gpu", "gpu": 1}
-    assert "downstream" in fresh.run("--dry-run", "--profile", str(ROOT / "profiles" / "slurm"))
+    assert "table_downstream" in fresh.run("--dry-run", "--profile", str(ROOT / "profiles" / "slurm"))
 
 
 @pytest.mark.parametrize(
@@ -78,8 +84,8 @@ def test_the_slurm_profile_plans_and_sends_gpu_rules_to_a_gpu(fresh):
     [
         ("split:\n  sead: 1\n", "split.sead: Extra inputs are not permitted"),
         ("autoencoder:\n  learning_rate: fast\n", "autoencoder.learning_rate: Input should be a valid number"),
-        ("cohort:\n  dicom_dir: /no/such/folder\n", "cohort.dicom_dir: /no/such/folder"),
-        ("representation:\n  backbone_weights: none.pth\n", "representation.backbone_weights: none.pth"),
+        ("cohort: {source: adni, dicom_dir: /no/such/folder, clinical_dir: /}\n", "cohort.dicom_dir: /no/such/folder"),
+        ("encoder:\n  backbone_weights: none.pth\n", "encoder.backbone_weights: none.pth"),
     ],
     ids=["unknown key", "wrong type", "wrong folder", "no weights"],
 )
@@ -104,14 +110,14 @@ def test_a_job_unpickles_its_params_and_finds_its_checkout_without_ldae_installe
         "import _rule\n"
         "import ldae\n"
         "from pathlib import Path\n"
-        "Path(snakemake.output[0]).write_text(str(Path(ldae.__file__).resolve()) + str(params['split']['seed']))\n"
+        "Path(snakemake.output[0]).write_text(str(Path(ldae.__file__).resolve()) + str(params['seed']))\n"
     )
     (tmp_path / "Snakefile").write_text(
         'configfile: f"{workflow.basedir}/config.yaml"\n'
         'include: "rules/common.smk"\n'
         "rule where:\n"
         '    output: "where.txt"\n'
-        '    params: config=section("split", "ldm", "preprocessing"),\n'
+        '    params: config=section("seed", "ldm", "preprocessing"),\n'
         '    script: "workflow_scripts/where.py"\n'
     )
     directory = tmp_path / "elsewhere"

@@ -1,8 +1,8 @@
 """Today's LONI tables in the columns and values of the ones that Clinica 0.12 reads.
 
 What LONI renamed stands in aramis-lab/clinica issues #1572 (DXSUM), #1574 (MRIPROT) and #1579 (All_Images). Where
-nobody documented a column, its known variants are looked up and what was assumed is said in a note. Rows keep their
-index, which is their place in the file.
+nobody documented a column, its known variants (`spellings`) are looked up and what was assumed is said in a note. Rows
+keep their index, which is their place in the file.
 """
 
 from __future__ import annotations
@@ -11,33 +11,9 @@ import re
 
 import pandas as pd
 
-from ldae.cohort.adni.names import APOE, COLUMNS, DIAGNOSES, KEYS, MAYO, META, QUALITY, rid_of
+from ldae.cohort.adni.names import APOE, DIAGNOSES, KEYS, MAYO, META, QUALITY, TABLE_COLUMNS, rid_of
+from ldae.cohort.adni.spellings import renamed_columns
 
-SUBJECT_NAMES = ("ptid", "subject_id", "subjectid", "subject", "participantid", "participant_id")
-# Other names of a column, the likeliest first; case, spaces and punctuation never count.
-VARIANTS = {
-    META: {
-        "SubjectID": SUBJECT_NAMES,
-        "Orig/Proc": ("image_type", "mri_type"),
-        "Visit": ("viscode2", "image_visit", "mri_visit", "viscode"),
-        "MagStrength": ("image_field_str", "mri_field_str", "field_strength", "magnetic_field_strength", "mri_field"),
-        "Sequence": ("image_description", "mri_description", "series_description", "description"),
-        "ScanDate": ("image_date", "mri_date", "acq_date", "study_date"),
-        "StudyID": ("loni_study",),
-        "SeriesID": ("loni_series", "image_series_id"),
-        "ImageUID": ("image_id", "image_data_id", "loni_image"),
-    },
-    QUALITY: {"PTID": SUBJECT_NAMES, "LONIUID": ("loni_series", "series_id"), "PASS": ("passed",)},
-    MAYO: {
-        "PTID": SUBJECT_NAMES,
-        "loni_image": ("image_id", "imageuid"),
-        "series_selected": ("selected",),
-        "series_quality": ("quality",),
-    },
-    APOE: {"PTID": SUBJECT_NAMES},
-    DIAGNOSES: {"PTID": SUBJECT_NAMES, "VISCODE2": ("viscode",)},
-}
-OPTIONAL = {QUALITY: ["PTID"], MAYO: ["PTID"], APOE: ["PTID", "APGEN1", "APGEN2", "GENOTYPE"], DIAGNOSES: ["Phase"]}
 # Columns that the list of images may lack, and what is done without.
 ABSENT = {
     "SeriesID": "taken from the file names",
@@ -77,7 +53,7 @@ def to_legacy(frame: pd.DataFrame, name: str, legacy: bool) -> tuple[pd.DataFram
         frame, more = _fill_absent(frame, name)
         notes += more
     adapter = ALWAYS.get(name) or (None if legacy else ADAPTERS.get(name))
-    if adapter and set(COLUMNS[name]) <= set(frame):
+    if adapter and set(TABLE_COLUMNS[name]) <= set(frame):
         frame, more = adapter(frame)
         notes += more
     return frame, notes
@@ -85,16 +61,7 @@ def to_legacy(frame: pd.DataFrame, name: str, legacy: bool) -> tuple[pd.DataFram
 
 def match_columns(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[str]]:
     """Rename what stands for a legacy column: another spelling of it, or a known variant."""
-    spelled: dict[str, str] = {}
-    for column in frame.columns:
-        spelled.setdefault(_spelling(column), column)
-    renamed = {}
-    for wanted in [column for column in COLUMNS[name] + OPTIONAL.get(name, []) if column not in frame]:
-        for variant in (wanted, *VARIANTS.get(name, {}).get(wanted, ())):
-            column = spelled.get(_spelling(variant))
-            if column is not None and column not in renamed and column not in COLUMNS[name]:
-                renamed[column] = wanted
-                break
+    renamed = renamed_columns(list(frame.columns), name)
     frame = frame.rename(columns=renamed)
     notes = [f"columns read: {', '.join(f'{old} as {new}' for old, new in renamed.items())}"] if renamed else []
     if KEYS[name] == "RID" and "RID" not in frame and "PTID" in frame:
@@ -155,10 +122,10 @@ def visit_name(code: str, phase: str) -> str:
 
 
 def _fill_absent(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[str]]:
-    absent = [column for column in COLUMNS[name] if column not in frame]
+    absent = [column for column in TABLE_COLUMNS[name] if column not in frame]
     if name in (QUALITY, MAYO) and absent:
         note = f"no column {', '.join(absent)}, so no quality mark is applied as {name}"
-        return pd.DataFrame(columns=COLUMNS[name], dtype=str), [note]
+        return pd.DataFrame(columns=TABLE_COLUMNS[name], dtype=str), [note]
     absent = [column for column in absent if name == META and column in ABSENT]
     notes = [f"no column for {column}: {ABSENT[column]}" for column in absent]
     return frame.assign(**dict.fromkeys(absent, "")), notes
@@ -221,10 +188,6 @@ def _adapt_diagnoses(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _marks(values: pd.Series) -> pd.Series:
     return values.str.lower().map(MARKS).fillna(values)
-
-
-def _spelling(column: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", column.lower())
 
 
 ADAPTERS = {META: _adapt_images, QUALITY: _adapt_quality, MAYO: _adapt_mayo}

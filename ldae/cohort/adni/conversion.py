@@ -2,8 +2,7 @@
 
 What is kept between runs is how each image ended, under a key of everything that decides it: the image files, the rows
 that choose among them (`selection.selection_tables`), the programs and the code. Diagnosis, age and all else that a
-visit says is looked up anew in every run, so a corrected table refreshes report, visits and `_sessions.tsv` and leaves
-the images alone. Which series is chosen is told in `selection`.
+visit says is not looked at here; `merge` adds it. Which series is chosen is told in `selection`.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from pathlib import Path
 import pandas as pd
 
 from ldae.cohort.adni.converted import RefusedVolume, accept_volume
+from ldae.cohort.adni.names import MERGE, label_of, session_of
 from ldae.cohort.adni.selection import MAX_DAYS_FROM_VISIT, explain, selection_tables, show
-from ldae.cohort.adni.tables import MERGE, hash_tables, label_of, read_tables, session_of
-from ldae.cohort.adni.visits import list_visits, visit_facts, write_sessions
+from ldae.cohort.adni.tables import hash_tables, read_tables
 from ldae.cohort.clinica import ConversionFailed, find_program, image_files, link_images, run_clinica, write_clinical
-from ldae.cohort.columns import REPORT_COLUMNS, VISIT_COLUMNS
+from ldae.cohort.columns import IMAGE_COLUMNS
 from ldae.cohort.series.dicom import BrokenSeries, check_series
 from ldae.cohort.series.nifti import check_nifti
 from ldae.cohort.series.orientation import Stack, dicom_stack, nifti_stack
@@ -36,7 +35,7 @@ COPIED = ("session", "image_id", "series_id", "field_strength_t", "visit", "scan
 
 
 @dataclass(frozen=True)
-class Job:
+class SubjectConversion:
     """One subject's conversion: its images in the inventory, its clinical rows, and where results go."""
 
     ptid: str
@@ -57,7 +56,6 @@ class Job:
 def convert_shard(
     inventory: str | Path,
     manifest: str | Path,
-    visits: str | Path,
     dicom_dir: str | Path,
     clinical_dir: str | Path,
     bids_dir: str | Path,
@@ -69,8 +67,8 @@ def convert_shard(
 ) -> None:
     """Convert every subject of a shard.
 
-    Writes to `manifest` one row an image, columns `REPORT_COLUMNS`, and to `visits` one row a visit in ADNIMERGE of
-    these subjects, columns `VISIT_COLUMNS`. A subject that fails is a row with its reason and stops nobody.
+    Writes to `manifest` one row per image, columns `IMAGE_COLUMNS`. A subject that fails is a row with its reason and
+    stops nobody.
 
     Raises
     ------
@@ -83,26 +81,24 @@ def convert_shard(
     versions = [version("clinica"), version("dcm2niix")]
     jobs = []
     for ptid, group in images.groupby("ptid"):
-        rows = group.drop(columns=["shard", "clinical_hash"]).to_dict("records")
+        rows = group.drop(columns=["shard"]).to_dict("records")
         of_subject = tables.of_subject(str(ptid))
         key = hash_content([rows, hash_tables(selection_tables(of_subject)), versions, code])
         places = (str(dicom_dir), str(bids_dir), str(state_dir))
-        jobs.append(Job(str(ptid), rows, of_subject, *places, timeout_s, key))
-    reports, seen = [], []
+        jobs.append(SubjectConversion(str(ptid), rows, of_subject, *places, timeout_s, key))
+    ended: list[dict] = []
     for outcome in run_items(convert_subject, jobs, workers=workers, timeout_s=timeout_s + 120, label="convert"):
         job, rows = outcome.item, outcome.result
         if outcome.error:
             _clear(job)
-            rows = [_report(job, image, _ended("failed", outcome.error, FAILED_CURE)) for image in job.images]
-        reports += rows
-        seen += list_visits(job.ptid, job.tables, rows)
-    table = pd.DataFrame(reports, columns=REPORT_COLUMNS)
+            rows = [_row(job, image, _ended("failed", outcome.error, FAILED_CURE)) for image in job.images]
+        ended += rows
+    table = pd.DataFrame(ended, columns=IMAGE_COLUMNS)
     write_table(manifest, table.sort_values(["subject", "session", "image_id"], ignore_index=True))
-    write_table(visits, pd.DataFrame(seen, columns=VISIT_COLUMNS).sort_values(["subject", "session"]))
 
 
-def convert_subject(job: Job) -> list[dict]:
-    """Convert one subject, or keep its images, and return its report rows."""
+def convert_subject(job: SubjectConversion) -> list[dict]:
+    """Convert one subject, or keep its images, and return a row per image, columns `IMAGE_COLUMNS`."""
     state = Path(job.state_dir) / f"{label_of(job.ptid)}.json"
     ends = _kept(state, job.key)
     if ends is None:
@@ -114,11 +110,7 @@ def convert_subject(job: Job) -> list[dict]:
             write_json(state, {"key": job.key, "ends": ends, "sizes": sizes})
     else:
         logger.info("the images of %s are unchanged", job.name)
-    rows = [_report(job, image, ends[image["image_id"]]) for image in job.images]
-    converted = [row for row in rows if row["status"] == "converted"]
-    if converted:
-        write_sessions(Path(job.bids_dir) / job.name / f"{job.name}_sessions.tsv", converted)
-    return rows
+    return [_row(job, image, ends[image["image_id"]]) for image in job.images]
 
 
 def _kept(state: Path, key: str) -> dict[str, dict] | None:
@@ -132,14 +124,14 @@ def _kept(state: Path, key: str) -> dict[str, dict] | None:
     return earlier["ends"] if whole else None
 
 
-def _clear(job: Job) -> None:
+def _clear(job: SubjectConversion) -> None:
     """Remove what an interrupted conversion of the subject left, and its folder in the BIDS dataset."""
     for stale in Path(job.state_dir).glob(f".partial-{job.name}-*"):
         shutil.rmtree(stale)
     shutil.rmtree(Path(job.bids_dir) / job.name, ignore_errors=True)
 
 
-def _convert(job: Job) -> dict[str, dict]:
+def _convert(job: SubjectConversion) -> dict[str, dict]:
     """Convert into a scratch folder beside the state, and move the subject's folder into place as a whole."""
     Path(job.state_dir).mkdir(parents=True, exist_ok=True)
     Path(job.bids_dir).mkdir(parents=True, exist_ok=True)
@@ -169,7 +161,7 @@ def _convert(job: Job) -> dict[str, dict]:
     return ends
 
 
-def _look_at_images(job: Job) -> tuple[dict[str, Stack], dict[str, dict]]:
+def _look_at_images(job: SubjectConversion) -> tuple[dict[str, Stack], dict[str, dict]]:
     """The sound sources by image ID, and how the others ended: a download can change after its check."""
     stacks, ends = {}, {}
     for image in job.images:
@@ -187,7 +179,7 @@ def _look_at_images(job: Job) -> tuple[dict[str, Stack], dict[str, dict]]:
     return stacks, ends
 
 
-def _verify(job: Job, image: dict, viscode: str, stack: Stack, bids: Path) -> dict:
+def _verify(job: SubjectConversion, image: dict, viscode: str, stack: Stack, bids: Path) -> dict:
     """How an image that Clinica selected ended; a session that does not hold is removed from the new dataset."""
     session = f"ses-{session_of(viscode)}"
     name = f"{job.name}_{session}_T1w.nii.gz"
@@ -211,15 +203,11 @@ def _verify(job: Job, image: dict, viscode: str, stack: Stack, bids: Path) -> di
 
 
 def _ended(status: str, reason: str = "", cure: str = "") -> dict:
-    """How an image ended: columns of the report that do not depend on the clinical tables, and its visit."""
+    """How an image ended: the columns of its row that the conversion decides."""
     empty = dict.fromkeys(("choice", "orientation", "path", "slices", "viscode"), "")
     return {"status": status, "reason": reason, "cure": cure} | empty
 
 
-def _report(job: Job, image: dict, end: dict) -> dict:
-    row = dict.fromkeys(REPORT_COLUMNS, "") | {name: image[name] for name in COPIED} | {"subject": label_of(job.ptid)}
-    row |= {name: end[name] for name in REPORT_COLUMNS if name in end}
-    if end["status"] == "converted":
-        visits = job.tables[MERGE]
-        row |= visit_facts(visits[visits["VISCODE"] == end["viscode"]].iloc[0].to_dict())
-    return row
+def _row(job: SubjectConversion, image: dict, end: dict) -> dict:
+    row = {name: image[name] for name in COPIED} | {"subject": label_of(job.ptid)} | end
+    return row | ({"session": session_of(end["viscode"])} if end["status"] == "converted" else {})

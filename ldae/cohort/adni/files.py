@@ -58,9 +58,10 @@ def find_sources(clinical_dir: str | Path, name: str) -> list[Source]:
     return sources
 
 
-def find_table(clinical_dir: str | Path, name: str) -> Path:
-    """Return the preferred file of a table; raises as `find_sources` does."""
-    return find_sources(clinical_dir, name)[0].path
+def split_sources(sources: list[Source], name: str) -> tuple[list[Source], list[Source]]:
+    """Which of a table's files are read, and which are not: all lists of images, of any other table the first."""
+    count = len(sources) if name == META else 1
+    return sources[:count], sources[count:]
 
 
 def list_tables(clinical_dir: str | Path) -> list[Path]:

@@ -9,7 +9,7 @@ import pandas as pd
 from ldae.cohort.adni.headers import BROKEN, OTHER
 from ldae.cohort.adni.names import MERGE, META, label_of, nominal_field, session_of
 from ldae.cohort.adni.row_rules import subject_pattern
-from ldae.cohort.adni.tables import Tables, hash_tables
+from ldae.cohort.adni.tables import ClinicalTables
 from ldae.cohort.columns import INVENTORY_COLUMNS, QUARANTINE_COLUMNS
 from ldae.cohort.shards import shard_of
 
@@ -18,7 +18,7 @@ NO_ID = "neither the file names (…_I123456.dcm) nor the folder (I123456) give 
 
 
 def list_images(
-    tables: Tables, files: pd.DataFrame, subjects: list[str], shards: int
+    tables: ClinicalTables, files: pd.DataFrame, subjects: list[str], shards: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Hold disk, tables and headers against each other.
 
@@ -50,8 +50,6 @@ def list_images(
     good["subject"] = good["ptid"].map(label_of)
     good["shard"] = [shard_of(subject, shards) for subject in good["subject"]]
     of_subject = {ptid: tables.of_subject(ptid) for ptid in good["ptid"].unique()}
-    clinical = {ptid: hash_tables(frames) for ptid, frames in of_subject.items()}
-    good["clinical_hash"] = good["ptid"].map(clinical)
     visits = [_nearest_visit(of_subject[row.ptid][MERGE], row.scan_date) for row in good.itertuples(index=False)]
     good["session"] = [session_of(visit["VISCODE"]) for visit in visits]
     good["phase"] = [visit["COLPROT"] for visit in visits]
@@ -118,7 +116,7 @@ def _nearest_visit(visits: pd.DataFrame, scan_date: str) -> pd.Series:
     return visits.loc[days.idxmin()]
 
 
-def _judge(images: pd.DataFrame, tables: Tables) -> tuple[pd.Series, pd.Series]:
+def _judge(images: pd.DataFrame, tables: ClinicalTables) -> tuple[pd.Series, pd.Series]:
     """Reason and cure for each image on disk that cannot be converted; empty for the others.
 
     The first fault counts, but one that a new download mends is added to one of the tables.

@@ -1,62 +1,103 @@
-"""The shards' conversions merged into one BIDS dataset with one report."""
+"""The shards' images with what ADNIMERGE says of each visit, as one BIDS dataset and one table of the conversion.
+
+The visit is looked up anew in every run, so a corrected clinical table refreshes the tables and leaves images alone.
+"""
 
 from __future__ import annotations
 
 import logging
 import shutil
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.columns import REPORT_COLUMNS, VISIT_COLUMNS
+from ldae.cohort.adni.names import MERGE, label_of
+from ldae.cohort.adni.tables import read_tables
+from ldae.cohort.adni.visits import list_visits, visit_facts, write_sessions
+from ldae.cohort.bids.description import describe
+from ldae.cohort.columns import CONVERSION_COLUMNS, IMAGE_COLUMNS, VISIT_COLUMNS
 from ldae.errors import UserError
 from ldae.files import read_table, write_json, write_table
 
 logger = logging.getLogger(__name__)
 
-BIDS_VERSION = "1.10.0"
-
 
 def merge_shards(
     manifests: list[str],
-    visit_tables: list[str],
-    report: str | Path,
+    clinical_dir: str | Path,
+    *,
+    conversion: str | Path,
     visits: str | Path,
     participants: str | Path,
     description: str | Path,
 ) -> None:
-    """Write the conversion report, the visits with or without a scan, `participants.tsv` and the description.
+    """Join the shards and what the visits say; write the tables of the BIDS dataset, beside `participants`.
 
     Folders of subjects without a converted image, such as those that left the download, are removed from the dataset.
+
+    Parameters
+    ----------
+    manifests : shards of the conversion, columns `IMAGE_COLUMNS`
+    clinical_dir : the clinical tables
+    conversion : table to write, one row per image, columns `CONVERSION_COLUMNS`
+    visits : table to write, one row per visit of the subjects, with or without a scan, columns `VISIT_COLUMNS`
+    participants, description : ``participants.tsv`` and ``dataset_description.json`` of the dataset
 
     Raises
     ------
     UserError
-        No image was converted.
+        No image was converted, or the tables lack the visit of a converted image.
     """
-    table = pd.concat([read_table(path, tuple(REPORT_COLUMNS), dtype=str, keep_default_na=False) for path in manifests])
-    table = table.sort_values(["subject", "session", "image_id"], ignore_index=True)
-    converted = table[table["status"] == "converted"]
+    images = pd.concat([read_table(path, tuple(IMAGE_COLUMNS), dtype=str, keep_default_na=False) for path in manifests])
+    images = images.sort_values(["subject", "session", "image_id"], ignore_index=True)
+    converted = images[images["status"] == "converted"]
     if converted.empty:
-        reasons = "; ".join(f"{count} x {reason}" for reason, count in table["reason"].value_counts().head(3).items())
+        reasons = "; ".join(f"{count} x {reason}" for reason, count in images["reason"].value_counts().head(3).items())
         raise UserError("the BIDS conversion", "at least one converted image", reasons or "no image", "see the reasons")
-    logger.info("%d of %d images converted", len(converted), len(table))
-    for reason, count in table.loc[table["status"] != "converted", "reason"].value_counts().items():
+    logger.info("%d of %d images converted", len(converted), len(images))
+    for reason, count in images.loc[images["status"] != "converted", "reason"].value_counts().items():
         logger.warning("%d not converted: %s", count, reason)
-    _remove_others(Path(participants).parent, set(converted["subject"]), set(table["subject"]))
-    write_table(report, table)
-    seen = pd.concat(
-        [read_table(path, tuple(VISIT_COLUMNS), dtype=str, keep_default_na=False) for path in visit_tables]
-    )
+    bids_dir = Path(participants).parent
+    _remove_others(bids_dir, set(converted["subject"]), set(images["subject"]))
+    rows, seen = _look_up(images, read_tables(clinical_dir).frames[MERGE], bids_dir)
+    table = pd.DataFrame(rows, columns=CONVERSION_COLUMNS).astype(str)
+    write_table(conversion, table)
     logger.info("%d of %d visits have a converted image", seen["image_id"].ne("").sum(), len(seen))
     write_table(visits, seen.sort_values(["subject", "session"]))
-    write_table(participants, list_participants(converted))
+    write_table(participants, list_participants(table[table["status"] == "converted"]))
     write_json(description, describe("raw", "ADNI, T1-weighted", "clinica", "dcm2niix"))
 
 
+def _look_up(images: pd.DataFrame, merge: pd.DataFrame, bids_dir: Path) -> tuple[list[dict], pd.DataFrame]:
+    """The images with the facts of their visits, and the visits; writes each subject's `_sessions.tsv`."""
+    visits = {label_of(str(ptid)): (str(ptid), frame) for ptid, frame in merge.groupby("PTID")}
+    none, empty = ("", merge.iloc[:0]), dict.fromkeys(CONVERSION_COLUMNS, "")
+    rows, seen = [], []
+    for subject, group in images.groupby("subject"):
+        ptid, own = visits.get(subject, none)
+        facts = {visit["VISCODE"]: visit_facts(visit) for visit in own.to_dict("records")}
+        listed = [empty | image | _facts_of(image, facts) for image in group.to_dict("records")]
+        converted = [row for row in listed if row["status"] == "converted"]
+        if converted:
+            write_sessions(bids_dir / f"sub-{subject}" / f"sub-{subject}_sessions.tsv", converted)
+        rows += listed
+        seen += list_visits(ptid, own, listed)
+    return rows, pd.DataFrame(seen, columns=VISIT_COLUMNS)
+
+
+def _facts_of(image: dict, facts: dict[str, dict]) -> dict:
+    """What holds at the visit of a converted image."""
+    if image["status"] != "converted":
+        return {}
+    if image["viscode"] not in facts:
+        found = f"none of sub-{image['subject']} at {image['viscode']}"
+        cure = "run the conversion again (snakemake --forcerun convert)"
+        raise UserError("ADNIMERGE", "a usable row for the visit of every converted image", found, cure)
+    return facts[image["viscode"]]
+
+
 def list_participants(converted: pd.DataFrame) -> pd.DataFrame:
-    """One row a subject of `participants.tsv`; APOE from ADNIMERGE, for Clinica joins it by row position."""
+    """One row per subject of `participants.tsv`; APOE from ADNIMERGE, for Clinica joins it by row position."""
     first = converted.sort_values(["subject", "session"]).drop_duplicates("subject")
     columns = {
         "sex": first["sex"],
@@ -69,19 +110,6 @@ def list_participants(converted: pd.DataFrame) -> pd.DataFrame:
     }
     table = pd.DataFrame({"participant_id": "sub-" + first["subject"], **columns})
     return table.replace("", "n/a").reset_index(drop=True)
-
-
-def describe(kind: str, name: str, *programs: str) -> dict:
-    """Content of a BIDS `dataset_description.json`.
-
-    Parameters
-    ----------
-    kind : ``raw`` or ``derivative``
-    name : title of the dataset
-    programs : installed distributions that made it
-    """
-    made_by = [{"Name": program, "Version": version(program)} for program in programs]
-    return {"Name": name, "BIDSVersion": BIDS_VERSION, "DatasetType": kind, "GeneratedBy": made_by}
 
 
 def _remove_others(bids_dir: Path, converted: set[str], listed: set[str]) -> None:

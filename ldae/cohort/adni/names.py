@@ -7,7 +7,7 @@ PTID = r"\d{3}_S_\d{4}"
 MERGE, META, QUALITY = "ADNIMERGE", "MPRAGEMETA", "MRIQUALITY"
 MAYO, APOE, DIAGNOSES = "MAYOADIRL_MRI_IMAGEQC_05_07_15", "APOERES", "DXSUM_PDXCONV_ADNIALL"
 
-COLUMNS = {
+TABLE_COLUMNS = {
     MERGE: [
         *("RID", "COLPROT", "ORIGPROT", "PTID", "SITE", "VISCODE", "EXAMDATE", "EXAMDATE_bl", "DX_bl", "DX"),
         *("AGE", "PTGENDER", "PTEDUCAT", "PTETHCAT", "PTMARRY", "APOE4", "PIB", "AV45", "ABETA", "PTAU"),
@@ -19,6 +19,13 @@ COLUMNS = {
     MAYO: ["RID", "loni_image", "series_type", "series_selected", "series_quality"],
     APOE: ["RID"],
     DIAGNOSES: ["PTID", "VISCODE2", "DIAGNOSIS"],
+}
+# What the choice of images takes from the tables; of all other columns only whether a row can be used at all.
+CHOICE_COLUMNS = {
+    MERGE: ["RID", "PTID", "VISCODE", "EXAMDATE", "ORIGPROT", "COLPROT"],
+    META: [column for column in TABLE_COLUMNS[META] if column != "StudyID"],
+    QUALITY: [*TABLE_COLUMNS[QUALITY], "PTID"],
+    MAYO: [*TABLE_COLUMNS[MAYO], "PTID"],
 }
 KEYS = {MERGE: "PTID", META: "SubjectID", QUALITY: "RID", MAYO: "RID", APOE: "RID", DIAGNOSES: "PTID"}
 

@@ -11,15 +11,13 @@ import pandas as pd
 
 from ldae.cohort.adni.headers import SOUND, VERDICT_COLUMNS, check_headers
 from ldae.cohort.adni.inventory import list_faults, list_images
-from ldae.cohort.adni.tables import Tables, read_tables
-from ldae.cohort.columns import INVENTORY_COLUMNS, QUARANTINE_COLUMNS
+from ldae.cohort.adni.tables import ClinicalTables, read_tables
+from ldae.cohort.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
 from ldae.cohort.disk import DISK_COLUMNS, check_level, find_subjects, list_files, list_others
 from ldae.errors import UserError, UserErrors
 from ldae.files import write_table
 
 logger = logging.getLogger(__name__)
-
-FINDING_COLUMNS = ["severity", "where", "expected", "found", "cure"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def write_check(
     inventory: str | Path,
     quarantine: str | Path,
     shard_tables: list[str],
-    report: str | Path,
+    findings: str | Path,
     state: str | Path,
     workers: int,
 ) -> None:
@@ -99,7 +97,7 @@ def write_check(
         The folders or tables are no usable ADNI download. The findings are written all the same.
     """
     checked = check_download(dicom_dir, clinical_dir, shards=len(shard_tables), workers=workers, state=state)
-    write_table(report, checked.findings)
+    write_table(findings, checked.findings)
     if checked.errors:
         raise UserErrors(checked.errors)
     logger.info("%d of %d images on disk can be converted", len(checked.images), len(checked.files))
@@ -112,7 +110,7 @@ def write_check(
         write_table(path, checked.images[checked.images["shard"] == shard])
 
 
-def summarise(checked: Preflight, dicom_dir: str | Path, clinical_dir: str | Path) -> str:
+def describe_check(checked: Preflight, dicom_dir: str | Path, clinical_dir: str | Path) -> str:
     """What a person wants to know of a check, as text."""
     subjects = checked.files["ptid"].nunique()
     lines = [
@@ -136,7 +134,7 @@ def summarise(checked: Preflight, dicom_dir: str | Path, clinical_dir: str | Pat
     return "\n".join(lines)
 
 
-def _collect(errors: list[UserError], check: Callable, folder: str | Path) -> Tables | None:
+def _collect(errors: list[UserError], check: Callable, folder: str | Path) -> ClinicalTables | None:
     """Result of a check; its faults join `errors`."""
     try:
         return check(folder)
@@ -159,7 +157,7 @@ def _describe_errors(errors: list[UserError]) -> list[dict]:
     return [_finding("error", error.where, error.expected, error.found, error.cure) for error in errors]
 
 
-def _describe_set_aside(tables: Tables | None, quarantine: pd.DataFrame) -> list[dict]:
+def _describe_set_aside(tables: ClinicalTables | None, quarantine: pd.DataFrame) -> list[dict]:
     """A warning for each kind of reason: how many, and the first of them."""
     rows = pd.DataFrame(columns=QUARANTINE_COLUMNS) if tables is None else tables.quarantine
     findings = []
@@ -188,7 +186,7 @@ def _count(group: pd.DataFrame, noun: str) -> str:
 
 def _describe_folders(dicom_dir: str | Path, subjects: list[str], files: pd.DataFrame) -> list[dict]:
     """Folders that the check does not read, or in which it found nothing."""
-    expected = "a folder with one folder a subject, such as 011_S_4102"
+    expected = "a folder with one folder per subject, such as 011_S_4102"
     holding, others = list_others(dicom_dir)
     findings = []
     if holding and subjects:
@@ -204,6 +202,6 @@ def _describe_folders(dicom_dir: str | Path, subjects: list[str], files: pd.Data
     return findings
 
 
-def _describe_notes(tables: Tables | None, notes: list[str]) -> list[dict]:
+def _describe_notes(tables: ClinicalTables | None, notes: list[str]) -> list[dict]:
     said = ([] if tables is None else list(tables.notes)) + notes
     return [_finding("note", "the tables", "", note, "") for note in said]

@@ -9,13 +9,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from ldae.cohort.adni.names import APOE, DIAGNOSES, KEYS, MAYO, MERGE, META, PTID, QUALITY, label_of, session_of
+from ldae.cohort.adni.values import DATE, LABELS, MARK, NUMBER, T1_SERIES, is_day
 from ldae.cohort.columns import QUARANTINE_COLUMNS
 from ldae.errors import UserError
 
-DATE = r"(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-NUMBER = r"\d+(\.\d+)?"
-MARK = r"(-?\d+(\.\d+)?)?"
-T1_SERIES = r"(?i).*((?<![a-z])mp[- _]?rage|spgr|(?<![a-z0-9])(mpr|mt1|t1w?)(?![a-z0-9])).*"
 NOT_T1 = "no T1-weighted series by its name"
 OWN_FILE = "use LONI's own file; spreadsheets rewrite dates and numbers"
 
@@ -69,11 +66,11 @@ def rules_of(name: str, legacy: bool) -> list[Rule]:
             Rule("COLPROT", *phase),
             Rule("VISCODE", r"bl|m\d{2,3}", "bl or mNN", "use ADNIMERGE's own visit codes"),
             Rule("EXAMDATE", DATE, "a date YYYY-MM-DD", OWN_FILE),
-            Rule("EXAMDATE_bl", DATE, "a date YYYY-MM-DD", OWN_FILE),
-            Rule("DX", r"(CN|MCI|Dementia)?", "CN, MCI, Dementia or nothing", "correct the diagnosis"),
-            Rule("DX_bl", r"(CN|SMC|EMCI|LMCI|AD)?", "CN, SMC, EMCI, LMCI, AD or nothing", "correct the diagnosis"),
-            Rule("PTGENDER", r"Male|Female", "Male or Female", "correct the value"),
-            Rule("AGE", NUMBER, "an age in years", "fill in the age at baseline"),
+            Rule("EXAMDATE_bl", LABELS["EXAMDATE_bl"], "a date YYYY-MM-DD", OWN_FILE),
+            Rule("DX", LABELS["DX"], "CN, MCI, Dementia or nothing", "correct the diagnosis"),
+            Rule("DX_bl", LABELS["DX_bl"], "CN, SMC, EMCI, LMCI, AD or nothing", "correct the diagnosis"),
+            Rule("PTGENDER", LABELS["PTGENDER"], "Male or Female", "correct the value"),
+            Rule("AGE", LABELS["AGE"], "an age in years", "fill in the age at baseline"),
         ],
         META: [
             Rule("SubjectID", *subject),
@@ -132,8 +129,11 @@ def set_aside(frame: pd.DataFrame, name: str, file: str, legacy: bool) -> tuple[
         found = f"{column} must be {meaning}, found '" + frame[column].str.slice(0, 40) + "'"
         mark(~frame[column].str.fullmatch(pattern), found, cure)
     for column in [rule.column for rule in rules if rule.pattern == DATE]:
-        parsed = pd.to_datetime(frame[column], format="%Y-%m-%d", errors="coerce")
-        mark(parsed.isna(), f"{column} is no day of the calendar: '" + frame[column] + "'", "correct the date")
+        mark(
+            ~frame[column].map(is_day).astype(bool),
+            f"{column} is no day of the calendar: '" + frame[column] + "'",
+            "correct the date",
+        )
     if name == MERGE:
         roster = frame["PTID"].str.rsplit("_", n=1).str[-1].str.lstrip("0")
         mark(frame["RID"].ne(roster), "RID is not the number at the end of PTID", OWN_FILE)

@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ldae.cohort.adni.tables import MAYO, MERGE, QUALITY, session_of
+from ldae.cohort.adni.names import CHOICE_COLUMNS, MAYO, MERGE, QUALITY, session_of
 
 MAX_DAYS_FROM_VISIT = 180
 REJECTED_QUALITY = 4  # Mayo's series_quality of a scan not to be used; 1 is best, -1 not rated
@@ -42,7 +42,6 @@ PREFERRED = ("Scaled", "N3m")
 ALIASED = (r"Scaled_\d+", r"N3", r"B1.Correction", r"GradWarp")
 ALIAS = " as Scaled"
 TOLD_ALIAS = f"shown to Clinica as '…{ALIAS}', for it takes no processed series of its own name"
-VISIT_FIELDS = ["RID", "PTID", "VISCODE", "EXAMDATE", "ORIGPROT", "COLPROT"]
 ONE_A_VISIT = "none: one series a visit is converted"
 
 
@@ -69,7 +68,7 @@ def selection_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]
     rating = rating.where(rating > 0, UNRATED)
     rating = rating.mask(selected.eq(1) & rating.ge(REJECTED_QUALITY), REJECTED_QUALITY - 1)
     return {
-        MERGE: tables[MERGE][VISIT_FIELDS],
+        MERGE: tables[MERGE][CHOICE_COLUMNS[MERGE]],
         QUALITY: quality[["RID", "LONIUID"]].assign(PASS=passed),
         MAYO: mayo[["RID", "loni_image", "series_type"]].assign(series_selected=selected, series_quality=rating),
     }

@@ -9,55 +9,18 @@ from pathlib import Path
 import pandas as pd
 
 from ldae.cohort.adni.adapters import name_visits, to_legacy
-from ldae.cohort.adni.files import Source, find_sources, find_table, list_tables
-from ldae.cohort.adni.names import (
-    APOE,
-    COLUMNS,
-    DIAGNOSES,
-    KEYS,
-    MAYO,
-    MERGE,
-    META,
-    PTID,
-    QUALITY,
-    label_of,
-    months_of,
-    nominal_field,
-    rid_of,
-    session_of,
-)
-from ldae.cohort.adni.row_rules import set_aside, subject_pattern
+from ldae.cohort.adni.files import Source, find_sources, list_tables, split_sources
+from ldae.cohort.adni.names import APOE, KEYS, MERGE, META, TABLE_COLUMNS, label_of, rid_of
+from ldae.cohort.adni.row_rules import set_aside
 from ldae.cohort.columns import QUARANTINE_COLUMNS
 from ldae.errors import UserError, UserErrors
 from ldae.files import hash_content, read_table
-
-__all__ = [
-    "APOE",
-    "COLUMNS",
-    "DIAGNOSES",
-    "KEYS",
-    "MAYO",
-    "MERGE",
-    "META",
-    "PTID",
-    "QUALITY",
-    "Tables",
-    "find_table",
-    "hash_tables",
-    "label_of",
-    "months_of",
-    "nominal_field",
-    "read_tables",
-    "rid_of",
-    "session_of",
-    "subject_pattern",
-]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Tables:
+class ClinicalTables:
     """The six tables by legacy name, every cell a string, the rows set aside, and what was assumed.
 
     SeriesID and MagStrength of MPRAGEMETA are empty where the download's table gives none.
@@ -78,7 +41,7 @@ def hash_tables(frames: dict[str, pd.DataFrame]) -> str:
     return hash_content({name: [list(frame.columns), frame.to_numpy().tolist()] for name, frame in frames.items()})[:16]
 
 
-def read_tables(clinical_dir: str | Path) -> Tables:
+def read_tables(clinical_dir: str | Path) -> ClinicalTables:
     """Find, read and check the six tables that Clinica needs, under their old or today's names.
 
     Of several tables that stand for the same one, that with the older name is read. Only of the lists of images all
@@ -87,18 +50,18 @@ def read_tables(clinical_dir: str | Path) -> Tables:
     Raises
     ------
     UserErrors
-        Tables are missing, doubled, unreadable, empty, lack a column, or have no usable row; all of it at once.
+        ClinicalTables are missing, doubled, unreadable, empty, lack a column, or have no usable row; all of it at once.
     """
     list_tables(clinical_dir)
     parts, notes = _read_parts(Path(clinical_dir))
-    frames = {name: parts[name][0].frame for name in COLUMNS}
+    frames = {name: parts[name][0].frame for name in TABLE_COLUMNS}
     phases = dict(zip(frames[MERGE]["PTID"], frames[MERGE]["ORIGPROT"], strict=True))
     frames[META], more = _join_images(parts[META], phases)
-    quarantine = pd.concat([part.quarantine for name in COLUMNS for part in parts[name]], ignore_index=True)
+    quarantine = pd.concat([part.quarantine for name in TABLE_COLUMNS for part in parts[name]], ignore_index=True)
     quarantine = quarantine[~quarantine["image_id"].isin(frames[META]["ImageUID"])].reset_index(drop=True)
     by_rid = {rid_of(ptid): label_of(ptid) for ptid in phases}
     quarantine["subject"] = [by_rid.get(subject, subject) for subject in quarantine["subject"]]
-    return Tables(frames, quarantine[QUARANTINE_COLUMNS], notes + more)
+    return ClinicalTables(frames, quarantine[QUARANTINE_COLUMNS], notes + more)
 
 
 @dataclass(frozen=True)
@@ -113,18 +76,18 @@ class _Part:
 
 def _read_parts(folder: Path) -> tuple[dict[str, list[_Part]], list[str]]:
     """Read each table's file, of the list of images every file; collect all faults before raising."""
-    parts: dict[str, list[_Part]] = {name: [] for name in COLUMNS}
+    parts: dict[str, list[_Part]] = {name: [] for name in TABLE_COLUMNS}
     errors: list[UserError] = []
     notes: list[str] = []
-    for name in COLUMNS:
+    for name in TABLE_COLUMNS:
         try:
             sources = find_sources(folder, name)
         except UserError as error:
             errors.append(error)
             continue
-        read = sources if name == META else sources[:1]
+        read, others = split_sources(sources, name)
         first = sources[0].path.name
-        notes += [f"{source.path.name}: not read, for {first} is there" for source in sources[len(read) :]]
+        notes += [f"{source.path.name}: not read, for {first} is there" for source in others]
         for source in read:
             needed = name == MERGE or source == sources[0] and name == META
             try:
@@ -133,14 +96,14 @@ def _read_parts(folder: Path) -> tuple[dict[str, list[_Part]], list[str]]:
                 errors.append(error)
     if errors:
         raise UserErrors(errors)
-    return parts, [note for name in COLUMNS for part in parts[name] for note in part.notes] + notes
+    return parts, [note for name in TABLE_COLUMNS for part in parts[name] for note in part.notes] + notes
 
 
 def _read_part(source: Source, name: str, needed: bool) -> _Part:
     """Read one file; `needed`: it must have a usable row."""
     path = source.path
     frame, notes = to_legacy(_read_strings(path), name, source.legacy)
-    missing = [column for column in COLUMNS[name] if column not in frame]
+    missing = [column for column in TABLE_COLUMNS[name] if column not in frame]
     if name == APOE and not {"APGEN1", "APGEN2"} <= set(frame):
         missing.append("APGEN1 and APGEN2, or GENOTYPE")
     if missing:

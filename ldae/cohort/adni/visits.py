@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.adni.tables import MERGE, label_of, months_of, session_of
+from ldae.cohort.adni.names import label_of, months_of, session_of
 from ldae.files import write_table
 
 DAYS_PER_YEAR = 365.25
@@ -36,20 +36,21 @@ def visit_facts(visit: dict) -> dict:
     }
 
 
-def list_visits(ptid: str, tables: dict[str, pd.DataFrame], rows: list[dict]) -> list[dict]:
-    """One row a visit of a subject, columns `VISIT_COLUMNS`.
+def list_visits(ptid: str, visits: pd.DataFrame, rows: list[dict]) -> list[dict]:
+    """One row per visit of a subject, columns `VISIT_COLUMNS`.
 
     Parameters
     ----------
-    ptid, tables : the subject and its clinical tables
-    rows : its rows of the conversion report; an image that was not converted counts at the visit nearest to it
+    ptid : the subject's code
+    visits : its rows of ADNIMERGE
+    rows : its images; an image that was not converted counts at the visit nearest to it
     """
-    visits = []
-    for visit in tables[MERGE].sort_values("EXAMDATE").to_dict("records"):
+    listed = []
+    for visit in visits.sort_values("EXAMDATE").to_dict("records"):
         session = session_of(visit["VISCODE"])
         here = [row for row in rows if row["session"] == session]
         converted = [row["image_id"] for row in here if row["status"] == "converted"]
-        visits.append(
+        listed.append(
             {
                 "subject": label_of(ptid),
                 "session": session,
@@ -59,11 +60,11 @@ def list_visits(ptid: str, tables: dict[str, pd.DataFrame], rows: list[dict]) ->
                 "image_id": "".join(converted),
             }
         )
-    return visits
+    return listed
 
 
 def write_sessions(path: Path, rows: list[dict]) -> None:
-    """Write a subject's BIDS `_sessions.tsv`, one row a converted session, unless it says so already."""
+    """Write a subject's BIDS `_sessions.tsv`, one row per converted session, unless it says so already."""
     sessions = sorted(rows, key=lambda row: row["session"])
     table = pd.DataFrame({"session_id": [f"ses-{row['session']}" for row in sessions]})
     for column, name in SESSION_COLUMNS.items():

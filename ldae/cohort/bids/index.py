@@ -1,8 +1,8 @@
-"""Any BIDS dataset as the report that the conversion of ADNI gives, so that later stages need not know the difference.
+"""Any BIDS dataset as the table that the conversion of ADNI gives, so that later stages need not know the difference.
 
-The images are used in place. A T1w image ends as a row of the report: converted, unselected (another of its session is
+The images are used in place. A T1w image ends as a row of the table: converted, unselected (another of its session is
 used) or broken, with reason and cure. What the tables do not say stays empty, for scans without diagnosis or age serve
-the stages that need none; `preflight.csv` counts them.
+the stages that need none; the findings count them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import pandas as pd
 
 from ldae.cohort.bids.images import Image, list_empty, list_images, orientation_of, sidecar_of
 from ldae.cohort.bids.layout import check_dataset
-from ldae.cohort.bids.tables import FINDING_COLUMNS, Facts, Notes, Tables, read_tables
-from ldae.cohort.columns import QUARANTINE_COLUMNS, REPORT_COLUMNS
+from ldae.cohort.bids.tables import DatasetTables, Facts, Notes, read_tables
+from ldae.cohort.columns import CONVERSION_COLUMNS, FINDING_COLUMNS, IMAGE_COLUMNS, QUARANTINE_COLUMNS
 from ldae.cohort.shards import shard_of
 from ldae.config.cohort import ColumnsConfig
 from ldae.errors import UserError, UserErrors
@@ -23,6 +23,8 @@ from ldae.files import read_table, write_table
 
 logger = logging.getLogger(__name__)
 
+# What a dataset's tables may say, if only of the scanner, stays out of the shards.
+SHARD_COLUMNS = [name for name in IMAGE_COLUMNS if name not in ("viscode", "field_strength_t")]
 ONE_A_SESSION = "none: one T1w image a session is used"
 
 
@@ -33,12 +35,11 @@ def write_index(
     diagnoses: dict[str, str],
     *,
     set_aside: list[str],
-    shard_tables: list[str],
-    report: str | Path,
+    conversion: str | Path,
     quarantine: str | Path,
     findings: str | Path,
 ) -> None:
-    """Index a BIDS dataset; write the report, the same cut into shards, what is set aside, and all there is to say.
+    """Index a BIDS dataset; write a row per image, what is set aside, and all there is to say.
 
     Parameters
     ----------
@@ -50,8 +51,8 @@ def write_index(
         Names of the tables' columns, and what the values of the diagnosis mean.
     set_aside
         Tables of what an earlier stage set aside, columns `QUARANTINE_COLUMNS`.
-    shard_tables, report, quarantine, findings
-        The files to write.
+    conversion, quarantine, findings
+        The tables to write.
 
     Raises
     ------
@@ -70,7 +71,12 @@ def write_index(
     _say(rows, notes)
     write_table(findings, notes.table())
     write_table(quarantine, pd.concat([*parts, without_image], ignore_index=True))
-    write_table(report, rows)
+    write_table(conversion, rows)
+
+
+def cut_shards(conversion: str | Path, shard_tables: list[str]) -> None:
+    """Cut the index into shards of subjects, columns `SHARD_COLUMNS`: the images alone, nothing of the person."""
+    rows = read_table(conversion, tuple(SHARD_COLUMNS), dtype=str, keep_default_na=False)[SHARD_COLUMNS]
     shards = rows["subject"].map(lambda subject: shard_of(subject, len(shard_tables)))
     for shard, path in enumerate(shard_tables):
         write_table(path, rows[shards == shard])
@@ -79,7 +85,7 @@ def write_index(
 def index_dataset(
     bids_dir: str | Path, source: str, columns: ColumnsConfig, diagnoses: dict[str, str], notes: Notes
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Report rows of all T1w images, columns `REPORT_COLUMNS`, and what lacks an image, `QUARANTINE_COLUMNS`.
+    """A row per T1w image, columns `CONVERSION_COLUMNS`, and what lacks an image, `QUARANTINE_COLUMNS`.
 
     Raises
     ------
@@ -93,8 +99,8 @@ def index_dataset(
     for first, *others in sessions.values():
         known = {"field_strength_t": _field_strength(first, bids_dir, notes)}
         known |= {key: value for key, value in facts.of_scan(first.subject, first.session).items() if value != ""}
-        rows += [row | {"source": source} for row in _report(first, others, known)]
-    table = pd.DataFrame(rows, columns=REPORT_COLUMNS)
+        rows += [row | {"source": source} for row in _list_session(first, others, known)]
+    table = pd.DataFrame(rows, columns=CONVERSION_COLUMNS)
     if not table["status"].eq("converted").any():
         reasons = "; ".join(f"{count} x {reason}" for reason, count in table["reason"].value_counts().head(3).items())
         raise UserErrors([UserError(bids_dir, "at least one T1w image that can be used", reasons, "see the reasons")])
@@ -103,7 +109,7 @@ def index_dataset(
     )
 
 
-def _check(bids_dir: str | Path, columns: ColumnsConfig, notes: Notes) -> Tables:
+def _check(bids_dir: str | Path, columns: ColumnsConfig, notes: Notes) -> DatasetTables:
     """The dataset's tables; what is wrong with them and with its folders is said at once."""
     errors: list[UserError] = []
     try:
@@ -119,9 +125,9 @@ def _check(bids_dir: str | Path, columns: ColumnsConfig, notes: Notes) -> Tables
     return tables
 
 
-def _report(first: Image, others: list[Image], facts: dict) -> list[dict]:
+def _list_session(first: Image, others: list[Image], facts: dict) -> list[dict]:
     """Rows of one session: the image that is used, with its facts, and the others with the reason why not."""
-    empty = dict.fromkeys(REPORT_COLUMNS, "")
+    empty = dict.fromkeys(CONVERSION_COLUMNS, "")
     why = f"{first.name} of this session is used: the fewest entities, then the lowest run"
     rows = []
     for image in (first, *others):

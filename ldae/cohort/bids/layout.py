@@ -9,7 +9,7 @@ from ldae.errors import UserError, UserErrors
 from ldae.files import hash_content
 
 PLACES = ("sub-*/anat", "sub-*/ses-*/anat")
-TABLES = ("*.tsv", "*.json", "sub-*/*.tsv")
+TABLES = ("*.tsv", "*.json", "sub-*/*.tsv", *(f"{place}/*_T1w.json" for place in PLACES))
 
 
 def check_dataset(bids_dir: str | Path) -> None:
@@ -55,14 +55,21 @@ def find_images(bids_dir: str | Path) -> Iterator[Path]:
 
 
 def fingerprint(bids_dir: str | Path) -> str:
-    """Hash of the names and times of change of what the index depends on: folders, images and tables.
-
-    Links to absent files have no time, so that fetching them counts as a change.
-    """
+    """Hash of the names and times of change of what the index depends on: folders, images and tables."""
     root = Path(bids_dir)
     tables = (path for pattern in TABLES for path in root.glob(pattern))
-    paths = sorted({*find_folders(root), *find_images(root), *tables})
-    return hash_content([(path.as_posix(), path.stat().st_mtime_ns if path.exists() else 0) for path in paths])[:16]
+    return _hash_states({*find_folders(root), *find_images(root), *tables})
+
+
+def fingerprint_images(bids_dir: str | Path) -> str:
+    """Hash of the names and times of change of the images alone, which no correction of a table changes."""
+    return _hash_states(set(find_images(bids_dir)))
+
+
+def _hash_states(paths: set[Path]) -> str:
+    """Links to absent files have no time, so that fetching them counts as a change."""
+    states = [(path.as_posix(), path.stat().st_mtime_ns if path.exists() else 0) for path in sorted(paths)]
+    return hash_content(states)[:16]
 
 
 def _is_root(folder: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ldae.cohort.columns import FINDING_COLUMNS
 from ldae.config.cohort import ColumnsConfig
 from ldae.errors import UserError, UserErrors
 from ldae.files import read_table
@@ -19,7 +20,6 @@ SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
 MONTHS_PER_YEAR = 12
 OTHER_SOURCES = ("months", "field_strength_t")  # session labels and images' JSON files
 RANGES = {"age": (0, 120), "months": (-1200, 1200), "field_strength_t": (0, 20)}
-FINDING_COLUMNS = ["severity", "where", "expected", "found", "cure"]
 
 
 class Notes:
@@ -42,7 +42,7 @@ class Notes:
 
 
 @dataclass
-class Tables:
+class DatasetTables:
     """Rows by subject, and by (subject, session), as dicts of strings without the missing values."""
 
     participants: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Tables:
     session_columns: list[str] = field(default_factory=list)
 
 
-def read_tables(bids_dir: str | Path, columns: ColumnsConfig, notes: Notes) -> Tables:
+def read_tables(bids_dir: str | Path, columns: ColumnsConfig, notes: Notes) -> DatasetTables:
     """Read participants.tsv and every sub-*/sub-*_sessions.tsv.
 
     Raises
@@ -60,7 +60,7 @@ def read_tables(bids_dir: str | Path, columns: ColumnsConfig, notes: Notes) -> T
         Tables that cannot be read, rows that stand twice, columns that are named in the config and not there; all at
         once.
     """
-    root, tables, errors = Path(bids_dir), Tables(), []
+    root, tables, errors = Path(bids_dir), DatasetTables(), []
     path = root / "participants.tsv"
     if path.is_file():
         rows = _read(path, "participant_id", errors)
@@ -108,7 +108,7 @@ def _candidates(name: str | list[str] | None) -> list[str]:
     return [name] if isinstance(name, str) else name or []
 
 
-def _absent_columns(tables: Tables, columns: ColumnsConfig, notes: Notes) -> list[UserError]:
+def _absent_columns(tables: DatasetTables, columns: ColumnsConfig, notes: Notes) -> list[UserError]:
     """A column named alone must be there; of a list, that none is there is a note."""
     errors, present = [], {*tables.participant_columns, *tables.session_columns}
     for key, name in columns:
@@ -142,7 +142,7 @@ class Facts:
 
     def __init__(
         self,
-        tables: Tables,
+        tables: DatasetTables,
         columns: ColumnsConfig,
         diagnoses: dict[str, str],
         scans: list[tuple[str, str]],

@@ -57,7 +57,7 @@ class OtherImage(BrokenSeries):
 
 
 @dataclass(frozen=True)
-class Series:
+class VolumeFacts:
     """What the converted volume must agree with: its sizes in voxels, in any order; the field strength if known."""
 
     slices: int
@@ -75,7 +75,7 @@ class _Slice:
     position: float
 
 
-def check_series(files: Sequence[Path], ptid: str = "") -> Series:
+def check_series(files: Sequence[Path], ptid: str = "") -> VolumeFacts:
     """Read all headers of a series and check that it makes one complete volume.
 
     No message quotes header text, which may name people: only file names, names of elements, and numbers.
@@ -102,7 +102,7 @@ def check_series(files: Sequence[Path], ptid: str = "") -> Series:
         return _check(files, ptid)
 
 
-def _check(files: Sequence[Path], ptid: str) -> Series:
+def _check(files: Sequence[Path], ptid: str) -> VolumeFacts:
     headers = _each(_Header, [Path(path) for path in files])
     first = headers[0]
     if len(series := {header.need("SeriesInstanceUID", str) for header in headers}) > 1:
@@ -125,7 +125,7 @@ def _check(files: Sequence[Path], ptid: str) -> Series:
     _check_positions(slices)
     tesla = first.find("MagneticFieldStrength", float, 0.0)
     tesla = tesla / GAUSS_PER_TESLA if tesla > 100 else tesla
-    return Series(len(slices), first.need("Rows", int), first.need("Columns", int), tesla or None)
+    return VolumeFacts(len(slices), first.need("Rows", int), first.need("Columns", int), tesla or None)
 
 
 class _Header:

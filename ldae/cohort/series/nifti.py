@@ -10,12 +10,12 @@ from pathlib import Path
 
 import nibabel as nib
 
-from ldae.cohort.series.dicom import FEWEST_SLICES, PARTIAL, SMALLEST_EXTENT_MM, BrokenSeries, OtherImage, Series
+from ldae.cohort.series.dicom import FEWEST_SLICES, PARTIAL, SMALLEST_EXTENT_MM, BrokenSeries, OtherImage, VolumeFacts
 
 CHUNK = 1 << 20
 
 
-def check_nifti(files: Sequence[Path]) -> Series:
+def check_nifti(files: Sequence[Path]) -> VolumeFacts:
     """Check that an image is one complete volume of a head; no message quotes header text.
 
     Raises
@@ -48,7 +48,7 @@ def check_nifti(files: Sequence[Path]) -> Series:
     extent = [size * float(zoom) for size, zoom in zip(shape[:3], zooms[:3], strict=True)]
     if not min(extent) >= SMALLEST_EXTENT_MM:
         raise OtherImage(f"{' x '.join(f'{size:.0f}' for size in extent)} mm only: no whole head", PARTIAL)
-    return Series(*shape[:3])
+    return VolumeFacts(*shape[:3])
 
 
 def _count_bytes(path: Path) -> int:

@@ -1,57 +1,83 @@
-"""What every learnt representation has to beat: facts about a person, volumes, principal components, chance."""
+"""What every learnt representation has to beat, as far as it takes no label: volumes, principal components, chance."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.decomposition import PCA
 
+from ldae.config.load import Config
 from ldae.config.models import EncoderConfig
 from ldae.config.preprocessing import PreprocessingConfig
 from ldae.data.batches import scan_batches
+from ldae.data.scans import SCAN_KEY, read_scans
 from ldae.errors import UserError
-from ldae.evaluation.features.embeddings import COLUMNS, Embeddings, extract_embeddings, name_features
+from ldae.evaluation.features.embeddings import (
+    Embeddings,
+    embeddings_of,
+    extract_embeddings,
+    name_features,
+    write_embeddings,
+)
 from ldae.evaluation.features.morphometry import NAMES, measure_shares
+from ldae.files import read_table
 from ldae.networks.encoder import build_semantic_encoder
 from ldae.preprocessing.grid import Grid
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 
-SCAN = ["subject", "session"]
+BRAIN_VOLUME = "brain_volume_ml"
 
 
-def constant(dataset: pd.DataFrame) -> Embeddings:
+def write_baselines(
+    scans: str | Path, qc: str | Path, models_dir: str | Path, config: Config, outputs: Mapping[str, str | Path]
+) -> None:
+    """Make the features of every baseline and write an NPZ each.
+
+    Parameters
+    ----------
+    scans, qc, models_dir : path
+        The table of scans, the table of quality control, the folder of the LDAE's weights.
+    config : Config
+        The sections of an LDAE, seed and evaluation.batch_size.
+    outputs : mapping
+        Files by name: mean, volumes, pca, untrained.
+    """
+    table, quality, batch_size = read_scans(scans), read_qc(qc), config.evaluation.batch_size
+    mean_image = LatentDiffusionAutoencoder.load(models_dir, config).representation.semantic_encoder.mean_image
+    write_embeddings(outputs["mean"], constant(table))
+    write_embeddings(outputs["volumes"], volumes(table, quality, config.preprocessing, batch_size))
+    write_embeddings(outputs["pca"], voxel_components(table, batch_size))
+    write_embeddings(outputs["untrained"], untrained(table, config.encoder, mean_image, config.seed, batch_size))
+
+
+def read_qc(path: str | Path) -> pd.DataFrame:
+    """Read the table of quality control, as far as features are made of it."""
+    return read_table(path, (*SCAN_KEY, BRAIN_VOLUME), dtype=dict.fromkeys(SCAN_KEY, str))
+
+
+def constant(scans: pd.DataFrame) -> Embeddings:
     """Nothing about the scan: a probe on it predicts the training scans' mean."""
-    return name_features(np.zeros((len(dataset), 1)), dataset, "constant")
+    return name_features(np.zeros((len(scans), 1)), scans, "constant")
 
 
-def demographics(dataset: pd.DataFrame) -> Embeddings:
-    """Age in years and sex (female 0, male 1; NaN where unknown)."""
-    features = np.stack([dataset["age"], dataset["sex"].map({"F": 0.0, "M": 1.0})], 1).astype(float)
-    return Embeddings(features, dataset[list(COLUMNS)].reset_index(drop=True), ("age", "sex"))
-
-
-def with_brain_volume(demographics: Embeddings, qc: pd.DataFrame) -> Embeddings:
-    """Age, sex, and the volume of the brain mask before any alignment, in millilitres."""
-    volume = _of_scans(demographics.table, qc, "brain_volume_ml")[:, None]
-    features = np.concatenate([demographics.features, volume], 1)
-    return Embeddings(features, demographics.table, (*demographics.names, "brain_volume_ml"))
-
-
-def volumes(dataset: pd.DataFrame, qc: pd.DataFrame, config: PreprocessingConfig, batch_size: int) -> Embeddings:
+def volumes(scans: pd.DataFrame, qc: pd.DataFrame, config: PreprocessingConfig, batch_size: int) -> Embeddings:
     """Tissues and ventricles as shares of the brain (see `morphometry`), and the brain's volume in millilitres."""
     grid = Grid(config.grid_shape, config.grid_spacing_mm, config.grid_center_mm)
     measured = [
-        measure_shares(scan.numpy(), grid)
-        for _, scans in scan_batches(dataset, batch_size, "volumes")
-        for scan in scans[:, 0]
+        measure_shares(image.numpy(), grid)
+        for _, images in scan_batches(scans, batch_size, "volumes")
+        for image in images[:, 0]
     ]
-    features = np.column_stack([np.array(measured), _of_scans(dataset, qc, "brain_volume_ml")])
-    return Embeddings(features, dataset[list(COLUMNS)].reset_index(drop=True), (*NAMES, "brain_volume_ml"))
+    features = np.column_stack([np.array(measured), brain_volumes(scans, qc)])
+    return embeddings_of(features, scans, (*NAMES, BRAIN_VOLUME))
 
 
-def voxel_components(dataset: pd.DataFrame, batch_size: int) -> Embeddings:
+def voxel_components(scans: pd.DataFrame, batch_size: int) -> Embeddings:
     """Principal components of the voxels, as many as the training subjects allow (their number less one).
 
     They are fitted to one scan, the first, of each training subject; voxels that are background in all of these are
@@ -62,21 +88,21 @@ def voxel_components(dataset: pd.DataFrame, batch_size: int) -> Embeddings:
     UserError
         Fewer than two training subjects.
     """
-    train = dataset[dataset["split"] == "train"].drop_duplicates("subject")
+    train = scans[scans["split"] == "train"].drop_duplicates("subject")
     if len(train) < 2:
-        raise UserError("results/dataset.csv", "at least two training subjects", str(len(train)), "use more subjects")
+        raise UserError("results/scans.csv", "at least two training subjects", str(len(train)), "use more subjects")
     fitted = _voxels(train, batch_size, "PCA, fit")
     brain = fitted.any(0)
     pca = PCA(len(train) - 1, svd_solver="full").fit(fitted[:, brain])
     projected = [
-        pca.transform(scans.flatten(1).numpy()[:, brain]) for _, scans in scan_batches(dataset, batch_size, "PCA")
+        pca.transform(images.flatten(1).numpy()[:, brain]) for _, images in scan_batches(scans, batch_size, "PCA")
     ]
-    components = name_features(np.concatenate(projected), dataset, "component")
+    components = name_features(np.concatenate(projected), scans, "component")
     return replace(components, fitted_to=tuple(train["subject"]))
 
 
 def untrained(
-    dataset: pd.DataFrame, config: EncoderConfig, mean_image: torch.Tensor, seed: int, batch_size: int
+    scans: pd.DataFrame, config: EncoderConfig, mean_image: torch.Tensor, seed: int, batch_size: int
 ) -> Embeddings:
     """The semantic encoder with its initial weights, as the representation stage starts from.
 
@@ -85,19 +111,24 @@ def untrained(
     torch.manual_seed(seed)
     encoder = build_semantic_encoder(config, tuple(mean_image.shape[2:])).eval().requires_grad_(False)
     encoder.set_mean_image(mean_image.cpu())
-    return extract_embeddings(encoder, dataset, batch_size, "untrained encoder")
+    return extract_embeddings(encoder, scans, batch_size, "untrained encoder")
 
 
-def _voxels(dataset: pd.DataFrame, batch_size: int, label: str) -> np.ndarray:
-    return np.concatenate([scans.flatten(1).numpy() for _, scans in scan_batches(dataset, batch_size, label)])
+def brain_volumes(scans: pd.DataFrame, qc: pd.DataFrame) -> np.ndarray:
+    """Volume of the brain mask before any alignment, in millilitres, in the order of `scans`; (scans,).
+
+    Raises
+    ------
+    UserError
+        A scan has no such volume in the table of quality control.
+    """
+    found = scans[SCAN_KEY].merge(qc[[*SCAN_KEY, BRAIN_VOLUME]], on=SCAN_KEY, how="left", validate="one_to_one")
+    missing = found[found[BRAIN_VOLUME].isna()]
+    if len(missing):
+        named = f"none for {missing['subject'].iloc[0]} {missing['session'].iloc[0]}"
+        raise UserError("results/qc.csv", "a brain volume for every scan", named, "run the rule qc again")
+    return found[BRAIN_VOLUME].to_numpy(dtype=float)
 
 
-def _of_scans(table: pd.DataFrame, qc: pd.DataFrame, column: str) -> np.ndarray:
-    """A column of the QC table, in the order of `table`."""
-    found = table[SCAN].merge(qc[[*SCAN, column]], on=SCAN, how="left", validate="one_to_one")[column]
-    if found.isna().any():
-        first = table.loc[found.isna().to_numpy(), SCAN].iloc[0]
-        raise UserError(
-            "results/qc.csv", "a row a scan", f"none of {first.subject} {first.session}", "run dataset again"
-        )
-    return found.to_numpy(dtype=float)
+def _voxels(scans: pd.DataFrame, batch_size: int, label: str) -> np.ndarray:
+    return np.concatenate([images.flatten(1).numpy() for _, images in scan_batches(scans, batch_size, label)])

@@ -1,4 +1,4 @@
-"""What an encoder makes of every scan: a row of numbers each, one file an encoder."""
+"""What an encoder makes of every scan: a row of numbers per scan, one file per encoder, no labels."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import torch
 
 from ldae.data.batches import scan_batches
 from ldae.errors import UserError
-from ldae.files import atomic_path
+from ldae.evaluation.arrays import write_arrays
 
-TEXT, NUMBERS = ("subject", "session", "diagnosis", "sex", "split"), ("age", "months")
-COLUMNS = (*TEXT, *NUMBERS)
+EMBEDDING_COLUMNS = ("subject", "session", "split")
 
 
 @dataclass(frozen=True)
 class Embeddings:
-    """`features` (scans, dim), `names` (dim,) of its columns, and, row by row, `table` with the columns `COLUMNS`.
+    """`features` (scans, dim), `names` (dim,) of its columns, and, row by row, `table`.
 
+    `table` holds `EMBEDDING_COLUMNS`; labels stand there only once `ldae.data.labels.join_labels` has put them there.
     `fitted_to`: subjects to whose scans the transformation was fitted when the features were made, a PCA say; a trained
     encoder tells by its own weights.
     """
@@ -42,50 +42,53 @@ class Embeddings:
 
 
 def extract_embeddings(
-    encode: Callable[[torch.Tensor], torch.Tensor], dataset: pd.DataFrame, batch_size: int, label: str
+    encode: Callable[[torch.Tensor], torch.Tensor], scans: pd.DataFrame, batch_size: int, label: str
 ) -> Embeddings:
-    """What `encode` makes of every scan of `dataset` (all splits).
+    """What `encode` makes of every scan (all splits).
 
     Parameters
     ----------
     encode : function
         Scans (B, 1, D, H, W) to codes (B, dim), without gradients.
-    dataset, batch_size, label : DataFrame, int, str
-        The dataset table, scans a batch, and what the log calls the encoder.
+    scans, batch_size, label : DataFrame, int, str
+        The table of scans, scans per batch, and what the log calls the encoder.
 
     Raises
     ------
     UserError
         A code is not finite.
     """
-    batches = scan_batches(dataset, batch_size, label)
-    codes = np.concatenate([encode(scans).float().cpu().numpy() for _, scans in batches])
+    batches = scan_batches(scans, batch_size, label)
+    codes = np.concatenate([encode(images).float().cpu().numpy() for _, images in batches])
     bad = ~np.isfinite(codes).all(1)
     if bad.any():
         cure = "look at the training curves of the encoder and train it again"
-        raise UserError(dataset["path"][bad].iloc[0], "a finite code", "NaN or infinity", cure)
-    return name_features(codes, dataset, "y_sem")
+        raise UserError(scans["path"][bad].iloc[0], "a finite code", "NaN or infinity", cure)
+    return name_features(codes, scans, "y_sem")
 
 
-def name_features(features: np.ndarray, dataset: pd.DataFrame, stem: str) -> Embeddings:
+def embeddings_of(features: np.ndarray, scans: pd.DataFrame, names: tuple[str, ...]) -> Embeddings:
+    """Embeddings of the rows of a table of scans."""
+    return Embeddings(features, scans[list(EMBEDDING_COLUMNS)].reset_index(drop=True), names)
+
+
+def name_features(features: np.ndarray, scans: pd.DataFrame, stem: str) -> Embeddings:
     """Embeddings whose columns are called ``stem_0``, ``stem_1``, …"""
-    names = tuple(f"{stem}_{number}" for number in range(features.shape[1]))
-    return Embeddings(features, dataset[list(COLUMNS)].reset_index(drop=True), names)
+    return embeddings_of(features, scans, tuple(f"{stem}_{number}" for number in range(features.shape[1])))
 
 
 def write_embeddings(path: str | Path, embeddings: Embeddings) -> None:
-    """Write an NPZ with the arrays features (float32), names, fitted_to and the columns `COLUMNS`; no pickles."""
-    columns = {name: embeddings.table[name].to_numpy(dtype=str if name in TEXT else float) for name in COLUMNS}
-    arrays = {"features": embeddings.features.astype(np.float32)}
-    arrays |= {name: np.array(getattr(embeddings, name), dtype=str) for name in ("names", "fitted_to")}
-    with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, **arrays, **columns)
+    """Write an NPZ with the arrays features (float32), names, fitted_to and `EMBEDDING_COLUMNS`; no pickles."""
+    texts = {name: getattr(embeddings, name) for name in ("names", "fitted_to")}
+    texts |= {name: embeddings.table[name] for name in EMBEDDING_COLUMNS}
+    arrays = {name: np.array(values, dtype=str) for name, values in texts.items()}
+    write_arrays(path, {"features": embeddings.features.astype(np.float32)} | arrays)
 
 
 def read_embeddings(path: str | Path) -> Embeddings:
     """Read what `write_embeddings` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
-        table = pd.DataFrame({name: arrays[name] for name in COLUMNS})
+        table = pd.DataFrame({name: arrays[name] for name in EMBEDDING_COLUMNS})
         return Embeddings(
             arrays["features"], table, tuple(arrays["names"].tolist()), tuple(arrays["fitted_to"].tolist())
         )

@@ -13,6 +13,7 @@ from monai.networks.nets.resnet import ResNetFeatures
 from torch import nn
 
 from ldae.errors import UserError
+from ldae.systems.base import DiffusionAutoencoder
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class MedicalNet(nn.Module):
         self.net = ResNetFeatures("resnet10", pretrained=False)
         expected, cure = f"MedicalNet's {MEDICALNET_FILE}", "put the right file there, or set the key to null"
         if not Path(weights).is_file():
-            raise UserError(f"evaluation.medicalnet_weights: {weights}", expected, "no such file", cure)
+            raise UserError(f"evaluation.generation.medicalnet_weights: {weights}", expected, "no such file", cure)
         try:
             content = torch.load(weights, map_location="cpu", weights_only=True)
             named = content.get("state_dict", content)
@@ -68,11 +69,11 @@ class MedicalNet(nn.Module):
         return self.net((x - mean) / std.clamp(min=1e-6))[-1].mean((2, 3, 4))
 
 
-def load_extractors(ldae, medicalnet_weights: str | None) -> list[Extractor]:
-    """The semantic encoder of `ldae` (an `LDAE` of `ldae.systems.ldae`), and MedicalNet or why it is not available."""
+def load_extractors(ldae: DiffusionAutoencoder, medicalnet_weights: str | None) -> list[Extractor]:
+    """The semantic encoder of `ldae`, and MedicalNet or why it is not available."""
     own = Extractor(SEMANTIC, ldae.encode_semantic)
     if medicalnet_weights is None:
-        note = f"not available: name MedicalNet's {MEDICALNET_FILE} in evaluation.medicalnet_weights"
+        note = f"not available: name MedicalNet's {MEDICALNET_FILE} in evaluation.generation.medicalnet_weights"
         logger.info("%s %s", MEDICALNET, note)
         return [own, Extractor(MEDICALNET, None, note)]
     medicalnet = MedicalNet(medicalnet_weights).to(ldae.device)

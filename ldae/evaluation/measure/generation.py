@@ -11,12 +11,19 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ldae.config.load import Config
 from ldae.data.batches import scan_batches
+from ldae.data.scans import read_scans
 from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
-from ldae.evaluation.measure.extractors import Extractor
+from ldae.evaluation.arrays import write_arrays
+from ldae.evaluation.measure.extractors import Extractor, load_extractors
 from ldae.evaluation.measure.metrics import ms_ssim, ms_ssim_scales
-from ldae.files import atomic_path, hash_content
+from ldae.evaluation.measure.selection import scans_of
+from ldae.progress import Progress
+from ldae.seeds import seed_of
+from ldae.systems.base import DiffusionAutoencoder
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +34,7 @@ PARTNERS = 4
 
 
 @dataclass(frozen=True)
-class Plan:
+class GenerationPlan:
     """How many samples, sampler steps T, solver ("2m" or "ddim"), the seed, and how many samples the figure shows."""
 
     samples: int
@@ -38,13 +45,13 @@ class Plan:
 
 
 @dataclass
-class Measured:
+class GenerationMeasurements:
     """By set of images (`SAMPLES`, …).
 
     features: of (extractor, set), (n, F), and units: which subject each row is of, a sample being its own (n,).
     pairs, ms_ssim: positions (p, 2) of the compared images and their similarity (p,), and nearest: mean squared error
-    of each image to its nearest training scan (k,); both are of one scan a subject, the first, as many as samples at
-    most. notes: of every extractor, why it is not available, or empty. facts: settings for the table.
+    of each image to its nearest training scan (k,); both are of one scan per subject, the first, as many as samples
+    at most. notes: of every extractor, why it is not available, or empty. facts: settings for the table.
     """
 
     features: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
@@ -78,24 +85,56 @@ def mean_square(images: torch.Tensor) -> torch.Tensor:
     return torch.stack([row.double().square().mean() for row in images]).float()
 
 
+def measure_generation(
+    scans: str | Path, models_dir: str | Path, config: Config, measured: str | Path, examples: str | Path
+) -> None:
+    """Sample scans from noise, measure them against the scans of `scans.csv`, and write both NPZ files.
+
+    Parameters
+    ----------
+    scans, models_dir : path
+        The table of scans, the folder of the LDAE's weights.
+    config : Config
+        The sections of an LDAE, seed, sampling, and of the evaluation batch_size, figure_scans and generation.
+    measured, examples : path
+        What the table is made of, and the volumes of the figure.
+    """
+    ldae, settings = LatentDiffusionAutoencoder.load(models_dir, config), config.evaluation
+    plan = GenerationPlan(
+        samples=settings.generation.samples,
+        steps=config.sampling.steps,
+        solver=config.sampling.solver,
+        seed=config.seed,
+        shown=settings.figure_scans,
+    )
+    extractors = load_extractors(ldae, settings.generation.medicalnet_weights)
+    measurements, volumes = generate(ldae, read_scans(scans), extractors, plan, settings.batch_size)
+    write_measurements(measured, measurements)
+    write_arrays(examples, volumes)
+
+
 def generate(
-    ldae, dataset: pd.DataFrame, extractors: Sequence[Extractor], plan: Plan, batch_size: int
-) -> tuple[Measured, dict[str, np.ndarray]]:
+    ldae: DiffusionAutoencoder,
+    scans: pd.DataFrame,
+    extractors: Sequence[Extractor],
+    plan: GenerationPlan,
+    batch_size: int,
+) -> tuple[GenerationMeasurements, dict[str, np.ndarray]]:
     """Sample from noise and measure the samples, the test scans and their reconstructions.
 
     Parameters
     ----------
-    ldae : ldae.systems.ldae.LDAE
+    ldae : DiffusionAutoencoder
         The trained model; y_sem is not used in sampling.
-    dataset : DataFrame
-        The dataset table, of which training and test scans are used.
-    extractors, plan, batch_size : sequence of Extractor, Plan, int
-        Features of the Fréchet distance, what is sampled, images a batch.
+    scans : DataFrame
+        The table of scans, of which those of training and test subjects are used.
+    extractors, plan, batch_size : sequence of Extractor, GenerationPlan, int
+        Features of the Fréchet distance, what is sampled, images per batch.
 
     Returns
     -------
-    Measured
-        Numbers for `ldae.evaluation.tables.generation.summarise`.
+    GenerationMeasurements
+        Numbers for `ldae.evaluation.tables.generation.tabulate_generation`.
     dict
         Volumes (shown, D, H, W) sample, nearest (its nearest training scan) and test, for the figure; nearest_mse.
 
@@ -104,9 +143,9 @@ def generate(
     UserError
         There are no test or no training scans.
     """
-    train, test = (_split(dataset, split) for split in ("train", "test"))
+    train, test = (scans_of(scans, split) for split in ("train", "test"))
     available = [extractor for extractor in extractors if extractor.extract is not None]
-    measured = Measured(notes={extractor.name: extractor.note for extractor in extractors})
+    measured = GenerationMeasurements(notes={extractor.name: extractor.note for extractor in extractors})
     kept = _real(ldae, test, available, plan.samples, batch_size, measured)
     kept[SAMPLES] = draw_samples(ldae, ldae.encode_image(kept[TEST][:1]).shape[1:], plan, batch_size)
     measured.units[SAMPLES] = np.array([f"sample {i}" for i in range(plan.samples)])
@@ -125,7 +164,9 @@ def generate(
     return measured, volumes | {"nearest_mse": measured.nearest[SAMPLES][: plan.shown]}
 
 
-def draw_samples(ldae, shape: Sequence[int], plan: Plan, batch_size: int) -> torch.Tensor:
+def draw_samples(
+    ldae: DiffusionAutoencoder, shape: Sequence[int], plan: GenerationPlan, batch_size: int
+) -> torch.Tensor:
     """Images (samples, 1, D, H, W) decoded from z_T ~ N(0, I) of `shape` (C, d, h, w) without y_sem.
 
     Sample i's noise depends on (seed, i) alone.
@@ -135,11 +176,11 @@ def draw_samples(ldae, shape: Sequence[int], plan: Plan, batch_size: int) -> tor
     UserError
         A sample is not finite.
     """
-    images = []
+    images, progress = [], Progress(logger, "generation", plan.samples, "samples")
     for numbers in torch.arange(plan.samples).split(batch_size):
         z_T = torch.stack([_noise(shape, plan.seed, i) for i in numbers.tolist()])
         images.append(ldae.decode_image(ldae.decode_stochastic(z_T, None, plan.steps, plan.solver)).float().cpu())
-        logger.info("generation: %d of %d samples done", numbers[-1] + 1, plan.samples)
+        progress.advance(len(numbers))
         if not images[-1].isfinite().all():
             cure = "look at the training curves of the LDM and train it again"
             raise UserError("results/models/ldm.safetensors", "finite samples", "NaN or infinity", cure)
@@ -154,18 +195,17 @@ def draw_pairs(count: int, seed: int) -> np.ndarray:
     return np.array(sorted(pairs), dtype=int).reshape(-1, 2)
 
 
-def write_measured(path: str | Path, measured: Measured) -> None:
+def write_measurements(path: str | Path, measured: GenerationMeasurements) -> None:
     """Write an NPZ, its arrays named like ``features|extractor|set`` and ``units|set``; no pickles."""
     arrays = {f"features|{extractor}|{name}": values for (extractor, name), values in measured.features.items()}
     for part in ("units", "pairs", "ms_ssim", "nearest", "notes", "facts"):
         arrays |= {f"{part}|{name}": values for name, values in getattr(measured, part).items()}
-    with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, **arrays)
+    write_arrays(path, arrays)
 
 
-def read_measured(path: str | Path) -> Measured:
-    """Read what `write_measured` wrote."""
-    measured = Measured()
+def read_measurements(path: str | Path) -> GenerationMeasurements:
+    """Read what `write_measurements` wrote."""
+    measured = GenerationMeasurements()
     with np.load(path, allow_pickle=False) as arrays:
         for key, values in arrays.items():
             part, *names = key.split("|")
@@ -174,15 +214,13 @@ def read_measured(path: str | Path) -> Measured:
     return measured
 
 
-def _split(dataset: pd.DataFrame, split: str) -> pd.DataFrame:
-    rows = dataset[dataset["split"] == split].reset_index(drop=True)
-    if rows.empty:
-        raise UserError("results/dataset.csv", f"{split} scans", "none", "use more subjects or change the split")
-    return rows
-
-
 def _real(
-    ldae, test: pd.DataFrame, extractors: Sequence[Extractor], most: int, batch_size: int, measured: Measured
+    ldae: DiffusionAutoencoder,
+    test: pd.DataFrame,
+    extractors: Sequence[Extractor],
+    most: int,
+    batch_size: int,
+    measured: GenerationMeasurements,
 ) -> dict[str, torch.Tensor]:
     """Features of the test scans and their reconstructions; of the first scan of `most` subjects, both images."""
     firsts = test.drop_duplicates("subject").index[:most]
@@ -203,9 +241,9 @@ def _compare_training(
     train: pd.DataFrame,
     kept: dict[str, torch.Tensor],
     extractors: Sequence[Extractor],
-    plan: Plan,
+    plan: GenerationPlan,
     batch_size: int,
-    measured: Measured,
+    measured: GenerationMeasurements,
 ) -> dict[str, Nearest]:
     """One pass over the training scans: distances to every one, features of as many as there are samples."""
     drawn = train.sample(min(plan.samples, len(train)), random_state=plan.seed).index
@@ -231,7 +269,7 @@ def _similarity(images: torch.Tensor, pairs: np.ndarray, device: torch.device, b
 
 
 def _noise(shape: Sequence[int], seed: int, number: int) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(int(hash_content([seed, "sample", number])[:15], 16))
+    generator = torch.Generator().manual_seed(seed_of(seed, "sample", number))
     return torch.randn(tuple(shape), generator=generator)
 
 

@@ -6,39 +6,42 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import NamedTuple
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+from ldae.config import names
+from ldae.config.load import Config
+from ldae.config.models import SamplingConfig
 from ldae.data.batches import scan_batches
+from ldae.data.labels import read_dataset
 from ldae.data.volumes import read_volumes
 from ldae.diffusion.interpolation import lerp, slerp
-from ldae.errors import UserError
 from ldae.evaluation.measure.metrics import mse, ssim
+from ldae.evaluation.measure.selection import scans_of
+from ldae.files import write_table
+from ldae.progress import Progress
+from ldae.systems.base import DiffusionAutoencoder
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 logger = logging.getLogger(__name__)
 
-LDAE = "LDAE"
 LDAE_LERP = "LDAE, lerp of z_T"
 LATENT = "AutoencoderKL, lerp of the latents"
 BLEND = "blend of the two scans"
 COPY = "copy of the nearer scan"
 COPY_REBUILT = "copy of the nearer scan, through AutoencoderKL"
-SYSTEMS = (LDAE, LDAE_LERP, LATENT, BLEND, COPY, COPY_REBUILT)
+PREDICTORS = (names.LDAE, LDAE_LERP, LATENT, BLEND, COPY, COPY_REBUILT)
 SCAN, RECONSTRUCTION = "scan", "AutoencoderKL reconstruction"
 TARGETS = (SCAN, RECONSTRUCTION)
-METRICS = ("ssim", "mse")
+INTERPOLATION_METRICS = ("ssim", "mse")
 TRIPLE = ["subject", "first_session", "session", "last_session"]
-COLUMNS = (*TRIPLE, "t", "between_months", "nearer_months", "system", "target", "solver", "steps", *METRICS, "note")
-
-
-class Sampler(NamedTuple):
-    """Solver ("2m" or "ddim") and steps of encoding and decoding."""
-
-    solver: str
-    steps: int
+INTERPOLATION_COLUMNS = (
+    *(*TRIPLE, "t", "between_months", "nearer_months", "system", "target", "solver", "steps"),
+    *(*INTERPOLATION_METRICS, "note"),
+)
 
 
 @dataclass(frozen=True)
@@ -54,33 +57,49 @@ class Codes:
         return Codes(self.z_0[rows], self.y_sem[rows], self.z_T[rows])
 
 
-def interpolate(ldae, dataset: pd.DataFrame, sampler: Sampler, batch_size: int) -> pd.DataFrame:
+def measure_interpolation(dataset: str | Path, models_dir: str | Path, config: Config, output: str | Path) -> None:
+    """Predict test scans from two others of the same subject and write a row per triple, system and target.
+
+    The order in time comes from months and ages, which are labels: of `dataset.csv`, not of `scans.csv`.
+
+    Parameters
+    ----------
+    dataset, models_dir, output : path
+        The table of scans and labels, the folder of the LDAE's weights, the CSV to write.
+    config : Config
+        The sections of an LDAE, sampling, and evaluation.batch_size.
+    """
+    ldae, batch_size = LatentDiffusionAutoencoder.load(models_dir, config), config.evaluation.batch_size
+    write_table(output, interpolate(ldae, read_dataset(dataset), config.sampling, batch_size))
+
+
+def interpolate(
+    ldae: DiffusionAutoencoder, dataset: pd.DataFrame, sampler: SamplingConfig, batch_size: int
+) -> pd.DataFrame:
     """Predict every test scan from every pair of the subject's scans around it, in every way, and measure it.
 
     Parameters
     ----------
-    ldae : ldae.systems.ldae.LDAE
+    ldae : DiffusionAutoencoder
         The trained model.
     dataset : DataFrame
-        The dataset table, of which only test scans are used.
-    sampler, batch_size : Sampler, int
-        Solver and steps, the same both ways, and scans a batch.
+        Scans with months and age, of which only those of test subjects are used.
+    sampler, batch_size : SamplingConfig, int
+        Solver and steps, the same both ways, and scans per batch.
 
     Returns
     -------
     DataFrame
-        `COLUMNS`, a row a triple, system and target: the sessions before, at and after the target, t in 0..1, months
-        between the given scans and from the nearer one to the target. A scan whose time is unknown is a row with only
-        its subject, session and a `note`. Without any triple there are no other rows.
+        `INTERPOLATION_COLUMNS`, a row per triple, system and target: the sessions before, at and after the target, t in
+        0..1, months between the given scans and from the nearer one to the target. A scan whose time is unknown is a
+        row with only its subject, session and a `note`. Without any triple there are no other rows.
 
     Raises
     ------
     UserError
         There are no test scans.
     """
-    test = dataset[dataset["split"] == "test"].reset_index(drop=True)
-    if test.empty:
-        raise UserError("results/dataset.csv", "test scans", "none", "use more subjects or raise split.test_fraction")
+    test = scans_of(dataset, "test")
     time = scan_times(test)
     unknown = test.loc[time.isna(), ["subject", "session"]]
     records = unknown.assign(note="neither months nor age: its place in time is unknown").to_dict("records")
@@ -90,11 +109,12 @@ def interpolate(ldae, dataset: pd.DataFrame, sampler: Sampler, batch_size: int) 
         scans = test.loc[needed].reset_index(drop=True)
         triples[["first", "middle", "last"]] = np.searchsorted(needed, triples[["first", "middle", "last"]])
         codes = encode(ldae, scans, sampler, batch_size)
+        progress = Progress(logger, "interpolation", len(triples), "triples")
         for start in range(0, len(triples), batch_size):
             batch = triples.iloc[start : start + batch_size]
             records += _measure(ldae, scans, batch, codes, sampler)
-            logger.info("interpolation: %d of %d triples done", start + len(batch), len(triples))
-    return pd.DataFrame(records, columns=list(COLUMNS)).astype({"steps": "Int64"}).fillna({"note": ""})
+            progress.advance(len(batch))
+    return pd.DataFrame(records, columns=list(INTERPOLATION_COLUMNS)).astype({"steps": "Int64"}).fillna({"note": ""})
 
 
 def scan_times(test: pd.DataFrame) -> pd.Series:
@@ -127,7 +147,7 @@ def find_triples(test: pd.DataFrame, time: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["first", "middle", "last", "t", "between_months", "nearer_months"])
 
 
-def encode(ldae, scans: pd.DataFrame, sampler: Sampler, batch_size: int) -> Codes:
+def encode(ldae: DiffusionAutoencoder, scans: pd.DataFrame, sampler: SamplingConfig, batch_size: int) -> Codes:
     """Each scan's codes, computed once however many triples it is part of."""
     codes = []
     for _, images in scan_batches(scans, batch_size, "interpolation, encoding"):
@@ -138,12 +158,16 @@ def encode(ldae, scans: pd.DataFrame, sampler: Sampler, batch_size: int) -> Code
 
 
 def predict(
-    ldae, images: tuple[torch.Tensor, torch.Tensor], codes: tuple[Codes, Codes], t: torch.Tensor, sampler: Sampler
+    ldae: DiffusionAutoencoder,
+    images: tuple[torch.Tensor, torch.Tensor],
+    codes: tuple[Codes, Codes],
+    t: torch.Tensor,
+    sampler: SamplingConfig,
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """Yield (system, scans (B, 1, D, H, W)) predicted at t (B,) between two scans; at t = 0.5 the copy is the first."""
     first, last = codes
     y_sem = lerp(first.y_sem, last.y_sem, t)
-    for system, between in ((LDAE, slerp), (LDAE_LERP, lerp)):
+    for system, between in ((names.LDAE, slerp), (LDAE_LERP, lerp)):
         z_T = between(first.z_T, last.z_T, t)
         yield system, ldae.decode_image(ldae.decode_stochastic(z_T, y_sem, sampler.steps, sampler.solver))
     yield LATENT, ldae.decode_image(lerp(first.z_0, last.z_0, t))
@@ -153,7 +177,9 @@ def predict(
     yield COPY_REBUILT, ldae.decode_image(lerp(first.z_0, last.z_0, nearer))
 
 
-def _measure(ldae, scans: pd.DataFrame, triples: pd.DataFrame, codes: Codes, sampler: Sampler) -> Iterator[dict]:
+def _measure(
+    ldae: DiffusionAutoencoder, scans: pd.DataFrame, triples: pd.DataFrame, codes: Codes, sampler: SamplingConfig
+) -> Iterator[dict]:
     first, middle, last = (triples[name].to_numpy() for name in ("first", "middle", "last"))
     given = tuple(read_volumes(list(scans["path"][rows])) for rows in (first, last))
     targets = {
@@ -168,7 +194,7 @@ def _measure(ldae, scans: pd.DataFrame, triples: pd.DataFrame, codes: Codes, sam
     )
     t = torch.from_numpy(triples["t"].to_numpy())
     for system, predicted in predict(ldae, given, (codes.at(first), codes.at(last)), t, sampler):
-        diffusion = sampler._asdict() if system in (LDAE, LDAE_LERP) else {"solver": ""}
+        diffusion = sampler.model_dump() if system in (names.LDAE, LDAE_LERP) else {"solver": ""}
         for target, wanted in targets.items():
             images = predicted.float().to(ldae.device), wanted.to(ldae.device)
             columns = {"ssim": ssim(*images).cpu().numpy(), "mse": mse(*images).cpu().numpy()}

@@ -1,4 +1,4 @@
-"""Image similarity of two batches of volumes (B, 1, D, H, W), one value a scan."""
+"""Image similarity of two batches of volumes (B, 1, D, H, W), one value per scan."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from monai.metrics.regression import compute_ms_ssim, compute_ssim_and_cs
 from torch import nn
 
 from ldae import torchvision_ops  # noqa: F401  (before lpips, which imports torchvision)
+from ldae.config.evaluation import LPIPSConfig
 from ldae.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def psnr(reconstruction: torch.Tensor, scan: torch.Tensor, mask: torch.Tensor | 
 def ssim(reconstruction: torch.Tensor, scan: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
     """Structural similarity (Wang et al. 2004) by MONAI; (B,).
 
-    Three-dimensional Gaussian window of 11 voxels a side, standard deviation 1.5 voxels, k1 = 0.01, k2 = 0.03, data
+    Three-dimensional Gaussian window of 11 voxels per side, standard deviation 1.5 voxels, k1 = 0.01, k2 = 0.03, data
     range 1. The mean is taken over all positions where the whole window fits, background included, or over those of
     them whose centre lies in `mask`. The window counts voxels, not millimetres (16 mm at 1.5 mm, 55 mm at 5 mm):
     figures of different grids do not compare.
@@ -156,15 +157,13 @@ class LPIPS25D(nn.Module):
         return torch.stack(planes).sum()
 
 
-def load_lpips(net: str, weights: str | None) -> tuple[LPIPS25D | None, str]:
+def load_lpips(config: LPIPSConfig) -> tuple[LPIPS25D | None, str]:
     """Load LPIPS, or say why it is not available; random weights never stand in.
 
     Parameters
     ----------
-    net : {"alex", "squeeze", "vgg"}
-        Backbone.
-    weights : str or None
-        File with torchvision's weights; None looks into torch hub's cache.
+    config : LPIPSConfig
+        The backbone, and the file with torchvision's weights of it; None looks into torch hub's cache.
 
     Returns
     -------
@@ -178,17 +177,15 @@ def load_lpips(net: str, weights: str | None) -> tuple[LPIPS25D | None, str]:
     UserError
         A file was named in the configuration and does not exist.
     """
-    path = Path(weights) if weights else Path(torch.hub.get_dir()) / "checkpoints" / BACKBONES[net]
+    key, file = "evaluation.lpips.weights", BACKBONES[config.net]
+    path = Path(config.weights) if config.weights else Path(torch.hub.get_dir()) / "checkpoints" / file
     if path.is_file():
-        return LPIPS25D(net, path), ""
-    if weights:
-        raise UserError(
-            "evaluation.lpips_weights", "a file", f"no file {path}", f"put torchvision's {BACKBONES[net]} there"
-        )
+        return LPIPS25D(config.net, path), ""
+    if config.weights:
+        raise UserError(key, "a file", f"no file {path}", f"put torchvision's {file} there")
     reason = (
-        f"LPIPS not available: no weights of the {net} backbone; name torchvision's {BACKBONES[net]} in "
-        "evaluation.lpips_weights, or put it into torch hub's cache (usually ~/.cache/torch/hub/checkpoints) and "
-        "run with --forcerun reconstruct"
+        f"LPIPS not available: no weights of the {config.net} backbone; name torchvision's {file} in {key}, or put it "
+        "into torch hub's cache (usually ~/.cache/torch/hub/checkpoints) and run with --forcerun measure_reconstruction"
     )
     logger.warning("%s (looked at %s)", reason, path)
     return None, reason

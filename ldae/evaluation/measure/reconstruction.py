@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+from ldae.config import names
+from ldae.config.load import Config
 from ldae.data.batches import scan_batches
+from ldae.data.labels import join_labels, read_dataset
+from ldae.data.scans import SCAN_KEY, read_scans
+from ldae.data.volumes import next_subjects_scan
 from ldae.errors import UserError
-from ldae.evaluation.features.embeddings import Embeddings
-from ldae.evaluation.measure.metrics import mse, ssim
-from ldae.files import hash_content
+from ldae.evaluation.arrays import write_arrays
+from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
+from ldae.evaluation.measure.metrics import load_lpips, mse, ssim
+from ldae.evaluation.measure.selection import scans_of
+from ldae.files import write_table
+from ldae.seeds import seed_of
+from ldae.systems.base import DiffusionAutoencoder
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 
-AUTOENCODER, LDAE_MODEL = "AutoencoderKL", "LDAE"
 ENCODED, SEMANTIC, OTHER = "encoded z_T", "y_sem only", "another subject's y_sem"
 EXAMPLES = {"scan": None, "autoencoder": "", "ldae": ENCODED, "y_sem_only": SEMANTIC}  # volume in the figure: its start
-SCAN = ["subject", "session"]
-METRICS = ("ssim", "mse", "lpips")
-KEYS = ["model", "start", "solver", "steps"]
+RECONSTRUCTION_METRICS = ("ssim", "mse", "lpips")
+RECONSTRUCTION_KEYS = ["model", "start", "solver", "steps"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Rebuilt:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReconstructionPlan:
     """How test scans are rebuilt.
 
     Parameters
@@ -57,14 +66,53 @@ class Plan:
     seed: int
 
 
+def measure_reconstruction(
+    scans: str | Path,
+    dataset: str | Path,
+    embeddings: str | Path,
+    models_dir: str | Path,
+    config: Config,
+    *,
+    measured: str | Path,
+    examples: str | Path,
+) -> None:
+    """Rebuild the test scans of `scans.csv` in every way; write a row per scan and way, and volumes for the figure.
+
+    Parameters
+    ----------
+    scans, dataset, embeddings, models_dir : path
+        The table of scans; that of labels, by which the figure's scans are chosen and nothing else; y_sem of the
+        scans; the folder of the LDAE's weights.
+    config : Config
+        The sections of an LDAE, seed, sampling, and of the evaluation batch_size, figure_scans, reconstruction, lpips.
+    measured, examples : path
+        The CSV and the NPZ to write.
+    """
+    settings, test = config.evaluation, scans_of(read_scans(scans), "test")
+    lpips, note = load_lpips(settings.lpips)
+    steps, sampling = settings.reconstruction.steps, config.sampling
+    table, volumes = reconstruct(
+        LatentDiffusionAutoencoder.load(models_dir, config),
+        test,
+        read_embeddings(embeddings),
+        ReconstructionPlan(steps, sampling.steps, sampling.solver, config.seed),
+        batch_size=settings.batch_size,
+        shown=choose_examples(join_labels(test, read_dataset(dataset)), settings.figure_scans),
+        lpips=lpips,
+        note=note,
+    )
+    write_table(measured, table)
+    write_arrays(examples, volumes)
+
+
 def reconstruct(
-    ldae,
-    dataset: pd.DataFrame,
+    ldae: DiffusionAutoencoder,
+    test: pd.DataFrame,
     embeddings: Embeddings,
-    plan: Plan,
+    plan: ReconstructionPlan,
     *,
     batch_size: int,
-    examples: int,
+    shown: list[int],
     lpips: Callable | None,
     note: str,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
@@ -72,44 +120,40 @@ def reconstruct(
 
     Parameters
     ----------
-    ldae : ldae.systems.ldae.LDAE
+    ldae : DiffusionAutoencoder
         The trained model.
-    dataset, embeddings : DataFrame, Embeddings
-        The dataset table, of which only test scans are used, and y_sem of the same scans.
-    plan : Plan
+    test, embeddings : DataFrame, Embeddings
+        The test scans, and y_sem of these at least.
+    plan : ReconstructionPlan
         Steps, solver and seed.
-    batch_size, examples : int
-        Scans a batch; scans kept whole for the figure, a subject each.
+    batch_size, shown : int, list of int
+        Scans per batch; rows of `test` that are kept whole for the figure.
     lpips, note : callable or None, str
         LPIPS of two batches, or None and the reason, which goes into the column `note`.
 
     Returns
     -------
     DataFrame
-        A row a scan and setting: subject, session, diagnosis, model, start, solver, steps, ssim, mse, lpips, z_T_std,
-        note. The rows "another subject's y_sem" start from the same noise as "y_sem only".
+        A row per scan and setting: subject, session, model, start, solver, steps, ssim, mse, lpips, z_T_std, note.
+        The rows "another subject's y_sem" start from the same noise as "y_sem only".
     dict
-        Volumes (examples, D, H, W) float32 scan, autoencoder, ldae, y_sem_only; subject, session, diagnosis.
+        Volumes (shown, D, H, W) float32 scan, autoencoder, ldae, y_sem_only; subject, session.
     """
-    test = dataset[dataset["split"] == "test"].reset_index(drop=True)
-    if test.empty:
-        raise UserError("results/dataset.csv", "test scans", "none", "use more subjects or raise split.test_fraction")
     own, other = semantic_codes(test, embeddings)
-    shown = choose_examples(test, examples)
     records, kept = [], {name: {} for name in EXAMPLES}
-    for rows, scans in scan_batches(test, batch_size, "reconstruction"):
+    for rows, images in scan_batches(test, batch_size, "reconstruction"):
         at = torch.from_numpy(rows.index.to_numpy())
         codes = own[at], None if other is None else other[at]
-        kept["scan"] |= _select(rows, scans, shown)
-        for rebuilt in _rebuild(ldae, scans, rows, codes, plan):
-            records += _measure(rows, scans, rebuilt, lpips)
+        kept["scan"] |= _select(rows, images, shown)
+        for rebuilt in _rebuild(ldae, images, rows, codes, plan):
+            records += _measure(rows, images, rebuilt, lpips)
             for name, start in EXAMPLES.items():
                 if rebuilt.start == start and rebuilt.steps in (None, plan.compared_steps):
                     kept[name] |= _select(rows, rebuilt.scans, shown)
     table = pd.DataFrame(records).astype({"steps": "Int64"}).assign(note=note)
     volumes = {name: np.stack([volume_of[i] for i in shown]) for name, volume_of in kept.items()}
-    labels = {name: test.loc[shown, name].to_numpy(dtype=str) for name in ("subject", "session", "diagnosis")}
-    return table.sort_values(["subject", "session"], kind="stable", ignore_index=True), volumes | labels
+    drawn = {name: test.loc[shown, name].to_numpy(dtype=str) for name in SCAN_KEY}
+    return table.sort_values(SCAN_KEY, kind="stable", ignore_index=True), volumes | drawn
 
 
 def _select(rows: pd.DataFrame, scans: torch.Tensor, shown: list[int]) -> dict[int, np.ndarray]:
@@ -124,23 +168,22 @@ def semantic_codes(test: pd.DataFrame, embeddings: Embeddings) -> tuple[torch.Te
     UserError
         The embeddings are of other scans.
     """
-    position = embeddings.table.reset_index(names="row").set_index(SCAN)["row"]
-    row = position.reindex(pd.MultiIndex.from_frame(test[SCAN]))
+    position = embeddings.table.reset_index(names="row").set_index(SCAN_KEY)["row"]
+    row = position.reindex(pd.MultiIndex.from_frame(test[SCAN_KEY]))
     if row.isna().any():
         found = "no row for " + " ".join(row.index[row.isna()][0])
-        raise UserError(
-            "results/embeddings/ldae.npz", "the scans of dataset.csv", found, "run the rule embeddings again"
-        )
+        raise UserError("results/embeddings/ldae.npz", "the scans of scans.csv", found, "run the rule embeddings again")
     own = torch.from_numpy(embeddings.features[row.to_numpy(dtype=int)])
-    first = test.reset_index(names="row").groupby("subject")["row"].first()
-    if len(first) < 2:
+    firsts = test.drop_duplicates("subject")
+    if len(firsts) < 2:
         return own, None
-    following = pd.Series(np.roll(first, -1), index=first.index)
-    return own, own[torch.from_numpy(following[test["subject"]].to_numpy())]
+    following = firsts.index[next_subjects_scan(firsts["subject"].tolist())]
+    other = dict(zip(firsts["subject"], following, strict=True))
+    return own, own[[other[subject] for subject in test["subject"]]]
 
 
 def choose_examples(test: pd.DataFrame, count: int) -> list[int]:
-    """Rows for the figure: the first scan of `count` subjects at most, diagnoses taking turns."""
+    """Rows of labelled scans for the figure: the first scan of `count` subjects at most, diagnoses taking turns."""
     firsts = test.drop_duplicates("subject")
     turn = firsts.groupby("diagnosis").cumcount()
     return sorted(firsts.assign(turn=turn).sort_values(["turn", "diagnosis"], kind="stable").index[:count])
@@ -150,17 +193,17 @@ def scan_noise(rows: pd.DataFrame, shape: torch.Size, seed: int) -> torch.Tensor
     """z_T ~ N(0, I) (B, C, D, H, W), each scan's own by (seed, subject, session)."""
     noise = []
     for subject, session in zip(rows["subject"], rows["session"], strict=True):
-        generator = torch.Generator().manual_seed(int(hash_content([seed, subject, session])[:15], 16))
+        generator = torch.Generator().manual_seed(seed_of(seed, subject, session))
         noise.append(torch.randn(shape[1:], generator=generator))
     return torch.stack(noise)
 
 
 def _rebuild(
-    ldae,
+    ldae: DiffusionAutoencoder,
     scans: torch.Tensor,
     rows: pd.DataFrame,
     codes: tuple[torch.Tensor, torch.Tensor | None],
-    plan: Plan,
+    plan: ReconstructionPlan,
 ) -> Iterator[Rebuilt]:
     def decode(z_T: torch.Tensor, y_sem: torch.Tensor, steps: int) -> torch.Tensor:
         return ldae.decode_image(ldae.decode_stochastic(z_T, y_sem, steps, plan.solver)).float().cpu()
@@ -168,14 +211,14 @@ def _rebuild(
     z_0 = ldae.encode_image(scans)
     y_sem, y_other = (None if code is None else code.to(z_0.device) for code in codes)
     noise = scan_noise(rows, z_0.shape, plan.seed).to(z_0.device)
-    yield Rebuilt(AUTOENCODER, "", "", None, ldae.decode_image(z_0).float().cpu())
+    yield Rebuilt(names.AUTOENCODER, "", "", None, ldae.decode_image(z_0).float().cpu())
     for steps in sorted({*plan.steps, plan.compared_steps}):
         z_T = ldae.encode_stochastic(z_0, y_sem, steps, plan.solver)
         spread = z_T.float().flatten(1).std(1).cpu()
-        yield Rebuilt(LDAE_MODEL, ENCODED, plan.solver, steps, decode(z_T, y_sem, steps), spread)
-        yield Rebuilt(LDAE_MODEL, SEMANTIC, plan.solver, steps, decode(noise, y_sem, steps))
+        yield Rebuilt(names.LDAE, ENCODED, plan.solver, steps, decode(z_T, y_sem, steps), spread)
+        yield Rebuilt(names.LDAE, SEMANTIC, plan.solver, steps, decode(noise, y_sem, steps))
         if steps == plan.compared_steps and y_other is not None:
-            yield Rebuilt(LDAE_MODEL, OTHER, plan.solver, steps, decode(noise, y_other, steps))
+            yield Rebuilt(names.LDAE, OTHER, plan.solver, steps, decode(noise, y_other, steps))
 
 
 def _measure(rows: pd.DataFrame, scans: torch.Tensor, rebuilt: Rebuilt, lpips: Callable | None) -> list[dict]:
@@ -186,5 +229,5 @@ def _measure(rows: pd.DataFrame, scans: torch.Tensor, rebuilt: Rebuilt, lpips: C
         "lpips": unknown if lpips is None else lpips(rebuilt.scans, scans),
         "z_T_std": unknown if rebuilt.z_T_std is None else rebuilt.z_T_std,
     }
-    table = rows[["subject", "session", "diagnosis"]].assign(**{key: getattr(rebuilt, key) for key in KEYS})
+    table = rows[SCAN_KEY].assign(**{key: getattr(rebuilt, key) for key in RECONSTRUCTION_KEYS})
     return table.assign(**{name: values.numpy() for name, values in columns.items()}).to_dict("records")

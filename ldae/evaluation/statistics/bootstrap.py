@@ -1,6 +1,6 @@
 """Percentile intervals by bootstrap over subjects.
 
-A statistic is a function of weights: it takes an array (draws, scans) and returns one value a draw. Whole subjects
+A statistic is a function of weights: it takes an array (draws, scans) and returns one value per draw. Whole subjects
 are drawn with replacement, so a scan's weight is the number of times its subject was drawn, and all draws are computed
 at once (Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13; cluster bootstrap: Field & Welsh 2007).
 """

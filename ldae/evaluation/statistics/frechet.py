@@ -1,7 +1,8 @@
 """The Fréchet distance of two sets of features, and what drawing them again does to it.
 
-With n images a set and d features a distance above zero is expected even between two sets of one distribution; the bias
-grows with d / n and is large where n is below d. Distances compare only between sets of equal size on one extractor.
+With n images per set and d features a distance above zero is expected even between two sets of one distribution; the
+bias grows with d / n and is large where n is below d. Distances compare only between sets of equal size on one
+extractor.
 """
 
 from __future__ import annotations

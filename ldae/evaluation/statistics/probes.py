@@ -16,6 +16,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss, mean_absolute_err
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ldae.data.labels import DATASET
 from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings
@@ -66,10 +67,8 @@ def fit_probe(
 
     Raises
     ------
-    ValueError
-        A subject stands in two splits.
     UserError
-        The training or the validation split is empty.
+        A subject stands in two splits, or the training or the validation split is empty.
     """
     table, target = embeddings.table, np.asarray(target)
     train, validation = ((table["split"] == split).to_numpy() for split in ("train", "validation"))
@@ -78,7 +77,7 @@ def fit_probe(
     for name, rows in needed.items():
         if not rows.any():
             cure = "use more subjects, a larger share for this split, or a single value in the probe's grid"
-            raise UserError("results/dataset.csv", f"{name} scans with the probe's target", "none", cure)
+            raise UserError(DATASET, f"{name} scans with the probe's target", "none", cure)
     models = [
         make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), build(value)).fit(
             embeddings.features[train], target[train]
@@ -109,7 +108,7 @@ def fit_classifier(embeddings: Embeddings, positive: str, c_grid: Sequence[float
     fitted = target[(embeddings.table["split"] == "train").to_numpy()]
     if fitted.all() or not fitted.any():
         found = f"{fitted.sum()} {positive} and {(~fitted).sum()} other scans"
-        raise UserError("results/dataset.csv", "training scans of both diagnoses", found, "use more subjects of both")
+        raise UserError(DATASET, "training scans of both diagnoses", found, "use more subjects of both")
 
     def loss(model: Pipeline, features: np.ndarray, true: np.ndarray) -> float:
         return log_loss(true, model.predict_proba(features)[:, 1], labels=[False, True])
@@ -148,7 +147,7 @@ def fit_ridge(embeddings: Embeddings, target: np.ndarray, alpha_grid: Sequence[f
     return fit_probe(embeddings, target, lambda alpha: Ridge(alpha=alpha), alpha_grid, loss)
 
 
-def summarise_probe(probe: Probe, embeddings: Embeddings, positive: str, negative: str) -> dict:
+def describe_probe(probe: Probe, embeddings: Embeddings, positive: str, negative: str) -> dict:
     """Weights and scaler of a classifier as plain lists, for manipulating y_sem.
 
     ``norm(y) = (y - scaler_mean) / scaler_scale``; the log-odds of `positive` are ``weights . norm(y) + intercept``.

@@ -22,9 +22,9 @@ def describe_cohort(dataset: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a split (and "all") and diagnosis at the visit (and "all"): subjects, scans; age (mean and standard
+        A row per split (and "all") and diagnosis at the visit (and "all"): subjects, scans; age (mean and standard
         deviation over the subjects' first scans of that row, range over scans); female (share of the subjects whose
-        sex is known); visits (scans a subject, mean and largest); follow_up_months (mean over subjects between first
+        sex is known); visits (scans per subject, mean and largest); follow_up_months (mean over subjects between first
         and last scan, within the row); scans by field strength. A subject whose diagnosis changes is counted under
         each of them, so the diagnoses' subjects may add up to more than all.
     """

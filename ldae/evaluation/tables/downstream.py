@@ -6,39 +6,42 @@ is CN; precision, recall, F1 and balanced accuracy are these figures solved for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 
+from ldae.config import names
+from ldae.config.evaluation import BootstrapConfig, ProbesConfig
+from ldae.data.labels import join_labels, read_dataset
 from ldae.errors import UserError
-from ldae.evaluation.features.embeddings import Embeddings
+from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.statistics.bootstrap import Statistic, difference, draw_weights, estimate
-from ldae.evaluation.statistics.probes import Probe, fit_classifier, fit_ridge
+from ldae.evaluation.statistics.probes import Probe, describe_probe, fit_classifier, fit_ridge
 from ldae.evaluation.statistics.scores import classification_scores, regression_scores
+from ldae.files import write_json, write_table
 
-LDAE, DAE = "LDAE", "DAE"
-SUPERVISED_AD_CN, SUPERVISED_AGE = "supervised encoder (AD vs CN)", "supervised encoder (age)"
 AD_VS_CN, AGE = "AD vs CN", "age"
 AD_VS_CN_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "sensitivity", "f1", "roc_auc")
 AGE_METRICS = ("mae", "rmse")
 PAPER = {
     (encoder, task, metric): value
     for encoder, task, metrics, values in (
-        (LDAE, AD_VS_CN, AD_VS_CN_METRICS, (0.8365, 0.807, 0.813, 0.704, 0.704, 0.755, 0.8948)),
-        (DAE, AD_VS_CN, AD_VS_CN_METRICS, (0.7468, 0.705, 0.676, 0.560, 0.560, 0.613, 0.7800)),
-        (SUPERVISED_AD_CN, AD_VS_CN, AD_VS_CN_METRICS, (0.8464, 0.840, 0.812, 0.805, 0.805, 0.809, 0.9067)),
-        (LDAE, AGE, AGE_METRICS, (4.16, 5.23)),
-        (DAE, AGE, AGE_METRICS, (4.93, 6.11)),
-        (SUPERVISED_AGE, AGE, AGE_METRICS, (4.34, 4.63)),
+        (names.LDAE, AD_VS_CN, AD_VS_CN_METRICS, (0.8365, 0.807, 0.813, 0.704, 0.704, 0.755, 0.8948)),
+        (names.DAE, AD_VS_CN, AD_VS_CN_METRICS, (0.7468, 0.705, 0.676, 0.560, 0.560, 0.613, 0.7800)),
+        (names.SUPERVISED["ad_cn"], AD_VS_CN, AD_VS_CN_METRICS, (0.8464, 0.840, 0.812, 0.805, 0.805, 0.809, 0.9067)),
+        (names.LDAE, AGE, AGE_METRICS, (4.16, 5.23)),
+        (names.DAE, AGE, AGE_METRICS, (4.93, 6.11)),
+        (names.SUPERVISED["age"], AGE, AGE_METRICS, (4.34, 4.63)),
     )
     for metric, value in zip(metrics, values, strict=True)
 }
 PAPER_NOTES = {
-    SUPERVISED_AD_CN: "paper: on another test set",
-    SUPERVISED_AGE: "paper: on another test set, its RMSE a mean over batches",
+    names.SUPERVISED["ad_cn"]: "paper: on another test set",
+    names.SUPERVISED["age"]: "paper: on another test set, its RMSE a mean over batches",
 }
 
 
@@ -66,18 +69,6 @@ TASKS = (
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Grids of the regularisation, the number of redrawn validation sets, and the bootstrap."""
-
-    c_grid: Sequence[float]
-    alpha_grid: Sequence[float]
-    redraws: int
-    draws: int
-    confidence: float
-    seed: int
-
-
-@dataclass(frozen=True)
 class Prediction:
     """What a probe says of the test scans of a task, its threshold, and the subjects it saw by split."""
 
@@ -86,20 +77,61 @@ class Prediction:
     subjects: dict[str, list[str]]
 
 
-def evaluate_encoders(encoders: dict[str, Embeddings], settings: Settings) -> tuple[pd.DataFrame, dict]:
+def write_downstream(
+    dataset: str | Path,
+    embeddings: Mapping[str, str | Path],
+    probes: ProbesConfig,
+    bootstrap: BootstrapConfig,
+    seed: int,
+    *,
+    table: str | Path,
+    subjects: str | Path,
+    probe: str | Path | None = None,
+) -> None:
+    """Fit and score the probes of every encoder, and write what they give.
+
+    Parameters
+    ----------
+    dataset, embeddings : path, mapping of paths
+        The table of labels, and the file of each encoder by its name in the table.
+    probes, bootstrap, seed : ProbesConfig, BootstrapConfig, int
+        Grids, redraws and the bootstrap.
+    table, subjects, probe : path
+        The CSV; a JSON of whom each probe saw; a JSON of LDAE's probe of AD vs CN, if wanted.
+    """
+    labels = read_dataset(dataset)
+    encoders = {name: label_embeddings(read_embeddings(path), labels) for name, path in embeddings.items()}
+    scores, seen = evaluate_encoders(encoders, probes, bootstrap, seed)
+    write_table(table, scores)
+    write_json(subjects, seen)
+    if probe is not None:
+        task = TASKS[0]
+        chosen = of_task(encoders[names.LDAE], task)
+        write_json(probe, describe_probe(fit_task(task, chosen, probes), chosen, *task.diagnoses))
+
+
+def label_embeddings(embeddings: Embeddings, dataset: pd.DataFrame) -> Embeddings:
+    """The same features, the labels of `dataset` beside each scan."""
+    return replace(embeddings, table=join_labels(embeddings.table, dataset))
+
+
+def evaluate_encoders(
+    encoders: dict[str, Embeddings], probes: ProbesConfig, bootstrap: BootstrapConfig, seed: int
+) -> tuple[pd.DataFrame, dict]:
     """Fit and score a probe of every encoder on every task.
 
     Parameters
     ----------
     encoders : dict
-        Name to embeddings of the same scans in the same order; one of them is LDAE, the others are compared with it.
-    settings : Settings
-        Grids, redraws, bootstrap.
+        Name to labelled embeddings of the same scans in the same order; one of them is LDAE, the others are compared
+        with it.
+    probes, bootstrap, seed : ProbesConfig, BootstrapConfig, int
+        Grids, redraws and the bootstrap.
 
     Returns
     -------
     DataFrame
-        A row an encoder, task, choice of scans and metric. ``spread``: standard deviation of the value over redrawn
+        A row per encoder, task, choice of scans and metric. ``spread``: standard deviation of the value over redrawn
         training and validation sets (the test subjects stay those whom no stage has seen). ``difference``: value minus
         LDAE's, its interval by paired bootstrap. Tasks for which a diagnosis is missing are rows with a ``note``.
     dict
@@ -108,41 +140,43 @@ def evaluate_encoders(encoders: dict[str, Embeddings], settings: Settings) -> tu
     Raises
     ------
     UserError
-        The encoders hold different scans.
-    ValueError
-        A subject stands in two splits.
+        The encoders hold different scans, or a subject stands in two splits.
     """
     tables = [embeddings.table[["subject", "session", "split"]] for embeddings in encoders.values()]
     if not all(table.equals(tables[0]) for table in tables):
-        cure = "run again with --forcerun embeddings baselines"
+        cure = "run again with --forcerun embeddings baselines demographics"
         raise UserError("results/embeddings", "the same scans from every encoder", "different ones", cure)
     rows, seen = [], {}
     for task in TASKS:
         chosen = {name: of_task(embeddings, task) for name, embeddings in encoders.items()}
         try:
-            predictions = {name: _predict(task, embeddings, settings) for name, embeddings in chosen.items()}
+            predictions = {name: _predict(task, embeddings, probes, seed) for name, embeddings in chosen.items()}
         except UserError as error:
             rows.append({"task": task.name, "note": f"not possible: expected {error.expected}, found {error.found}"})
             continue
-        rows += _score_task(task, chosen, predictions, settings)
+        rows += _score_task(task, chosen, predictions, bootstrap, seed)
         seen[task.name] = {name: drawn[0].subjects for name, drawn in predictions.items()}
     return pd.DataFrame(rows), seen
 
 
 def _score_task(
-    task: Task, chosen: dict[str, Embeddings], predictions: dict[str, list[Prediction]], settings: Settings
+    task: Task,
+    chosen: dict[str, Embeddings],
+    predictions: dict[str, list[Prediction]],
+    bootstrap: BootstrapConfig,
+    seed: int,
 ) -> Iterator[dict]:
-    test = _test(chosen[LDAE]).table
+    test = _test(chosen[names.LDAE]).table
     for label, rows in select_scans(test).items():
-        weights = draw_weights(test["subject"][rows], settings.draws, np.random.default_rng(settings.seed))
-        reference = _scores(task, test, predictions[LDAE][0], rows)
+        weights = draw_weights(test["subject"][rows], bootstrap.draws, np.random.default_rng(seed))
+        reference = _scores(task, test, predictions[names.LDAE][0], rows)
         counts = {"n_subjects": test["subject"][rows].nunique(), "n_scans": int(rows.sum())}
         for name, drawn in predictions.items():
             redrawn = [_scores(task, test, prediction, rows) for prediction in drawn[1:]]
             for metric, statistic in _scores(task, test, drawn[0], rows).items():
                 published = PAPER.get((name, task.name, metric), np.nan)
-                result = estimate(statistic, weights, settings.confidence)
-                gap = estimate(difference(statistic, reference[metric]), weights, settings.confidence)
+                result = estimate(statistic, weights, bootstrap.confidence)
+                gap = estimate(difference(statistic, reference[metric]), weights, bootstrap.confidence)
                 yield {
                     "encoder": name,
                     "task": task.name,
@@ -167,7 +201,7 @@ def of_task(embeddings: Embeddings, task: Task) -> Embeddings:
 
 
 def select_scans(test: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Which test scans are scored: all, one a subject drawn by a fixed seed, and those of the baseline visit."""
+    """Which test scans are scored: all, one per subject drawn by a fixed seed, and those of the baseline visit."""
     shuffled = test.sample(frac=1, random_state=0).drop_duplicates("subject").index
     return {
         "all": np.ones(len(test), dtype=bool),
@@ -176,11 +210,11 @@ def select_scans(test: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def fit_task(task: Task, embeddings: Embeddings, settings: Settings) -> Probe:
+def fit_task(task: Task, embeddings: Embeddings, probes: ProbesConfig) -> Probe:
     """The probe of a task on the scans of `of_task`."""
     if task.classify:
-        return fit_classifier(embeddings, task.diagnoses[0], settings.c_grid)
-    return fit_ridge(embeddings, embeddings.table["age"].to_numpy(), settings.alpha_grid)
+        return fit_classifier(embeddings, task.diagnoses[0], probes.c_grid)
+    return fit_ridge(embeddings, embeddings.table["age"].to_numpy(), probes.alpha_grid)
 
 
 def redraw_validation(table: pd.DataFrame, redraws: int, seed: int) -> Iterator[pd.DataFrame]:
@@ -200,14 +234,14 @@ def redraw_validation(table: pd.DataFrame, redraws: int, seed: int) -> Iterator[
         yield table.assign(split=split)
 
 
-def _predict(task: Task, embeddings: Embeddings, settings: Settings) -> list[Prediction]:
+def _predict(task: Task, embeddings: Embeddings, probes: ProbesConfig, seed: int) -> list[Prediction]:
     """Predictions for the test scans: by the cohort's own split, then by each redrawn one."""
-    tables = [embeddings.table, *redraw_validation(embeddings.table, settings.redraws, settings.seed)]
+    tables = [embeddings.table, *redraw_validation(embeddings.table, probes.redraws, seed)]
     predictions = []
     for table in tables:
         redrawn = replace(embeddings, table=table)
         try:
-            probe = fit_task(task, redrawn, settings)
+            probe = fit_task(task, redrawn, probes)
         except UserError:
             if table is embeddings.table:
                 raise

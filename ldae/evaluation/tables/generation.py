@@ -7,39 +7,40 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ldae.evaluation.measure.generation import JUDGED, REBUILT, SAMPLES, TEST, TRAINING, Measured
+from ldae.config.evaluation import BootstrapConfig
+from ldae.evaluation.measure.generation import JUDGED, REBUILT, SAMPLES, TEST, TRAINING, GenerationMeasurements
 from ldae.evaluation.statistics.bootstrap import Estimate, draw_weights, estimate, weighted_mean
 from ldae.evaluation.statistics.frechet import estimate_frechet
 
 STREAMS = {SAMPLES: 0, TEST: 1, REBUILT: 1, TRAINING: 2}  # of one number: drawn together
 HELD_OUT = (TEST, REBUILT)
-COLUMNS = [
+GENERATION_COLUMNS = [
     *("metric", "images", "reference", "extractor", "value", "low", "high", "interval"),
     *("n_images", "n_reference", "n_features", "solver", "steps", "settings", "note"),
 ]
 
 
-def summarise(measured: Measured, *, draws: int, confidence: float, seed: int) -> pd.DataFrame:
+def tabulate_generation(measured: GenerationMeasurements, bootstrap: BootstrapConfig, seed: int) -> pd.DataFrame:
     """The table of generation, with intervals over samples and over subjects.
 
     Parameters
     ----------
-    measured : Measured
+    measured : GenerationMeasurements
         What `ldae.evaluation.measure.generation.generate` returned.
-    draws, confidence, seed : int, float, int
+    bootstrap, seed : BootstrapConfig, int
         Bootstrap: a sample counts as a subject of its own.
 
     Returns
     -------
     DataFrame
-        `COLUMNS`, a row a metric and set of images: ``frechet_distance`` to the test scans on each extractor,
-        ``ms_ssim`` between different images of a set, ``nearest_training_mse``, its ``nearest_training_ratio`` to that
-        of held-out scans, and ``share_nearer_than_held_out``, of samples that lie nearer to a training scan than any
-        held-out scan does.
+        `GENERATION_COLUMNS`, a row per metric and set of images: ``frechet_distance`` to the test scans on each
+        extractor, ``ms_ssim`` between different images of a set, ``nearest_training_mse``, its
+        ``nearest_training_ratio`` to that of held-out scans, and ``share_nearer_than_held_out``, of samples that lie
+        nearer to a training scan than any held-out scan does.
     """
-    boot = Bootstrap(draws, confidence, seed)
+    boot = SetBootstrap(bootstrap, seed)
     rows = [*_frechet(measured, boot), *_diversity(measured, boot), *_memorisation(measured, boot)]
-    table = pd.DataFrame([{"note": "", **row} for row in rows]).reindex(columns=COLUMNS)
+    table = pd.DataFrame([{"note": "", **row} for row in rows]).reindex(columns=GENERATION_COLUMNS)
     sampled = table["images"] == SAMPLES
     for name in ("solver", "steps"):
         table[name] = table[name].astype(object).mask(sampled, measured.facts[name])
@@ -48,11 +49,11 @@ def summarise(measured: Measured, *, draws: int, confidence: float, seed: int) -
     return table.astype(dict.fromkeys(("n_images", "n_reference", "n_features", "steps"), "Int64"))
 
 
-class Bootstrap:
+class SetBootstrap:
     """Draws of each set's units; sets of one stream are drawn together."""
 
-    def __init__(self, draws: int, confidence: float, seed: int) -> None:
-        self.draws, self.confidence, self.seed = draws, confidence, seed
+    def __init__(self, config: BootstrapConfig, seed: int) -> None:
+        self.draws, self.confidence, self.seed = config.draws, config.confidence, seed
 
     def weights(self, name: str, units: np.ndarray) -> np.ndarray:
         """(draws, images); no draw where all images are of one unit, of which no interval can be had."""
@@ -60,7 +61,7 @@ class Bootstrap:
         return weights if len(set(units)) > 1 else weights[:0]
 
 
-def _frechet(measured: Measured, boot: Bootstrap) -> Iterator[dict]:
+def _frechet(measured: GenerationMeasurements, boot: SetBootstrap) -> Iterator[dict]:
     for extractor, reason in measured.notes.items():
         for name in (SAMPLES, TRAINING, REBUILT):
             row = {"metric": "frechet_distance", "images": name, "reference": TEST, "extractor": extractor}
@@ -84,7 +85,7 @@ def _frechet(measured: Measured, boot: Bootstrap) -> Iterator[dict]:
             }
 
 
-def _diversity(measured: Measured, boot: Bootstrap) -> Iterator[dict]:
+def _diversity(measured: GenerationMeasurements, boot: SetBootstrap) -> Iterator[dict]:
     scales = measured.facts["ms_ssim_scales"]
     for name in JUDGED:
         (first, second), values = measured.pairs[name].T, measured.ms_ssim[name]
@@ -107,7 +108,7 @@ def _diversity(measured: Measured, boot: Bootstrap) -> Iterator[dict]:
         }
 
 
-def _memorisation(measured: Measured, boot: Bootstrap) -> Iterator[dict]:
+def _memorisation(measured: GenerationMeasurements, boot: SetBootstrap) -> Iterator[dict]:
     settings = {"settings": "mean squared error over the box, each image to its nearest training scan"}
     weights = {name: boot.weights(name, np.arange(len(measured.nearest[name]))) for name in JUDGED}
     for name in JUDGED:

@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ldae.evaluation.measure.interpolation import COLUMNS, LDAE, METRICS, RECONSTRUCTION, SYSTEMS, TARGETS, TRIPLE
+from ldae.config import names
+from ldae.config.evaluation import BootstrapConfig
+from ldae.evaluation.measure.interpolation import (
+    INTERPOLATION_COLUMNS,
+    INTERPOLATION_METRICS,
+    PREDICTORS,
+    RECONSTRUCTION,
+    TARGETS,
+    TRIPLE,
+)
 from ldae.evaluation.statistics.bootstrap import draw_weights, estimate, weighted_mean
 from ldae.files import read_table
 
@@ -23,39 +32,40 @@ PAPER = {(6, "ssim"): "0.969", (6, "mse"): "0.0019", (24, "ssim"): "> 0.93", (24
 def read_interpolations(path: str | Path) -> pd.DataFrame:
     """Read the table of `ldae.evaluation.measure.interpolation.interpolate` as it was written."""
     texts = dict.fromkeys((*TRIPLE, "system", "target", "solver", "note"), str)
-    table = read_table(path, COLUMNS, dtype=texts | {"steps": "Int64"})
+    table = read_table(path, INTERPOLATION_COLUMNS, dtype=texts | {"steps": "Int64"})
     return table.fillna(dict.fromkeys(texts, ""))
 
 
-def summarise(scans: pd.DataFrame, *, draws: int, confidence: float, seed: int) -> pd.DataFrame:
+def tabulate_interpolations(scans: pd.DataFrame, bootstrap: BootstrapConfig, seed: int) -> pd.DataFrame:
     """Means over triples by gap, with intervals over subjects and paired differences to LDAE.
 
     Parameters
     ----------
     scans : DataFrame
         What `interpolate` returned.
-    draws, confidence, seed : int, float, int
+    bootstrap, seed : BootstrapConfig, int
         Bootstrap over subjects.
 
     Returns
     -------
     DataFrame
-        A row a gap (definition and bin, the nearest multiple of 6 months, 6 at least, 9 counting as 12), system, target
-        and metric: value, low, high, difference (value minus LDAE's on the same triples) with its interval, n_subjects,
-        n_triples, paper. The bins up to 24 months always stand there; an empty one has a `note` and no value.
+        A row per gap (definition and bin, the nearest multiple of 6 months, 6 at least, 9 counting as 12), system,
+        target and metric: value, low, high, difference (value minus LDAE's on the same triples) with its interval,
+        n_subjects, n_triples, paper. The bins up to 24 months always stand there; an empty one has a `note` and no
+        value.
     """
     measured, aside = scans[scans["note"] == ""], scans[scans["note"] != ""]
     notes = [f"set aside: {len(aside)} scans of unknown time"] if len(aside) else []
     table = []
     for definition, gap, chosen in _gaps(measured):
-        wide = chosen.pivot(index=TRIPLE, columns=["target", "system"], values=list(METRICS))
+        wide = chosen.pivot(index=TRIPLE, columns=["target", "system"], values=list(INTERPOLATION_METRICS))
         subjects = wide.index.get_level_values("subject")
-        weights = draw_weights(subjects, draws, np.random.default_rng(seed))
+        weights = draw_weights(subjects, bootstrap.draws, np.random.default_rng(seed))
         reasons = [*_reasons(definition, gap, subjects), *notes]
         counts = {"n_subjects": subjects.nunique(), "n_triples": len(wide), "note": "; ".join(reasons)}
         for row, values, reference in _cells(wide):
             result, gain = (
-                estimate(weighted_mean(x), weights if subjects.nunique() > 1 else weights[:0], confidence)
+                estimate(weighted_mean(x), weights if subjects.nunique() > 1 else weights[:0], bootstrap.confidence)
                 for x in (values, values - reference)
             )
             table.append(
@@ -99,10 +109,11 @@ def _reasons(definition: str, gap: int | None, subjects: pd.Index) -> list[str]:
 def _cells(wide: pd.DataFrame) -> Iterator[tuple[dict, np.ndarray, np.ndarray]]:
     """Yield (keys, values, LDAE's values) over the triples; empty arrays where there are none."""
     for target in TARGETS:
-        for system in SYSTEMS:
-            for metric in METRICS:
+        for system in PREDICTORS:
+            for metric in INTERPOLATION_METRICS:
                 values, reference = (
-                    wide[metric, target, name].to_numpy(float) if len(wide) else np.empty(0) for name in (system, LDAE)
+                    wide[metric, target, name].to_numpy(float) if len(wide) else np.empty(0)
+                    for name in (system, names.LDAE)
                 )
                 yield {"system": system, "target": target, "metric": metric}, values, reference
 
@@ -113,5 +124,5 @@ def _sampler(measured: pd.DataFrame, system: str) -> dict:
 
 
 def _published(row: dict, gap: int | None) -> str:
-    comparable = row["system"] == LDAE and row["target"] == RECONSTRUCTION
+    comparable = row["system"] == names.LDAE and row["target"] == RECONSTRUCTION
     return PAPER.get((gap, row["metric"]), "") if comparable else ""

@@ -53,40 +53,45 @@ def of_probes(path: str | Path) -> list[Fitted]:
     ]
 
 
-def tabulate(fitted: Iterable[Fitted], dataset: pd.DataFrame) -> pd.DataFrame:
+def read_fitted(weights: Iterable[str | Path], embeddings: Iterable[str | Path], probes: str | Path) -> list[Fitted]:
+    """Everything that was fitted, as these files tell."""
+    return [*map(of_weights, weights), *map(of_embeddings, embeddings), *of_probes(probes)]
+
+
+def tabulate_leakage(fitted: Iterable[Fitted], scans: pd.DataFrame) -> pd.DataFrame:
     """State who was seen, and refuse any test subject.
 
     Parameters
     ----------
     fitted : iterable of Fitted
         What was fitted.
-    dataset : DataFrame
-        The dataset table: subject, split.
+    scans : DataFrame
+        The table of scans: subject, split.
 
     Returns
     -------
     DataFrame
-        A row a fitted thing: fitted_thing, source, training_subjects, validation_subjects, test_subjects (0),
+        A row per fitted thing: fitted_thing, source, training_subjects, validation_subjects, test_subjects (0),
         of_other_datasets (0), subjects_sha256 (of the sorted lists).
 
     Raises
     ------
     UserError
-        Something saw a test subject, or one whom the dataset does not hold; all such things are named.
+        Something saw a test subject, or one whom the table of scans does not hold; all such things are named.
     """
-    test = set(dataset.loc[dataset["split"] == "test", "subject"])
-    known = set(dataset["subject"])
+    test = set(scans.loc[scans["split"] == "test", "subject"])
+    known = set(scans["subject"])
     rows, faults = [], []
     for thing in fitted:
         seen = thing.train | thing.validation
         leaked, strangers = sorted(seen & test), sorted(seen - known)
         if leaked:
             found = f"{len(leaked)}, such as {leaked[0]}"
-            cure = f"make {thing.source} anew from results/dataset.csv; results made with it do not count"
+            cure = f"make {thing.source} anew from results/scans.csv; results made with it do not count"
             faults.append(UserError(thing.name, "no test subject among those seen", found, cure))
         if strangers:
             found = f"{len(strangers)} others, such as {strangers[0]}"
-            faults.append(UserError(thing.name, "subjects of results/dataset.csv", found, f"make {thing.source} anew"))
+            faults.append(UserError(thing.name, "subjects of results/scans.csv", found, f"make {thing.source} anew"))
         rows.append(
             {
                 "fitted_thing": thing.name,

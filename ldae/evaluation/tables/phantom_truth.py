@@ -7,11 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ldae.config import names
+from ldae.config.evaluation import BootstrapConfig
+from ldae.config.load import Config
 from ldae.data.batches import scan_batches
+from ldae.data.labels import read_dataset
+from ldae.data.scans import SCAN_KEY
 from ldae.errors import UserError
-from ldae.evaluation.features.embeddings import Embeddings
+from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.measure.metrics import mse
-from ldae.evaluation.measure.reconstruction import AUTOENCODER, ENCODED, OTHER, SCAN, SEMANTIC
+from ldae.evaluation.measure.reconstruction import ENCODED, OTHER, SEMANTIC
 from ldae.evaluation.statistics.bootstrap import (
     Estimate,
     Statistic,
@@ -22,15 +27,16 @@ from ldae.evaluation.statistics.bootstrap import (
 )
 from ldae.evaluation.statistics.probes import fit_ridge
 from ldae.evaluation.statistics.scores import pearson, regression_scores, roc_auc
-from ldae.evaluation.tables.downstream import AD_VS_CN, LDAE
-from ldae.files import read_table
+from ldae.evaluation.tables.downstream import AD_VS_CN, label_embeddings
+from ldae.evaluation.tables.reconstruction import read_reconstructions
+from ldae.files import read_table, write_table
 
 
 class TruthTable:
     """Collects the rows property, value, low, high, expected, met; intervals by bootstrap over subjects."""
 
-    def __init__(self, *, draws: int, confidence: float, seed: int) -> None:
-        self.draws, self.confidence, self.seed = draws, confidence, seed
+    def __init__(self, bootstrap: BootstrapConfig, seed: int) -> None:
+        self.draws, self.confidence, self.seed = bootstrap.draws, bootstrap.confidence, seed
         self.rows: list[dict] = []
 
     def estimate(self, statistic: Statistic, subjects: pd.Series) -> Estimate:
@@ -43,6 +49,42 @@ class TruthTable:
         self.rows.append({"property": name, **vars(result), "expected": expected, "met": "" if met is None else met})
 
 
+def write_truth_table(
+    truth: str | Path,
+    dataset: str | Path,
+    embeddings: str | Path,
+    reconstructions: str | Path,
+    downstream: str | Path,
+    config: Config,
+    output: str | Path,
+) -> None:
+    """Read the results and the truth, and write phantom_truth.csv.
+
+    Parameters
+    ----------
+    truth, dataset, embeddings, reconstructions, downstream : path
+        truth.csv, dataset.csv, y_sem of its scans, reconstruction_scans.csv, downstream.csv.
+    config : Config
+        seed, sampling, and of the evaluation batch_size, bootstrap and probes.
+    output : path
+        The CSV to write.
+    """
+    settings = config.evaluation
+    table = check_against_truth(
+        read_truth(truth),
+        read_dataset(dataset),
+        read_embeddings(embeddings),
+        read_reconstructions(reconstructions),
+        read_table(downstream, ("encoder", "task", "scans", "metric", "value", "low", "high")),
+        steps=config.sampling.steps,
+        alpha_grid=settings.probes.alpha_grid,
+        batch_size=settings.batch_size,
+        bootstrap=settings.bootstrap,
+        seed=config.seed,
+    )
+    write_table(output, table)
+
+
 def check_against_truth(
     truth: pd.DataFrame,
     dataset: pd.DataFrame,
@@ -53,8 +95,7 @@ def check_against_truth(
     steps: int,
     alpha_grid: list[float],
     batch_size: int,
-    draws: int,
-    confidence: float,
+    bootstrap: BootstrapConfig,
     seed: int,
 ) -> pd.DataFrame:
     """Hold the results against the truth.
@@ -64,27 +105,28 @@ def check_against_truth(
     truth : DataFrame
         truth.csv: subject, session, diagnosis, age (years), ventricle_ml.
     dataset, embeddings, reconstructions, downstream
-        dataset.csv, the embeddings, reconstruction_scans.csv, downstream.csv.
+        dataset.csv, y_sem of its scans, reconstruction_scans.csv, downstream.csv.
     steps : int
         Sampler steps T of the reconstructions judged.
     alpha_grid : list of float
         Ridge regularisation, chosen on validation subjects.
-    batch_size, draws, confidence, seed
-        Scans read at once; the bootstrap.
+    batch_size, bootstrap, seed
+        Scans read at once; the bootstrap over subjects.
 
     Returns
     -------
     DataFrame
         property, value, low, high, expected, met.
     """
-    table = TruthTable(draws=draws, confidence=confidence, seed=seed)
+    table = TruthTable(bootstrap, seed)
     _add_reconstruction(table, reconstructions, training_mean_mse(dataset, batch_size), steps)
-    known = embeddings.table.merge(truth[[*SCAN, "ventricle_ml"]], on=SCAN, how="left", validate="one_to_one")
+    labelled = label_embeddings(embeddings, dataset)
+    known = labelled.table.merge(truth[[*SCAN_KEY, "ventricle_ml"]], on=SCAN_KEY, how="left", validate="one_to_one")
     if known["ventricle_ml"].isna().any():
         first = known[known["ventricle_ml"].isna()].iloc[0]
         found = f"none for {first['subject']} {first['session']}"
         raise UserError("results/phantom/truth.csv", "a row for every scan", found, "run the rule phantom again")
-    _add_atrophy(table, embeddings, known, alpha_grid)
+    _add_atrophy(table, labelled, known, alpha_grid)
     _add_probe(table, downstream)
     _add_reference(table, known, alpha_grid)
     return pd.DataFrame(table.rows)
@@ -96,23 +138,23 @@ def training_mean_mse(dataset: pd.DataFrame, batch_size: int) -> pd.DataFrame:
     batches = scan_batches(train, batch_size, "training-mean image")
     mean = sum(scans.double().sum(0, keepdim=True) for _, scans in batches) / len(train)
     errors = [mse(mean, scans).numpy() for _, scans in scan_batches(test, batch_size, "its error")]
-    return test[SCAN].assign(mean_mse=np.concatenate(errors))
+    return test[SCAN_KEY].assign(mean_mse=np.concatenate(errors))
 
 
 def _add_reconstruction(table: TruthTable, scans: pd.DataFrame, mean_mse: pd.DataFrame, steps: int) -> None:
     at_steps = scans[scans["steps"] == steps]
-    autoencoder = scans[scans["model"] == AUTOENCODER].merge(mean_mse, on=SCAN, validate="one_to_one")
+    autoencoder = scans[scans["model"] == names.AUTOENCODER].merge(mean_mse, on=SCAN_KEY, validate="one_to_one")
     ratio = table.estimate(ratio_of_means(autoencoder["mse"], autoencoder["mean_mse"]), autoencoder["subject"])
     table.add("AutoencoderKL's MSE / training-mean image's MSE", ratio, "<= 0.5", ratio.value <= 0.5)
 
-    encoded = at_steps[at_steps["start"] == ENCODED].merge(autoencoder, on=SCAN, suffixes=("", "_autoencoder"))
+    encoded = at_steps[at_steps["start"] == ENCODED].merge(autoencoder, on=SCAN_KEY, suffixes=("", "_autoencoder"))
     gap = table.estimate(weighted_mean(encoded["ssim"] - encoded["ssim_autoencoder"]), encoded["subject"])
     table.add(f"SSIM, LDAE from encoded z_T (T={steps}) - AutoencoderKL", gap, ">= -0.01", gap.value >= -0.01)
     spread = table.estimate(weighted_mean(encoded["z_T_std"]), encoded["subject"])
     table.add(f"standard deviation of z_T (T={steps})", spread, "0.9 to 1.1", 0.9 <= spread.value <= 1.1)
 
     own, other = (at_steps[at_steps["start"] == start] for start in (SEMANTIC, OTHER))
-    pairs = own.merge(other, on=SCAN, suffixes=("", "_other"), validate="one_to_one")
+    pairs = own.merge(other, on=SCAN_KEY, suffixes=("", "_other"), validate="one_to_one")
     share = table.estimate(ratio_of_means(pairs["mse"], pairs["mse_other"]), pairs["subject"])
     table.add("MSE from own y_sem / from another subject's, same noise", share, "interval < 1", share.high < 1)
     paired = table.estimate(weighted_mean(pairs["mse"] - pairs["mse_other"]), pairs["subject"])
@@ -129,7 +171,7 @@ def _add_atrophy(table: TruthTable, embeddings: Embeddings, known: pd.DataFrame,
 
 
 def _add_probe(table: TruthTable, downstream: pd.DataFrame) -> None:
-    columns = {"encoder": LDAE, "task": AD_VS_CN, "scans": "all", "metric": "roc_auc"}
+    columns = {"encoder": names.LDAE, "task": AD_VS_CN, "scans": "all", "metric": "roc_auc"}
     auc = downstream[(downstream[list(columns)] == pd.Series(columns)).all(axis=1)].iloc[0]
     result = Estimate(*(float(auc[name]) for name in ("value", "low", "high")))
     table.add("AUC of AD vs CN from y_sem, test", result, "interval > 0.5", result.low > 0.5)
@@ -164,4 +206,4 @@ def _add_reference(table: TruthTable, known: pd.DataFrame, alpha_grid: list[floa
 
 def read_truth(path: str | Path) -> pd.DataFrame:
     """Read the phantom's truth.csv."""
-    return read_table(path, (*SCAN, "ventricle_ml"), dtype={"subject": str, "session": str})
+    return read_table(path, (*SCAN_KEY, "ventricle_ml"), dtype={"subject": str, "session": str})

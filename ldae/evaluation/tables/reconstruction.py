@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ldae.evaluation.measure.reconstruction import AUTOENCODER, ENCODED, KEYS, METRICS, OTHER, SEMANTIC
+from ldae.config import names
+from ldae.config.evaluation import BootstrapConfig
+from ldae.data.scans import SCAN_KEY
+from ldae.evaluation.measure.reconstruction import (
+    ENCODED,
+    OTHER,
+    RECONSTRUCTION_KEYS,
+    RECONSTRUCTION_METRICS,
+    SEMANTIC,
+)
 from ldae.evaluation.statistics.bootstrap import draw_weights, estimate, weighted_mean
 from ldae.files import read_table
 
@@ -27,36 +36,36 @@ PAPER_AUTOENCODER = (0.962, 0.075, 0.001)
 
 def read_reconstructions(path: str | Path) -> pd.DataFrame:
     """Read the table of `reconstruct` as it was written: empty start and solver, whole steps."""
-    table = read_table(
-        path, (*KEYS, *METRICS, "z_T_std", "note"), dtype={"subject": str, "session": str, "steps": "Int64"}
-    )
+    columns = (*RECONSTRUCTION_KEYS, *RECONSTRUCTION_METRICS, "z_T_std", "note")
+    table = read_table(path, columns, dtype=dict.fromkeys(SCAN_KEY, str) | {"steps": "Int64"})
     return table.fillna({"start": "", "solver": "", "note": ""})
 
 
-def summarise(scans: pd.DataFrame, *, draws: int, confidence: float, seed: int) -> pd.DataFrame:
+def tabulate_reconstructions(scans: pd.DataFrame, bootstrap: BootstrapConfig, seed: int) -> pd.DataFrame:
     """Means over test scans with intervals over subjects, the published figures beside them.
 
     Parameters
     ----------
     scans : DataFrame
         What `reconstruct` returned.
-    draws, confidence, seed : int, float, int
+    bootstrap, seed : BootstrapConfig, int
         Bootstrap over subjects.
 
     Returns
     -------
     DataFrame
-        A row a setting: model, start, solver, steps, n_subjects, n_scans; ssim, mse, lpips with _low and _high;
+        A row per setting: model, start, solver, steps, n_subjects, n_scans; ssim, mse, lpips with _low and _high;
         paper_ssim, paper_lpips, paper_mse (DDIM, 1.5 mm, ADNI; empty where nothing is published); note.
     """
     table = []
-    for keys, group in scans[scans["start"] != OTHER].groupby(KEYS, dropna=False, sort=False):
-        row = dict(zip(KEYS, keys, strict=True)) | {"n_subjects": group["subject"].nunique(), "n_scans": len(group)}
-        weights = draw_weights(group["subject"], draws, np.random.default_rng(seed))
-        for metric in METRICS:
-            result = estimate(weighted_mean(group[metric]), weights, confidence)
+    for keys, group in scans[scans["start"] != OTHER].groupby(RECONSTRUCTION_KEYS, dropna=False, sort=False):
+        row = dict(zip(RECONSTRUCTION_KEYS, keys, strict=True))
+        row |= {"n_subjects": group["subject"].nunique(), "n_scans": len(group)}
+        weights = draw_weights(group["subject"], bootstrap.draws, np.random.default_rng(seed))
+        for metric in RECONSTRUCTION_METRICS:
+            result = estimate(weighted_mean(group[metric]), weights, bootstrap.confidence)
             row |= {metric: result.value, f"{metric}_low": result.low, f"{metric}_high": result.high}
-        figures = PAPER_AUTOENCODER if row["model"] == AUTOENCODER else PAPER.get((row["start"], row["steps"]))
+        figures = PAPER_AUTOENCODER if row["model"] == names.AUTOENCODER else PAPER.get((row["start"], row["steps"]))
         row |= dict(zip(("paper_ssim", "paper_lpips", "paper_mse"), figures or [np.nan] * 3, strict=True))
         table.append(row | {"note": group["note"].iloc[0]})
     order = {ENCODED: 0, SEMANTIC: 1, "": 2}

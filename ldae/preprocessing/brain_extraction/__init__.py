@@ -1,1 +1,1 @@
-"""One module an engine, each with `extract` (volume to mask) and `record` (what made the mask)."""
+"""One module per engine, each with `extract` (volume to mask) and `record` (what made the mask)."""

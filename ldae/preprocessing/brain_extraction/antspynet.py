@@ -26,7 +26,7 @@ a.get_antsxnet_data("S_template3")'"""
 
 
 def extract(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
-    """The largest piece of where the network's probability is at least one half, its holes filled."""
+    """Find the largest piece where the network's probability is at least one half, its holes filled."""
     package = _package(config)
     probability = package.brain_extraction(volume.to_ants(), modality=MODALITY, verbose=False).numpy()
     pieces, count = ndimage.label(probability >= IN_BRAIN)

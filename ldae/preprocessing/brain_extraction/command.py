@@ -71,7 +71,7 @@ def _program(key: str, name: str) -> Path:
 
 
 def _run(key: str, words: list[str], timeout_s: float, folder: str | None) -> str:
-    """What the program prints; any way of failing is a UserError."""
+    """Run a program and return what it prints; any way of failing is a UserError."""
     _program(key, words[0])
     expected = "a program that ends with exit code 0"
     try:

@@ -24,7 +24,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from glibc's malloc.h
 
 
 def extract(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
-    """Mask of one piece without holes; empty where deepbet finds nothing."""
+    """Find the brain: one piece without holes, or an empty mask where deepbet finds nothing."""
     network = load_networks()
     try:
         with torch.inference_mode():
@@ -42,7 +42,7 @@ def record(config: PreprocessingConfig) -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def load_networks() -> BrainExtraction:
-    """The two networks, loaded once a process."""
+    """Load the two networks, once per process."""
     _keep_memory()
     return BrainExtraction(no_gpu=True)
 

@@ -1,4 +1,4 @@
-"""The MNI152 brain laid over the head: affine, then SyN, at 2 mm, with nothing but what nilearn ships.
+"""The MNI152 brain laid over the head: affine, then SyN, at 2 mm, with only what nilearn ships.
 
 The metric sees the surroundings of the template's brain only, in every stage; without that mask the skull-stripped
 template is stretched to the scalp. Its mask is about a tenth smaller than deepbet's (Dice .92 to .95 on synthetic
@@ -25,7 +25,7 @@ MARGIN_VOXELS = 5  # of the metric's mask around the template's brain
 
 
 def extract(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
-    """The template's brain, brought to the voxels of `volume`."""
+    """Bring the template's brain to the voxels of `volume`."""
     grid = covering_grid(SPACING_MM)
     template = mni_template(grid)
     near = ndimage.binary_dilation(template.brain, iterations=MARGIN_VOXELS)

@@ -1,8 +1,9 @@
 import pandas as pd
 import pytest
 
+from ldae.cohort.adni.names import TABLE_COLUMNS
 from ldae.cohort.adni.selection import selection_tables
-from ldae.cohort.adni.tables import COLUMNS, read_tables
+from ldae.cohort.adni.tables import read_tables
 from ldae.cohort.clinica import find_program, link_images, write_clinical
 from ldae.errors import UserError
 from tests.adni_download import SLICES, Download
@@ -25,7 +26,7 @@ def test_clinica_is_told_what_chooses_images_and_nothing_else(tmp_path):
     shown |= {"sequence": "MPR; ; N3; Scaled", "scan_date": "2010-03-02", "field_strength_t": 3.0}
     write_clinical(facts, [shown], tmp_path / "cut")
     written = {path.stem: pd.read_csv(path) for path in (tmp_path / "cut").iterdir()}
-    assert set(written) == set(COLUMNS)
+    assert set(written) == set(TABLE_COLUMNS)
     meta = written["MPRAGEMETA"].iloc[0]
     assert (meta["ImageUID"], meta["MagStrength"], meta["Orig/Proc"], meta["SeriesID"]) == (11, 3.0, "Processed", 0)
     merge = written["ADNIMERGE"]

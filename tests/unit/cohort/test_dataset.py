@@ -1,17 +1,17 @@
 import pandas as pd
 import pytest
 
-from ldae.cohort.columns import QUARANTINE_COLUMNS, REPORT_COLUMNS
+from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS
 from ldae.cohort.dataset import DATASET_COLUMNS, EXCLUSION_COLUMNS, build_dataset
 from ldae.config.cohort import SplitConfig
 from ldae.errors import UserError, UserErrors
 
-SPLIT = SplitConfig(seed=0, validation_fraction=0.2, test_fraction=0.3)
+SPLIT = SplitConfig(validation_fraction=0.2, test_fraction=0.3, file=None)
 
 
 def image(subject, session="M000", status="converted", image_id="1", **values):
     months = int(session[1:])
-    row = dict.fromkeys(REPORT_COLUMNS, "")
+    row = dict.fromkeys(CONVERSION_COLUMNS, "")
     if status == "converted":
         row |= {"diagnosis": "MCI", "age": 70.1234 + months / 12, "sex": "F", "months": months, "site": "007"}
         row |= {"diagnosis_bl": "CN", "path": f"results/bids/{subject}_{session}.nii.gz", "field_strength_t": 3.0}
@@ -27,7 +27,7 @@ def scan(subject, session="M000", status="pass", reason=""):
 @pytest.fixture
 def build(tmp_path):
     def run(images, scans, quarantine=(), overrides=None):
-        pd.DataFrame(images, columns=REPORT_COLUMNS).to_csv(tmp_path / "conversion.csv", index=False)
+        pd.DataFrame(images, columns=CONVERSION_COLUMNS).to_csv(tmp_path / "conversion.csv", index=False)
         pd.DataFrame(list(quarantine), columns=QUARANTINE_COLUMNS).to_csv(tmp_path / "quarantine.csv", index=False)
         shards = [scans[::2], scans[1::2], []]
         for number, rows in enumerate(shards):
@@ -41,6 +41,7 @@ def build(tmp_path):
             tmp_path / "quarantine.csv",
             [tmp_path / f"{number}.csv" for number in range(3)],
             SPLIT,
+            seed=0,
             overrides=None if overrides is None else tmp_path / "qc_overrides.tsv",
             **outputs,
             description=tmp_path / "out" / "dataset_description.json",

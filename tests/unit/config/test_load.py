@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ldae.config.load import load_config, parse_config
 from ldae.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAPER = ROOT / "presets" / "paper.yaml"
 
 
@@ -19,25 +19,25 @@ def content():
 
 def test_the_defaults_are_valid_and_their_default_cohort_is_the_phantom():
     config = load_config(ROOT / "config.yaml")
-    assert config.cohort.dicom_dir == "results/phantom/images"
+    assert config.cohort.is_phantom and config.cohort.images_dir == "results/phantom/images"
 
 
 def test_sections_are_frozen():
     with pytest.raises(ValidationError):
-        load_config(ROOT / "config.yaml").split.seed = 1
+        load_config(ROOT / "config.yaml").split.file = "x"
 
 
 @pytest.mark.parametrize(
     "section, key, value, found",
     [
         ("autoencoder", "learning_rat", 1e-4, "autoencoder.learning_rat: Extra inputs"),
-        ("split", "test_fraction", 1.5, "split.test_fraction: Input should be less than or equal to 1 (got 1.5)"),
+        ("split", "test_fraction", 1.5, "split.test_fraction: Input should be less than 1 (got 1.5)"),
         ("cohort", "dicom_dir", 3, "cohort.dicom_dir: Input should be a valid string"),
         ("preprocessing", "transform", "rigid", "preprocessing.transform: Input should be 'affine' or 'syn'"),
         ("ldm", "attention_levels", [True], "channels and attention_levels"),
         ("preprocessing", "grid_shape", [33, 40, 32], "divisible by 8"),
         ("phantom", "visits_per_subject", [0.5, 0.4], "must add up to 1"),
-        ("evaluation", "reconstruction_steps", ["ten"], "evaluation.reconstruction_steps.0"),
+        ("evaluation", "reconstruction", {"steps": ["ten"]}, "evaluation.reconstruction.steps.0"),
         ("ldm", "learning_rate", "1e-4", "ldm.learning_rate: Input should be a valid number"),
         ("autoencoder", "kl_weight", False, "autoencoder.kl_weight: Input should be a valid number"),
         ("seed", "", "0", "seed: Input should be a valid integer"),
@@ -57,15 +57,17 @@ def test_a_wrong_key_type_or_value_is_named(content, section, key, value, found)
 @pytest.mark.parametrize(
     "values, found",
     [
-        ({"source": "adn"}, "cohort.source: Input should be 'adni', 'bids'"),
-        ({"source": "bids"}, "source: bids and bids_dir"),
-        ({"bids_dir": "/data"}, "source: bids and bids_dir"),
-        ({"source": "oasis"}, "source oasis needs dicom_dir"),
+        ({"source": "adn"}, "cohort.source: Input should be 'phantom', 'adni', 'bids'"),
+        ({"source": "bids"}, "cohort.bids_dir: source bids needs"),
+        ({"bids_dir": "/data"}, "cohort.bids_dir: source phantom does not read it; set cohort.source: bids"),
+        ({"dicom_dir": "/data"}, "cohort.dicom_dir: source phantom does not read it; set cohort.source: adni"),
+        ({"source": "adni"}, "cohort.clinical_dir: source adni needs"),
+        ({"source": "oasis"}, "cohort.dicom_dir: source oasis needs"),
         ({"columns": {"age": 3}}, "cohort.columns.sex: Field required"),
         ({"diagnoses": {"FTD": "FTD"}}, "cohort.diagnoses.FTD"),
         ({"converter_arguments": {"oasis": ["{dataset}", "{bids}"]}}, "must have default"),
         ({"converter_arguments": {"default": ["{dataset}", "{bids}"], "adni": []}}, "may have aibl, default, genfi"),
-        ({"converter_arguments": {"default": ["{dataset}", "{output}"]}}, "converter_arguments.default must have"),
+        ({"converter_arguments": {"default": ["{dataset}", "{output}"]}}, "converter_arguments: default must have"),
     ],
 )
 def test_a_cohort_that_cannot_be_is_named(content, values, found):
@@ -78,10 +80,18 @@ def test_a_cohort_that_cannot_be_is_named(content, values, found):
 @pytest.mark.parametrize(
     "values, folders, phantom",
     [
-        ({}, ["dicom_dir", "clinical_dir"], True),
-        ({"dicom_dir": "/data/adni"}, ["dicom_dir", "clinical_dir"], False),
+        ({}, [], True),
+        (
+            {"source": "adni", "dicom_dir": "/d", "clinical_dir": "/t"},
+            ["dicom_dir", "clinical_dir"],
+            False,
+        ),
         ({"source": "bids", "bids_dir": "/data/bids"}, ["bids_dir"], False),
-        ({"source": "oasis3", "dicom_dir": "/data/oasis"}, ["dicom_dir", "clinical_dir"], False),
+        (
+            {"source": "oasis3", "dicom_dir": "/d", "clinical_dir": "/t"},
+            ["dicom_dir", "clinical_dir"],
+            False,
+        ),
         ({"source": "habs", "dicom_dir": "/data/habs"}, ["dicom_dir"], False),
     ],
 )
@@ -97,13 +107,13 @@ def test_every_converter_of_clinica_is_a_source(content):
 
     offered = {name.removesuffix("-to-bids") for name in cli.commands}
     sources = set(get_args(type(parse_config(content).cohort).model_fields["source"].annotation))
-    assert sources == offered | {"bids"}
+    assert sources == offered | {"bids", "phantom"}
 
 
 def test_the_arguments_of_a_converter_are_its_own_or_the_usual(content):
     arguments = {}
     for source in ("nifd", "ixi", "genfi"):
-        content["cohort"] |= {"source": source, "dicom_dir": "/data"}
+        content["cohort"] |= {"source": source, "dicom_dir": "/data", "clinical_dir": "/data"}
         arguments[source] = parse_config(content).cohort.arguments
     assert arguments == {
         "nifd": ["{dataset}", "{clinical}", "{bids}"],
@@ -119,17 +129,17 @@ def test_a_missing_section_is_named(content):
 
 
 def test_all_mistakes_come_in_one_message(content):
-    content["split"]["seed"] = "abc"
+    content["split"]["file"] = 3
     content["ldm"]["lr"] = 1
     with pytest.raises(UserError) as raised:
         parse_config(content)
-    assert "split.seed" in str(raised.value)
+    assert "split.file" in str(raised.value)
     assert "ldm.lr" in str(raised.value)
 
 
 def test_overlays_replace_single_keys(tmp_path):
     overlay = tmp_path / "mine.yaml"
-    overlay.write_text("cohort:\n  dicom_dir: /data/adni\n")
+    overlay.write_text("cohort:\n  source: adni\n  dicom_dir: /data/adni\n  clinical_dir: /data/tables\n")
     config = load_config(ROOT / "config.yaml", overlay)
     base = load_config(ROOT / "config.yaml")
     assert config.cohort.dicom_dir == "/data/adni"
@@ -180,7 +190,7 @@ class TestPaperPreset:
         assert self.config.ldm.training.ema_decay == 0.999
 
     def test_representation(self):
-        representation = self.config.representation
+        representation = self.config.encoder
         assert (representation.semantic_dim, representation.attention_heads) == (768, 8)
         assert representation.backbone == "convnext_small"
         assert not representation.center_input
@@ -198,7 +208,7 @@ class TestPaperPreset:
 
     @pytest.mark.parametrize(
         "section",
-        ["autoencoder", "latents", "diffusion", "ldm", "representation", "dae", "supervised", "sampling"],
+        ["autoencoder", "latents", "diffusion", "ldm", "encoder", "representation", "dae", "supervised", "sampling"],
     )
     def test_nothing_of_the_demo_slips_in(self, section):
         """A key the preset left out would silently take the demo's value."""

@@ -28,10 +28,15 @@ def in_process():
     patch.undo()
 
 
+def paths(folder):
+    """Where a download goes."""
+    return folder / "images", folder / "clinical", folder / "truth.csv"
+
+
 @pytest.fixture(scope="module")
 def download(tmp_path_factory, in_process):
     root = tmp_path_factory.mktemp("phantom")
-    phantom.make_phantom(CONFIG, root / "images", root / "clinical", root / "truth.csv", workers=1)
+    phantom.make_phantom(CONFIG, root / "images", root / "clinical", root / "truth.csv", seed=0, workers=1)
     return root
 
 
@@ -57,7 +62,9 @@ def test_nothing_partial_is_left(download):
 def test_the_truth_has_one_row_a_scan_and_agrees_with_the_cohort(download):
     truth = pd.read_csv(download / "truth.csv")
     visits = {
-        (s.label, f"M{int(v.code[1:]) if v.code != 'bl' else 0:03d}"): v for s in draw_cohort(CONFIG) for v in s.visits
+        (s.label, f"M{int(v.code[1:]) if v.code != 'bl' else 0:03d}"): v
+        for s in draw_cohort(CONFIG, 0)
+        for v in s.visits
     }
     assert list(truth.columns) == phantom.TRUTH_COLUMNS
     assert set(zip(truth.subject, truth.session, strict=True)) == set(visits)
@@ -70,9 +77,9 @@ def test_the_truth_has_one_row_a_scan_and_agrees_with_the_cohort(download):
 
 
 def test_the_same_seed_gives_the_same_download(download, tmp_path, in_process):
-    subject = draw_cohort(CONFIG)[0]
+    subject = draw_cohort(CONFIG, 0)[0]
     (tmp_path / "images").mkdir()
-    rows = phantom.fabricate_subject((CONFIG, subject, tmp_path / "images"))
+    rows = phantom.fabricate_subject((CONFIG, 0, subject, tmp_path / "images"))
     truth = pd.read_csv(download / "truth.csv").query("subject == @subject.label")
     assert [row["ventricle_ml"] for row in rows] == list(truth.ventricle_ml)
     again = sorted((tmp_path / "images").rglob("*.dcm"))
@@ -102,7 +109,7 @@ def test_scans_of_a_head_have_a_bright_brain_and_dark_air(download):
 def test_the_tables_bear_the_names_of_the_config(tmp_path, monkeypatch, naming, names):
     monkeypatch.setattr(phantom, "_fabricate", lambda *_: pd.DataFrame(columns=phantom.TRUTH_COLUMNS))
     config = CONFIG.model_copy(update={"naming": naming})
-    phantom.make_phantom(config, tmp_path / "images", tmp_path / "clinical", tmp_path / "truth.csv", workers=1)
+    phantom.make_phantom(config, tmp_path / "images", tmp_path / "clinical", tmp_path / "truth.csv", seed=0, workers=1)
     written = sorted(path.name for path in (tmp_path / "clinical").iterdir())
     assert written[:3] == names and len(written) == 6
 
@@ -111,7 +118,9 @@ def test_a_folder_with_content_is_refused_and_kept(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "mine.dcm").write_text("precious")
     with pytest.raises(UserError, match="absent or empty"):
-        phantom.make_phantom(CONFIG, tmp_path / "images", tmp_path / "clinical", tmp_path / "truth.csv", workers=1)
+        phantom.make_phantom(
+            CONFIG, tmp_path / "images", tmp_path / "clinical", tmp_path / "truth.csv", seed=0, workers=1
+        )
     assert (tmp_path / "images" / "mine.dcm").read_text() == "precious"
 
 
@@ -120,11 +129,13 @@ def test_one_failed_subject_fails_the_download_and_leaves_nothing(tmp_path, monk
         phantom, "run_items", lambda _, items, **__: [Outcome(item, error="disk full") for item in items]
     )
     with pytest.raises(UserError, match="6 failed.*disk full"):
-        phantom.make_phantom(CONFIG, tmp_path / "images", tmp_path / "clinical", tmp_path / "truth.csv", workers=1)
+        phantom.make_phantom(
+            CONFIG, tmp_path / "images", tmp_path / "clinical", tmp_path / "truth.csv", seed=0, workers=1
+        )
     assert not list(tmp_path.iterdir())
 
 
 def test_a_subject_without_scan_has_no_folder(tmp_path):
     config = CONFIG.model_copy(update={"missing_scan_fraction": 1.0})
-    assert phantom.fabricate_subject((config, draw_cohort(config)[0], tmp_path)) == []
+    assert phantom.fabricate_subject((config, 0, draw_cohort(config, 0)[0], tmp_path)) == []
     assert not list(tmp_path.iterdir())

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from ldae.cohort.adni.row_rules import NOT_T1
-from ldae.cohort.adni.tables import COLUMNS, META, read_tables
+from ldae.cohort.adni.names import META, TABLE_COLUMNS
+from ldae.cohort.adni.tables import read_tables
 from ldae.config.load import load_config
 from ldae.files import write_table
 from ldae.phantom.naming import rename_tables
@@ -22,7 +23,7 @@ NOT_LISTED = {META: {"SeriesID", "MagStrength"}}
 @pytest.fixture(scope="module")
 def namings(tmp_path_factory):
     """The tables of one cohort, written in either naming and read again."""
-    tables = build_tables(draw_cohort(CONFIG), CONFIG.seed)
+    tables = build_tables(draw_cohort(CONFIG, 0), 0)
     read = []
     for written in (tables, rename_tables(tables)):
         folder = tmp_path_factory.mktemp("clinical")
@@ -33,18 +34,18 @@ def namings(tmp_path_factory):
 
 
 def test_the_list_of_images_has_codes_and_neither_series_ids_nor_field_strengths():
-    images = rename_tables(build_tables(draw_cohort(CONFIG), CONFIG.seed))["LDAE_All_Images_21Nov2025"]
+    images = rename_tables(build_tables(draw_cohort(CONFIG, 0), 0))["LDAE_All_Images_21Nov2025"]
     assert set(images["VISCODE2"]) == {"sc", "m06", "m12", "m24", "4_bl"}
     assert set(images["image_type"]) == {"Original", "Pre-processed"}
-    assert not {"series_id", "mri_field_str", *COLUMNS[META]} & set(images)
+    assert not {"series_id", "mri_field_str", *TABLE_COLUMNS[META]} & set(images)
     assert images["image_id"].is_unique
 
 
-@pytest.mark.parametrize("name", list(COLUMNS))
+@pytest.mark.parametrize("name", list(TABLE_COLUMNS))
 def test_the_tables_read_are_the_same_but_for_what_today_is_not_listed(namings, name):
     legacy, today = (tables.frames[name].reset_index(drop=True) for tables in namings)
     missing = NOT_LISTED.get(name, set())
-    columns = [column for column in COLUMNS[name] if column not in missing]
+    columns = [column for column in TABLE_COLUMNS[name] if column not in missing]
     assert len(legacy)
     assert today[columns].equals(legacy[columns])
     assert (today[sorted(missing)] == "").all(axis=None)

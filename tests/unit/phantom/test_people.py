@@ -29,7 +29,7 @@ def config(**changes):
 
 def baselines(**changes):
     """Diagnosis, age and ventricle volume (millilitres) of every baseline visit."""
-    subjects = draw_cohort(config(**changes))
+    subjects = draw_cohort(config(**changes), 0)
     rng = np.random.default_rng(0)
     walls = np.array([subject.visits[0].anatomy.ventricle_mm for subject in subjects])
     volumes = np.interp(walls, WALL_MM, VENTRICLE_ML) * np.exp(SHAPE_SD * rng.standard_normal(len(walls)))
@@ -43,7 +43,7 @@ def ad_cn_auc(diagnosis, volumes):
 
 @pytest.mark.parametrize("subjects", [6, 96])
 def test_groups_sexes_and_phases_are_balanced(subjects):
-    cohort = draw_cohort(config(subjects=subjects))
+    cohort = draw_cohort(config(subjects=subjects), 0)
     assert set(Counter(s.diagnosis for s in cohort).values()) == {subjects // 3}
     assert set(Counter(s.phase.name for s in cohort).values()) == {subjects // 3}
     for diagnosis in ("CN", "MCI", "AD"):
@@ -51,16 +51,16 @@ def test_groups_sexes_and_phases_are_balanced(subjects):
 
 
 def test_a_larger_cohort_keeps_the_earlier_subjects():
-    assert draw_cohort(config(subjects=12)) == draw_cohort(config(subjects=30))[:12]
+    assert draw_cohort(config(subjects=12), 0) == draw_cohort(config(subjects=30), 0)[:12]
 
 
 def test_seeds_differ():
-    ages = [[s.age for s in draw_cohort(config(subjects=12, seed=seed))] for seed in range(3)]
+    ages = [[s.age for s in draw_cohort(config(subjects=12), seed)] for seed in range(3)]
     assert ages[0] != ages[1] != ages[2]
 
 
 def test_identifiers_are_unique_and_formed_like_adnis():
-    cohort = draw_cohort(config(subjects=1800))
+    cohort = draw_cohort(config(subjects=1800), 0)
     assert len({s.rid for s in cohort}) == len({s.ptid for s in cohort}) == 1800
     assert all(len(s.ptid) == 10 and s.rid == int(s.ptid[-4:]) for s in cohort)
     images = [s.image_id(v) for s in cohort for v in s.visits]
@@ -102,7 +102,7 @@ def test_a_larger_effect_separates_better():
 
 
 def test_atrophy_grows_at_each_visit_and_faster_in_ad():
-    cohort = draw_cohort(config(subjects=300, visits_per_subject=[0, 0, 0, 1]))
+    cohort = draw_cohort(config(subjects=300, visits_per_subject=[0, 0, 0, 1]), 0)
     rates = {"CN": [], "AD": []}
     for subject in cohort:
         walls = np.array([visit.anatomy.ventricle_mm for visit in subject.visits])
@@ -115,7 +115,7 @@ def test_atrophy_grows_at_each_visit_and_faster_in_ad():
 
 
 def test_some_subjects_convert_and_none_recovers():
-    cohort = draw_cohort(config(subjects=300, visits_per_subject=[0, 0, 0, 1]))
+    cohort = draw_cohort(config(subjects=300, visits_per_subject=[0, 0, 0, 1]), 0)
     order = ("CN", "MCI", "AD")
     courses = [[order.index(visit.diagnosis) for visit in subject.visits] for subject in cohort]
     assert all(
@@ -126,7 +126,7 @@ def test_some_subjects_convert_and_none_recovers():
 
 
 def test_visits_follow_the_shares_and_the_phase():
-    cohort = draw_cohort(config(subjects=900))
+    cohort = draw_cohort(config(subjects=900), 0)
     counts = Counter(len(s.visits) for s in cohort if s.phase.name != "ADNI3")
     shares = [counts[n] / sum(counts.values()) for n in range(1, 5)]
     assert np.allclose(shares, CONFIG.visits_per_subject, atol=0.03)
@@ -136,12 +136,12 @@ def test_visits_follow_the_shares_and_the_phase():
 
 @pytest.mark.parametrize("fraction", [0.0, 0.2, 1.0])
 def test_missing_scans_follow_their_share(fraction):
-    visits = [v for s in draw_cohort(config(subjects=900, missing_scan_fraction=fraction)) for v in s.visits]
+    visits = [v for s in draw_cohort(config(subjects=900, missing_scan_fraction=fraction), 0) for v in s.visits]
     assert np.mean([not v.scanned for v in visits]) == pytest.approx(fraction, abs=0.03)
 
 
 def test_the_calibration_describes_the_rendered_anatomy():
-    flat = (0.0,) * len(draw_subject(CONFIG, 0).visits[0].anatomy.shape)
+    flat = (0.0,) * len(draw_subject(CONFIG, 0, 0).visits[0].anatomy.shape)
     rendered = [true_volumes_ml(Anatomy(flat, float(wall), 0.0))[0] for wall in WALL_MM[::3]]
     assert np.allclose(rendered, VENTRICLE_ML[::3], rtol=0.05)
     intact, worn = (true_volumes_ml(Anatomy(flat, 3.0, loss))[1] for loss in GREY_LOSS.limits)

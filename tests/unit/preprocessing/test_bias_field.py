@@ -26,7 +26,7 @@ def test_a_known_field_is_removed(sphere):
     assert (corrected[~mask] == 0).all()
 
 
-def test_the_result_does_not_hang_on_the_unit(sphere):
+def test_the_unit_of_the_intensities_does_not_matter(sphere):
     tissue, field, mask, affine = sphere
     scan = Volume((tissue * field).astype(np.float32), affine)
     one = correct_bias_field(scan, mask, 9.0, [10]).data

@@ -16,7 +16,8 @@ import pytest
 
 from ldae.cohort.programs import find_program
 from ldae.errors import UserError
-from ldae.preprocessing.scan import ScanFiles, preprocess_scan
+from ldae.preprocessing.layout import ScanFiles
+from ldae.preprocessing.scan import preprocess_scan
 from ldae.preprocessing.verdict import judge
 from tests.damage import DAMAGED, HARMLESS, flipped
 from tests.unit.preprocessing.conftest import ROOT, make_head
@@ -29,7 +30,7 @@ HEADS = {  # how far the ventricles grow in mm, share of cortex lost, seed of th
 }
 SEVERAL_WAYS = ("axes permuted, wrong header: front and right", "axes permuted, wrong header: all", "top cut off")
 SEVERAL_WAYS += ("right half zeroed", "front zeroed", "back zeroed", "ghosts", "twice the voxel size")
-QUICK = {"registration_spacing_mm": 4.0, "bias_field_iterations": [10, 10]}  # the verdict does not hang on these
+QUICK = {"registration_spacing_mm": 4.0, "bias_field_iterations": [10, 10]}  # the verdict does not depend on these
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from ldae.errors import UserError
 from ldae.files import hash_file, read_json
-from ldae.preprocessing.grid import Grid, mni_template
-from ldae.preprocessing.scan import ScanFiles, preprocess_scan
+from ldae.preprocessing.grid import QC_GRID, Grid, mni_template
+from ldae.preprocessing.layout import ScanFiles
+from ldae.preprocessing.scan import preprocess_scan
 from ldae.preprocessing.verdict import judge
 from tests.unit.preprocessing.conftest import LESION_MM
 
@@ -20,7 +22,7 @@ def test_names_are_bids(done):
     assert files.image.as_posix().endswith(
         "sub-ADNI011S0001/ses-M000/anat/sub-ADNI011S0001_ses-M000_space-MNI152_desc-preproc_T1w.nii.gz"
     )
-    assert files.montage.is_file() and files.sidecar.is_file()
+    assert files.sidecar.is_file() and not files.montage.exists()
 
 
 def test_a_head_becomes_a_brain_on_the_model_grid(done, config):
@@ -40,10 +42,37 @@ def test_a_head_becomes_a_brain_on_the_model_grid(done, config):
 def test_the_record_is_complete(done, head, qc):
     record, files = done
     assert read_json(files.sidecar) == record
-    assert record["ImageSHA256"] == hash_file(files.image) and record["SourceSHA256"] == hash_file(head)
+    hashes = {"Image": files.image, "Mask": files.mask, "QCImage": files.qc_image, "Source": head}
+    assert {name: record[f"{name}SHA256"] for name in hashes} == {name: hash_file(p) for name, p in hashes.items()}
     assert record["Transform"] == record["Parameters"]["transform"] == "affine" and record["Key"] == "k"
     assert record["BrainExtraction"]["name"] == "deepbet" and len(record["BrainExtraction"]["model_sha256"]) == 64
     assert judge(record["QC"], qc)[0] == "pass"
+
+
+def test_the_image_of_quality_control_is_the_same_brain(done):
+    """Nothing but the brain, on its own grid, in grey levels of which the brain uses the whole range."""
+    _, files = done
+    image, preprocessed = nib.load(files.qc_image), nib.load(files.image)
+    np.testing.assert_allclose(image.affine, QC_GRID.affine)
+    assert image.get_data_dtype() == np.uint8 and image.shape == QC_GRID.shape
+    levels = np.asarray(image.dataobj)
+    mask, ml = levels > 0, QC_GRID.spacing_mm**3 / 1000
+    assert mask.sum() * ml == pytest.approx(done[0]["QC"]["brain_volume_ml"] * done[0]["QC"]["volume_scale"], rel=0.03)
+    assert 2 * (mask & mni_template(QC_GRID).brain).sum() / (mask.sum() + mni_template(QC_GRID).brain.sum()) > 0.93
+    assert levels.max() == 255 and 60 < np.median(levels[mask]) < 230
+    points = np.argwhere(np.asarray(nib.load(files.mask).dataobj) > 0)[::50]
+    at = np.rint(nib.affines.apply_affine(np.linalg.inv(image.affine) @ preprocessed.affine, points)).astype(int)
+    assert np.corrcoef(preprocessed.get_fdata()[tuple(points.T)], levels[tuple(at.T)])[0, 1] > 0.7
+
+
+def test_an_earlier_result_is_gone_when_the_scan_cannot_be_worked_on(config, tmp_path):
+    files = ScanFiles.of(tmp_path, "X", "M012")
+    for path in vars(files).values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"old")
+    with pytest.raises(UserError):
+        preprocess_scan(tmp_path / "absent.nii.gz", files, config)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_right_stays_right(done):

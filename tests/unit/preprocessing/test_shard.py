@@ -1,16 +1,19 @@
 """The shard's bookkeeping, with a stand-in for the slow preprocessing of one scan."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ldae.code_hash import import_closure
 from ldae.errors import UserError
 from ldae.files import hash_file, read_json, write_json
 from ldae.pool import Outcome
 from ldae.preprocessing import brain_mask, scan, shard
 from ldae.preprocessing.volume import write_volume
+from tests.unit.preprocessing.conftest import ROOT
 
 GOOD = {
     "brain_volume_ml": 1500.0,
@@ -35,7 +38,7 @@ def in_this_process(function, items, **_):
 
 
 @pytest.fixture
-def shop(tmp_path, monkeypatch, config, qc):
+def shop(tmp_path, monkeypatch, config):
     """Three converted scans and one failed conversion; `run()` preprocesses, `done` lists what was really worked on."""
     sources = [tmp_path / f"sub-{name}_T1w.nii.gz" for name in "ABC"]
     for value, source in enumerate(sources):
@@ -54,35 +57,46 @@ def shop(tmp_path, monkeypatch, config, qc):
         if files.image.name[4] == "C":
             raise UserError(source, "a head", "a banana", "drop it")
         write_volume(files.image, np.ones((2, 2, 2), np.float32), np.eye(4))
-        write_volume(files.mask, np.ones((2, 2, 2), np.uint8), np.eye(4))
-        hashes = {"ImageSHA256": hash_file(files.image), "MaskSHA256": hash_file(files.mask)}
+        write_volume(files.mask, np.full((2, 2, 2), 2, np.uint8), np.eye(4))
+        write_volume(files.qc_image, np.full((2, 2, 2), 3, np.uint8), np.eye(4))
         settings = {"Transform": config.transform, "BrainExtraction": {"name": config.brain_extraction}}
-        sidecar = hashes | settings | {"Key": key, "QC": GOOD}
+        sidecar = files.hashes | settings | {"Key": key, "QC": GOOD | {"dice": 0.9 + 0.01 * ord(files.image.name[4])}}
         write_json(files.sidecar, sidecar)
         return sidecar
 
     monkeypatch.setattr(scan, "preprocess_scan", stand_in)
     monkeypatch.setattr(shard, "run_items", in_this_process)
 
-    def run(config=config, qc=qc, code="1"):
+    def run(config=config, code="1"):
         done.clear()
         manifest = tmp_path / "manifest.csv"
-        shard.preprocess_shard(
-            tmp_path / "conversion.csv", manifest, tmp_path / "out", config, qc, code=code, workers=1
-        )
+        shard.preprocess_shard(tmp_path / "conversion.csv", manifest, tmp_path / "out", config, code=code, workers=1)
         return pd.read_csv(manifest).set_index("subject")
 
     return run, done, sources
 
 
-def test_one_row_a_converted_scan_and_errors_stop_nobody(shop):
+def test_one_row_per_converted_scan_and_errors_stop_no_other(shop):
+    run, _, sources = shop
+    table = run()
+    assert list(table.reset_index().columns) == list(shard.MANIFEST_COLUMNS)
+    assert list(table.index) == ["A", "B", "C"] and table["source"].tolist() == [str(path) for path in sources]
+    assert table["status"].tolist() == ["done", "done", "error"]
+    assert "a banana" in table.loc["C", "reason"] and "\n" not in table.loc["C", "reason"]
+    assert table["reason"].isna().tolist() == [True, True, False]
+    assert table["path"].isna().tolist() == table["dice"].isna().tolist() == [False, False, True]
+
+
+def test_a_row_says_what_was_recorded_of_its_own_scan(shop):
     run, _, _ = shop
     table = run()
-    assert list(table.index) == ["A", "B", "C"]
-    assert table["status"].tolist() == ["pass", "pass", "error"]
-    assert "a banana" in table.loc["C", "reason"] and "\n" not in table.loc["C", "reason"]
-    assert table.loc["A", "image_sha256"] == hash_file(table.loc["A", "path"])
-    assert table.loc["A", "dice"] == GOOD["dice"]
+    for name in "AB":
+        row = table.loc[name]
+        assert f"sub-{name}" in row["path"] and row["image_sha256"] == hash_file(row["path"])
+        assert row["qc_image_sha256"] == hash_file(row["path"].replace("desc-preproc", "desc-qc"))
+        assert row["image_sha256"] != row["qc_image_sha256"]
+        assert row["dice"] == pytest.approx(0.9 + 0.01 * ord(name))
+        assert {key: row[key] for key in GOOD if key != "dice"} == {k: v for k, v in GOOD.items() if k != "dice"}
 
 
 def test_finished_scans_are_kept(shop):
@@ -93,21 +107,70 @@ def test_finished_scans_are_kept(shop):
     pd.testing.assert_frame_equal(first, second)
 
 
-@pytest.mark.parametrize("change", ["source", "image", "mask", "config", "code"])
+CHANGED_IMAGES = {"image": "desc-preproc_T1w", "mask": "desc-brain_mask", "QC image": "desc-qc_T1w"}
+
+
+@pytest.mark.parametrize("change", ["source", *CHANGED_IMAGES, "config", "code"])
 def test_whatever_changes_is_done_again(shop, config, change):
     run, done, sources = shop
     table = run()
     if change == "source":
         sources[0].write_bytes(b"other")
-    elif change in ("image", "mask"):
-        image = table.loc["A", "path"]
-        path = image if change == "image" else image.replace("desc-preproc_T1w", "desc-brain_mask")
+    elif change in CHANGED_IMAGES:
+        path = table.loc["A", "path"].replace("desc-preproc_T1w", CHANGED_IMAGES[change])
         write_volume(path, np.zeros((2, 2, 2), np.float32), np.eye(4))
     run(
         config=config.model_copy(update={"grid_spacing_mm": 7.0}) if change == "config" else config,
         code="2" if change == "code" else "1",
     )
     assert done == (["A", "B", "C"] if change in ("config", "code") else ["A", "C"])
+
+
+@pytest.mark.parametrize(
+    "damage", ["absent image", "absent QC image", "absent sidecar", "half a sidecar", "empty sidecar"]
+)
+def test_what_is_damaged_counts_as_absent(shop, damage, tmp_path):
+    run, done, _ = shop
+    image = Path(run().loc["B", "path"])
+    sidecar = image.with_name(image.name.replace(".nii.gz", ".json"))
+    if damage == "absent image":
+        image.unlink()
+    elif damage == "absent QC image":
+        image.with_name(image.name.replace("desc-preproc", "desc-qc")).unlink()
+    elif damage == "absent sidecar":
+        sidecar.unlink()
+    else:
+        sidecar.write_text(sidecar.read_text()[:40] if damage == "half a sidecar" else "{}")
+    run()
+    assert done == ["B", "C"]
+
+
+def test_a_scan_under_another_name_is_not_the_same_scan(shop, tmp_path):
+    """The sidecar names its source; the same bytes at another place are another source."""
+    run, done, sources = shop
+    run()
+    moved = tmp_path / "moved_T1w.nii.gz"
+    sources[1].rename(moved)
+    table = pd.read_csv(tmp_path / "conversion.csv")
+    table["path"] = table["path"].replace(str(sources[1]), str(moved))
+    table.to_csv(tmp_path / "conversion.csv", index=False)
+    run()
+    assert done == ["B", "C"]
+
+
+def test_a_longer_timeout_keeps_what_is_done(shop, config):
+    run, done, _ = shop
+    run()
+    run(config=config.model_copy(update={"timeout_s": 2 * config.timeout_s}))
+    assert done == ["C"]
+
+
+def test_another_version_of_a_package_does_all_again(shop, monkeypatch):
+    run, done, _ = shop
+    run()
+    monkeypatch.setattr(scan, "versions", lambda: {"antspyx": "99"})
+    run()
+    assert done == ["A", "B", "C"]
 
 
 @pytest.mark.parametrize(("setting", "value"), [("transform", "syn"), ("brain_extraction", "template")])
@@ -141,12 +204,18 @@ def test_an_engine_that_is_not_usable_stops_the_shard_at_once(shop, config, monk
     assert done == []
 
 
-def test_other_thresholds_judge_anew_without_work(shop, qc):
-    run, done, _ = shop
-    run()
-    table = run(qc=qc.model_copy(update={"min_dice": (0.99, 0.97)}))
-    assert done == ["C"]
-    assert table.loc["A", "status"] == "fail" and "dice" in table.loc["A", "reason"]
+@pytest.mark.parametrize("module", ["verdict", "montage", "pictures"])
+def test_neither_limits_nor_pictures_are_part_of_preprocessing(module):
+    script = ROOT / "workflow_scripts" / "preprocess.py"
+    names = {file.relative_to(ROOT).as_posix() for file in import_closure(script, ROOT)}
+    assert "ldae/preprocessing/scan.py" in names and f"ldae/preprocessing/{module}.py" not in names
+
+
+def test_the_code_of_an_image_is_that_of_its_steps():
+    """Bookkeeping of shards does not count; every step does."""
+    names = {file.stem for file in import_closure(ROOT / "ldae" / "preprocessing" / "scan.py", ROOT)}
+    assert {"bias_field", "brain_mask", "deepbet", "intensity", "registration", "resampling", "volume"} <= names
+    assert not {"shard", "pool"} & names
 
 
 def test_a_shard_without_scans_has_a_header(shop, tmp_path):

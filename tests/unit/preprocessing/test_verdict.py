@@ -2,7 +2,7 @@
 
 import pytest
 
-from ldae.preprocessing.verdict import CHECKS, judge, margin, risk
+from ldae.preprocessing.verdict import LIMITS, judge, margin, risk
 
 NAMES = ("brain_volume_ml", "dice", "mutual_information", "outside", "missing", "white_grey_ratio")
 CASES = {
@@ -60,11 +60,11 @@ def test_coinciding_limits_fail_at_once():
     assert 1 < margin(1.099, 1.1, 1.1, "below") < margin(1.0, 1.1, 1.1, "below")
 
 
-@pytest.mark.parametrize("name", [name for name, _ in CHECKS])
+@pytest.mark.parametrize("name", [name for name, _ in LIMITS])
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.95, 1.0, 1.03, 1.2, 3.0])
 def test_risk_and_verdict_agree(qc, name, share):
     good = numbers((1500, 0.96, 0.5, 0.001, 0.01, 1.3))
-    limit = dict(CHECKS)[name]
+    limit = dict(LIMITS)[name]
     for bound in getattr(qc, limit):
         changed = good | {name: bound * share}
         status, worst = judge(changed, qc)[0], risk(changed, qc)

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from ldae.config.load import load_config
 from ldae.config.preprocessing import QCConfig
-from ldae.report import figures
 
 ROOT = Path(__file__).resolve().parents[3]
 GOOD = {"brain_volume_ml": 1500.0, "dice": 0.96, "outside": 0.001, "missing": 0.01}
@@ -23,11 +22,15 @@ def qc_config() -> QCConfig:
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The figures as they are saved, kept open for inspection."""
-    kept = []
-    monkeypatch.setattr(figures.plt, "close", kept.append)
-    yield kept
-    plt.close("all")
+    """The figures that are saved."""
+    kept, save = [], Figure.savefig
+
+    def keep(figure, *arguments, **options):
+        kept.append(figure)
+        save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return kept
 
 
 def scan(subject: str, status: str = "pass", **values: object) -> dict:

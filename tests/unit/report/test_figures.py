@@ -1,7 +1,10 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
+from matplotlib.image import imread
 
 from ldae.errors import UserError
 from ldae.report.figures import central_slices, draw_reconstructions, draw_training_curves
@@ -21,7 +24,7 @@ def test_reconstructions_are_drawn_with_differences(tmp_path, drawn):
     volumes = {"scan": scan, "autoencoder": scan, "ldae": scan, "y_sem_only": scan + 0.1}
     np.savez(tmp_path / "examples.npz", **volumes, **names)
     draw_reconstructions(tmp_path / "examples.npz", tmp_path / "out.png")
-    assert plt.imread(tmp_path / "out.png").std() > 0.1
+    assert imread(tmp_path / "out.png").std() > 0.1
     axes = np.array(drawn[0].axes).reshape(4, 4)
     assert [panel.get_title() for panel in axes[0]][0] == "scan"
     inside = axes[1, 3].images[0].get_array()[1:9, :10]
@@ -61,3 +64,9 @@ def test_a_history_without_curves_is_refused(tmp_path):
     pd.DataFrame({"step": [1], "loss": [1.0]}).to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(UserError, match="train_"):
         draw_training_curves({"ldm": tmp_path / "a.csv"}, tmp_path / "out.png")
+
+
+def test_drawing_touches_no_global_state():
+    """A figure is an object: pyplot would want a display, or a backend chosen by whoever imports first."""
+    code = "import sys; import ldae.report.generated, ldae.report.probes, ldae.report.qc_montage"
+    subprocess.run([sys.executable, "-c", f"{code}; assert 'matplotlib.pyplot' not in sys.modules"], check=True)

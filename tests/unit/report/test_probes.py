@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
+from matplotlib.image import imread
 
 from ldae.errors import UserError
 from ldae.report.probes import draw_probes
@@ -31,7 +31,7 @@ def test_every_encoder_and_task_is_drawn_with_its_interval(tmp_path, drawn):
     ]
     pd.DataFrame(table).to_csv(tmp_path / "downstream.csv", index=False)
     draw_probes(tmp_path / "downstream.csv", tmp_path / "out.png")
-    assert plt.imread(tmp_path / "out.png").std() > 0.05
+    assert imread(tmp_path / "out.png").std() > 0.05
     auc, mae = drawn[0].axes
     assert [panel.get_title() for panel in (auc, mae)] == [
         "AD vs CN\n9 subjects, 12 scans",

@@ -4,8 +4,7 @@ import pandas as pd
 import pytest
 
 from ldae.errors import UserError
-from ldae.preprocessing.scan import ScanFiles
-from ldae.report.qc_scans import montage_of, read_scans
+from ldae.report.qc_scans import read_scans
 
 
 def test_the_riskiest_come_first(qc_table, qc_config):
@@ -23,8 +22,3 @@ def test_a_table_without_verdicts_is_refused(qc_table, qc_config):
     pd.read_csv(qc_table).drop(columns="verdict").to_csv(qc_table, index=False)
     with pytest.raises(UserError, match="verdict"):
         read_scans(qc_table, qc_config)
-
-
-def test_the_montage_is_where_preprocessing_draws_it():
-    files = ScanFiles.of("results/derivatives/preproc", "ADNI011S0001", "M006")
-    assert montage_of(files.image.as_posix()) == files.montage.as_posix()

@@ -31,7 +31,7 @@ def config() -> Config:
         "ldm": config.ldm.model_copy(
             update={"residual_blocks": 1, "channels": [8, 16], "head_channels": 8, "norm_groups": 4}
         ),
-        "representation": config.representation.model_copy(update={"semantic_dim": 8}),
+        "encoder": config.encoder.model_copy(update={"semantic_dim": 8}),
         "dae": config.dae.model_copy(
             update={
                 "grid_shape": DAE_GRID,
@@ -57,7 +57,7 @@ def modules(config) -> dict[str, torch.nn.Module]:
         "autoencoder": build_autoencoder(config.autoencoder),
         "latent_statistics": normalizer,
         "ldm": denoiser,
-        "representation": Representation(config.representation, denoiser, GRID),
+        "representation": Representation(config.encoder, denoiser, GRID),
     }
 
 
@@ -120,7 +120,7 @@ def test_loads_what_was_saved_and_refuses_what_is_missing(config, modules, model
 @pytest.fixture
 def dae(config) -> DAE:
     torch.manual_seed(0)
-    network = VoxelDAE(config.dae, config.representation.encoder, config.diffusion)
+    network = VoxelDAE(config.dae, config.encoder, config.diffusion)
     for name, parameter in network.up.named_parameters():
         if name.endswith(("conv2.conv.weight", "out.2.conv.weight")):  # MONAI starts them at zero
             torch.nn.init.normal_(parameter, std=0.02)
@@ -161,13 +161,12 @@ def test_a_dae_that_predicts_the_noise_exactly_rebuilds_the_image_from_any_noise
 
 
 def test_the_dae_and_the_supervised_encoder_load_strictly(config, dae, tmp_path):
-    encoder = config.representation.encoder
-    supervised = SupervisedEncoder(encoder, GRID)
+    supervised = SupervisedEncoder(config.encoder, GRID)
     for name, module, sections in (
         ("dae", dae.network, {"dae", "diffusion"}),
         ("supervised_age", supervised, {"supervised"}),
     ):
-        trained_with = config.model_dump(mode="json", include=sections) | {"representation": encoder.model_dump()}
+        trained_with = config.model_dump(mode="json", include={*sections, "encoder"})
         save_weights(module, tmp_path / f"{name}.safetensors", {"config": trained_with})
     x = torch.rand(1, 1, *GRID)
     assert torch.equal(DAE.load(tmp_path, config, "cpu").encode_semantic(x), dae.encode_semantic(x))
@@ -175,11 +174,11 @@ def test_the_dae_and_the_supervised_encoder_load_strictly(config, dae, tmp_path)
     assert torch.equal(load_supervised(tmp_path, "age", config, "cpu")(x), expected)
     slower = config.representation.model_copy(update={"learning_rate": 1e-9})
     DAE.load(tmp_path, config.model_copy(update={"representation": slower}), "cpu")
-    other = config.representation.model_copy(update={"center_input": False})
-    changed = config.model_copy(update={"representation": other})
-    with pytest.raises(UserError, match=r"representation\.center_input"):
+    other = config.encoder.model_copy(update={"center_input": False})
+    changed = config.model_copy(update={"encoder": other})
+    with pytest.raises(UserError, match=r"encoder\.center_input"):
         DAE.load(tmp_path, changed, "cpu")
-    with pytest.raises(UserError, match=r"representation\.center_input"):
+    with pytest.raises(UserError, match=r"encoder\.center_input"):
         load_supervised(tmp_path, "age", changed, "cpu")
     with pytest.raises(UserError, match="supervised_ad_cn"):
         load_supervised(tmp_path, "ad_cn", config, "cpu")

@@ -39,7 +39,7 @@ def make_training():
             "accumulate": 1,
             "validate_every_steps": 2,
             "patience": 9,
-            "warmup_steps": 2,
+            "warmup_steps": min(2, changes.get("steps", 6) - 1),
             "cooldown_fraction": 0.0,
         }
         values |= {"precision": "32-true", "gradient_clip": 1.0, "ema_decay": 0.9}

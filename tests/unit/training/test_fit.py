@@ -244,10 +244,10 @@ def test_gradients_are_clipped_to_the_norm(fit_line, make_training, clip, clippe
 
 
 def test_the_learning_rate_warms_up_by_optimizer_steps(fit_line, make_training):
-    stage = Line(make_training(steps=4, warmup_steps=4, accumulate=2))
+    stage = Line(make_training(steps=6, warmup_steps=4, accumulate=2))
     fit_line(stage)
-    assert stage.rates == pytest.approx([0.025, 0.025, 0.05, 0.05, 0.075, 0.075, 0.1, 0.1])
-    assert stage.steps == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert stage.rates == pytest.approx([0.025, 0.025, 0.05, 0.05, 0.075, 0.075, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+    assert stage.steps == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
 
 
 def test_averaged_weights_are_the_moving_average_and_are_the_ones_judged(fit_line, make_training, tmp_path):

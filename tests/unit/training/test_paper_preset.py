@@ -66,7 +66,7 @@ def test_the_voxel_dae_has_the_published_grid_and_its_net_builds():
 
 
 def test_the_tables_hold_the_published_numbers_of_steps():
-    assert CONFIG.evaluation.reconstruction_steps == CONFIG.evaluation.comparison_steps == [10, 20, 50, 100]
+    assert CONFIG.evaluation.reconstruction.steps == CONFIG.evaluation.comparison.steps == [10, 20, 50, 100]
     assert (CONFIG.sampling.solver, CONFIG.sampling.steps) == ("ddim", 100)
 
 

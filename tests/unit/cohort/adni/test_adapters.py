@@ -6,7 +6,7 @@ from clinica.converters.adni_to_bids._utils import ADNIStudy
 from clinica.converters.adni_to_bids.modality_converters._visits_utils import _get_preferred_visit_name
 
 from ldae.cohort.adni.adapters import match_columns, name_visits, to_legacy, visit_name
-from ldae.cohort.adni.names import APOE, COLUMNS, DIAGNOSES, MAYO, MERGE, META, QUALITY
+from ldae.cohort.adni.names import APOE, DIAGNOSES, MAYO, MERGE, META, QUALITY, TABLE_COLUMNS
 
 IMAGE = {
     "subject_id": "011_S_0021",
@@ -62,15 +62,15 @@ def test_turned_dates_are_said():
 
 
 def test_the_values_of_a_legacy_table_are_left_alone():
-    legacy = pd.DataFrame([dict.fromkeys(COLUMNS[META], "I1") | {"ScanDate": "3/2/2010"}])
+    legacy = pd.DataFrame([dict.fromkeys(TABLE_COLUMNS[META], "I1") | {"ScanDate": "3/2/2010"}])
     frame, notes = to_legacy(legacy, META, legacy=True)
     assert frame.equals(legacy) and notes == []
 
 
 @pytest.mark.parametrize("spell", [str.lower, str.upper, lambda name: name.replace("_", " ")])
 def test_case_and_punctuation_of_columns_never_count(spell):
-    frame, notes = match_columns(pd.DataFrame(columns=[spell(name) for name in COLUMNS[MERGE]]), MERGE)
-    assert list(frame.columns) == COLUMNS[MERGE]
+    frame, notes = match_columns(pd.DataFrame(columns=[spell(name) for name in TABLE_COLUMNS[MERGE]]), MERGE)
+    assert list(frame.columns) == TABLE_COLUMNS[MERGE]
     assert len(notes) == 1
 
 
@@ -88,7 +88,7 @@ def test_a_missing_column_that_the_disk_cannot_give_stays_missing():
 @pytest.mark.parametrize("name", [QUALITY, MAYO])
 def test_a_quality_table_without_usable_columns_applies_no_mark_and_says_so(name):
     frame, notes = to_legacy(pd.DataFrame({"PTID": ["011_S_0021"], "SeriesDescription": ["x"]}), name, legacy=False)
-    assert list(frame.columns) == COLUMNS[name] and frame.empty
+    assert list(frame.columns) == TABLE_COLUMNS[name] and frame.empty
     assert any("no quality mark" in note for note in notes)
     assert len(to_legacy(pd.DataFrame({"PTID": ["011_S_0021"]}), name, legacy=True)[0]) == 1
 
@@ -96,7 +96,7 @@ def test_a_quality_table_without_usable_columns_applies_no_mark_and_says_so(name
 def test_quality_marks_of_todays_tables():
     protocol = pd.DataFrame([("011_S_0021", "510", "Pass"), ("", "S511", "0")], columns=["PTID", "LONI_UID", "pass"])
     frame, _ = to_legacy(protocol, QUALITY, legacy=False)
-    assert frame[COLUMNS[QUALITY]].to_numpy().tolist() == [["21", "S510", "1"], ["", "S511", "0"]]
+    assert frame[TABLE_COLUMNS[QUALITY]].to_numpy().tolist() == [["21", "S510", "1"], ["", "S511", "0"]]
     columns = ["RID", "LONI_IMAGE", "SERIES_TYPE", "SERIES_SELECTED", "SERIES_QUALITY"]
     mayo, _ = to_legacy(pd.DataFrame([("21", "10", "MT1", "TRUE", "2")], columns=columns), MAYO, legacy=False)
     assert mayo.to_numpy().tolist() == [["21", "I10", "T1", "1", "2"]]

@@ -12,7 +12,10 @@ import pydicom
 import pytest
 
 from ldae.cohort.adni.conversion import convert_shard
+from ldae.cohort.adni.merge import merge_shards
 from ldae.cohort.clinica import ConversionFailed, run_clinica
+from ldae.cohort.columns import IMAGE_COLUMNS
+from ldae.errors import UserError
 from ldae.files import read_table
 from ldae.pool import Outcome
 from tests.adni_download import (
@@ -31,12 +34,24 @@ GOOD, CUT, GAP = "011_S_0021", "012_S_0345", "013_S_6007"
 
 
 def convert(download, out, code="1"):
-    """Run inventory and conversion of the whole download in the folder `out`; return the report."""
+    """Run inventory and conversion of the whole download in the folder `out`; return the images."""
     write_unchecked_inventory(download, out / "0.csv")
     folders = (download.dicom_dir, download.clinical_dir, out / "bids", out / "state")
-    tables = (out / "report.csv", out / "visits.csv")
-    convert_shard(out / "0.csv", *tables, *folders, timeout_s=120, code=code, workers=1)
-    return read_table(out / "report.csv", dtype=str, keep_default_na=False).set_index("image_id")
+    convert_shard(out / "0.csv", out / "images.csv", *folders, timeout_s=120, code=code, workers=1)
+    return read_strings(out / "images.csv").set_index("image_id")
+
+
+def label(download, out):
+    """Look the visits of the converted images up; return the table of the conversion."""
+    tables = {name: out / f"{name}.csv" for name in ("conversion", "visits")}
+    bids = out / "bids"
+    described = {"participants": bids / "participants.tsv", "description": bids / "dataset_description.json"}
+    merge_shards([out / "images.csv"], download.clinical_dir, **tables, **described)
+    return read_strings(out / "conversion.csv").set_index("image_id")
+
+
+def read_strings(path):
+    return read_table(path, dtype=str, keep_default_na=False)
 
 
 @pytest.fixture
@@ -79,6 +94,11 @@ def converted(tmp_path_factory):
     return {"root": root, "download": download, "report": report, "before": before, "first": first}
 
 
+@pytest.fixture(scope="module")
+def labelled(converted):
+    return label(converted["download"], converted["root"] / "out")
+
+
 def test_sound_series_convert_and_broken_ones_say_why(converted):
     report = converted["report"]
     status = report["status"].to_dict()
@@ -96,15 +116,24 @@ def test_the_image_holds_the_voxels_of_the_series(converted):
     np.testing.assert_allclose(np.sort(image.get_fdata(), axis=None), np.sort(pixels, axis=None), atol=0.1)
 
 
-def test_diagnosis_and_age_are_those_of_the_visit(converted):
-    report = converted["report"]
+def test_the_images_say_nothing_of_the_people(converted):
+    shard = (converted["root"] / "out" / "images.csv").read_text()
+    assert shard.splitlines()[0] == ",".join(IMAGE_COLUMNS)
+    assert not {"diagnosis", "age", "sex", "months", "site", "phase", "diagnosis_bl", "apoe4"} & set(IMAGE_COLUMNS)
+    assert "70.3" not in shard and "Dementia" not in shard and "Female" not in shard
+    assert converted["report"]["viscode"].to_dict() == {"10": "bl", "12": "m06", "20": "", "30": "", "31": "bl"}
+    assert not list((converted["root"] / "out" / "bids").glob("*.tsv"))
+
+
+def test_diagnosis_and_age_are_those_of_the_visit(labelled):
+    report = labelled
     assert report.loc["10", ["session", "diagnosis", "months"]].tolist() == ["M000", "CN", "0"]
     assert report.loc["12", ["session", "diagnosis", "months"]].tolist() == ["M006", "AD", "6"]
     assert float(report.loc["12", "age"]) == pytest.approx(70.3 + 184 / 365.25, abs=1e-4)
     assert report.loc["12", "field_strength_t"] == "1.5"
 
 
-def test_nothing_of_the_user_is_changed(converted):
+def test_nothing_of_the_user_is_changed(converted, labelled):
     assert fingerprint(converted["download"].root) == converted["before"]
 
 
@@ -112,7 +141,7 @@ def test_no_scratch_is_left_and_the_dataset_holds_links_to_nothing(converted):
     out = converted["root"] / "out"
     assert not list(out.rglob(".partial-*"))
     assert not [path for path in (out / "bids").rglob("*") if path.is_symlink()]
-    assert sorted(path.name for path in (out / "bids").iterdir()) == ["sub-ADNI011S0021", "sub-ADNI013S6007"]
+    assert sorted(path.name for path in (out / "bids").glob("sub-*")) == ["sub-ADNI011S0021", "sub-ADNI013S6007"]
 
 
 def test_unchanged_subjects_are_kept_and_changed_ones_converted_again(converted, in_process):
@@ -196,6 +225,7 @@ def kinds(tmp_path_factory):
         download.visits += [visit_row(ptid), visit_row(ptid, "m12", "2011-03-01", DX="MCI")]
     download.visits.append(visit_row(NOTHING))
     report = convert(download.write(), root / "out")
+    label(download, root / "out")
     return {"report": report, "out": root / "out", "download": download}
 
 
@@ -241,6 +271,8 @@ def test_the_dataset_holds_nothing_but_images_and_their_tables(kinds):
     bids = kinds["out"] / "bids"
     names = {re.sub(r"ADNI\w+?(?=[/_])", "X", str(p.relative_to(bids))) for p in bids.rglob("*") if p.is_file()}
     assert names == {
+        "participants.tsv",
+        "dataset_description.json",
         "sub-X/sub-X_sessions.tsv",
         "sub-X/ses-M000/sub-X_ses-M000_scans.tsv",
         "sub-X/ses-M000/anat/sub-X_ses-M000_T1w.nii.gz",
@@ -279,15 +311,24 @@ def test_a_changed_csv_refreshes_the_tables_and_leaves_the_images_alone(single, 
     download, out, before = single
     path = Path(before.loc["10", "path"])
     image = (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes())
+    earlier = label(download, out)
     rewrite(download, DX="Dementia", AGE="75.5", PTGENDER="Male", PTEDUCAT="9", APOE4="2", DX_bl="LMCI", SITE="7")
     monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", never)
-    after = convert(download, out)
+    assert convert(download, out).equals(before)
+    after = label(download, out)
     facts = ["diagnosis", "age", "sex", "education_years", "apoe4", "diagnosis_bl", "site"]
     assert after.loc["10", facts].tolist() == ["AD", "75.5", "M", "9", "2", "MCI", "7"]
-    assert after.drop(columns=[*facts, "age_bl"]).equals(before.drop(columns=[*facts, "age_bl"]))
+    assert after.drop(columns=[*facts, "age_bl"]).equals(earlier.drop(columns=[*facts, "age_bl"]))
     assert (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes()) == image
     assert "ses-M000\tAD\t75.5" in next((out / "bids").rglob("*_sessions.tsv")).read_text()
     assert read_table(out / "visits.csv").loc[0, "diagnosis"] == "AD"
+
+
+def test_a_visit_that_is_gone_from_the_tables_is_said(single):
+    download, out, _ = single
+    rewrite(download, VISCODE="m06")
+    with pytest.raises(UserError, match="sub-ADNI011S0021 at bl"):
+        label(download, out)
 
 
 def test_what_decides_the_choice_of_images_converts_again(single, monkeypatch):

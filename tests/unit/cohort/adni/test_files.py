@@ -2,7 +2,7 @@
 
 import pytest
 
-from ldae.cohort.adni.files import find_sources, find_table
+from ldae.cohort.adni.files import find_sources
 from ldae.cohort.adni.names import DIAGNOSES, MAYO, MERGE, META, QUALITY
 from ldae.errors import UserError
 
@@ -41,7 +41,7 @@ def touch(folder, *names):
 )
 def test_a_table_is_found_under_each_of_its_names(tmp_path, name, file):
     touch(tmp_path, file, "MRIPROTOCOLS.csv", "DXSUMMARY.csv", "ADNIMERGE_DICT.csv", f".{name}.csv")
-    assert find_table(tmp_path, name) == tmp_path / file
+    assert find_sources(tmp_path, name)[0].path == tmp_path / file
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ def test_the_older_and_barer_name_comes_first(tmp_path, name, files):
 def test_what_is_ambiguous_is_refused_with_every_candidate(tmp_path, name, files):
     touch(tmp_path, *files)
     with pytest.raises(UserError) as error:
-        find_table(tmp_path, name)
+        find_sources(tmp_path, name)
     assert all(file in error.value.found for file in files[-2:])
 
 
 def test_a_missing_table_is_told_by_its_old_and_todays_name(tmp_path):
     with pytest.raises(UserError) as error:
-        find_table(tmp_path, META)
+        find_sources(tmp_path, META)
     assert "MPRAGEMETA.csv" in error.value.expected and "All_Images" in error.value.expected

@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 
 from ldae.cohort.adni.conversion import convert_shard
-from ldae.cohort.adni.tables import META, QUALITY, read_tables
+from ldae.cohort.adni.merge import merge_shards
+from ldae.cohort.adni.names import META, QUALITY
+from ldae.cohort.adni.tables import read_tables
 from ldae.files import read_table
 from tests.adni_download import Download, edit_series, image_row, visit_row, write_series, write_unchecked_inventory
 
@@ -61,9 +63,10 @@ def rename(legacy, folder):
 def convert(download, out):
     write_unchecked_inventory(download, out / "0.csv")
     folders = (download.dicom_dir, download.clinical_dir, out / "bids", out / "state")
-    tables = (out / "report.csv", out / "visits.csv")
-    convert_shard(out / "0.csv", *tables, *folders, timeout_s=120, code="1", workers=1)
-    report = read_table(out / "report.csv", dtype=str, keep_default_na=False)
+    convert_shard(out / "0.csv", out / "images.csv", *folders, timeout_s=120, code="1", workers=1)
+    tables = {name: out / f"{name}.csv" for name in ("conversion", "visits", "participants", "description")}
+    merge_shards([out / "images.csv"], download.clinical_dir, **tables)
+    report = read_table(out / "conversion.csv", dtype=str, keep_default_na=False)
     return report.assign(path=report["path"].str.removeprefix(f"{(out / 'bids').as_posix()}/"))
 
 

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from ldae.cohort.adni.preflight import FINDING_COLUMNS, check_download, summarise, write_check
-from ldae.cohort.columns import INVENTORY_COLUMNS, QUARANTINE_COLUMNS
+from ldae.cohort.adni.preflight import check_download, describe_check, write_check
+from ldae.cohort.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
 from ldae.errors import UserErrors
 from ldae.files import read_table
 from ldae.pool import Outcome
@@ -134,7 +134,7 @@ def test_no_usable_image_is_an_error_with_the_reasons(tmp_path):
     (download.dicom_dir / A).mkdir(parents=True)
     checked = check(download.write())
     assert len(checked.errors) == 1 and "no file on disk" in checked.errors[0].found
-    assert "no file on disk" in summarise(checked, "images", "tables")
+    assert "no file on disk" in describe_check(checked, "images", "tables")
 
 
 def test_nothing_of_the_download_is_changed(download, tmp_path):

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ldae.cohort.adni.names import MAYO, MERGE, META, QUALITY
 from ldae.cohort.adni.selection import ALIAS, explain, narrow, selection_tables, show
-from ldae.cohort.adni.tables import MAYO, MERGE, META, QUALITY
 from ldae.cohort.clinica import write_clinical
 from tests.adni_download import visit_row
 

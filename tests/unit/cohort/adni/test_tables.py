@@ -1,18 +1,9 @@
 import pandas as pd
 import pytest
 
+from ldae.cohort.adni.names import APOE, DIAGNOSES, MAYO, MERGE, META, QUALITY, TABLE_COLUMNS, nominal_field
 from ldae.cohort.adni.row_rules import NOT_T1
-from ldae.cohort.adni.tables import (
-    APOE,
-    COLUMNS,
-    DIAGNOSES,
-    MAYO,
-    MERGE,
-    META,
-    QUALITY,
-    nominal_field,
-    read_tables,
-)
+from ldae.cohort.adni.tables import read_tables
 from ldae.errors import UserError, UserErrors
 from tests.adni_download import image_row, visit_row, write_tables
 
@@ -33,7 +24,7 @@ def change(folder, name, line, column, value):
 
 def test_good_tables_are_read_whole_and_as_strings(clinical):
     tables = read_tables(clinical)
-    assert set(tables.frames) == set(COLUMNS)
+    assert set(tables.frames) == set(TABLE_COLUMNS)
     assert tables.quarantine.empty
     assert tables.frames[MERGE]["RID"].tolist() == ["21", "345"]
     assert tables.frames[META]["ImageUID"].tolist() == ["10", "11"]
@@ -44,7 +35,7 @@ def test_the_tables_of_a_subject_hold_its_rows_only(clinical):
         assert len(frame) == (0 if name in ("MRIQUALITY", "MAYOADIRL_MRI_IMAGEQC_05_07_15") else 1), name
 
 
-@pytest.mark.parametrize("name", list(COLUMNS))
+@pytest.mark.parametrize("name", list(TABLE_COLUMNS))
 def test_a_missing_table_is_named(clinical, name):
     (clinical / f"{name}.csv").unlink()
     with pytest.raises(UserError) as error:
@@ -52,7 +43,7 @@ def test_a_missing_table_is_named(clinical, name):
     assert name in error.value.expected and str(clinical) in str(error.value)
 
 
-@pytest.mark.parametrize("name", list(COLUMNS))
+@pytest.mark.parametrize("name", list(TABLE_COLUMNS))
 def test_an_empty_file_is_named(clinical, name):
     (clinical / f"{name}.csv").write_text("")
     with pytest.raises(UserError, match=f"{name}.csv"):
@@ -61,12 +52,12 @@ def test_an_empty_file_is_named(clinical, name):
 
 @pytest.mark.parametrize("name", [MERGE, META])
 def test_a_header_alone_is_not_enough(clinical, name):
-    (clinical / f"{name}.csv").write_text(",".join(COLUMNS[name]) + "\n")
+    (clinical / f"{name}.csv").write_text(",".join(TABLE_COLUMNS[name]) + "\n")
     with pytest.raises(UserError, match="header only"):
         read_tables(clinical)
 
 
-@pytest.mark.parametrize("name", list(COLUMNS))
+@pytest.mark.parametrize("name", list(TABLE_COLUMNS))
 def test_a_doubled_table_is_refused(clinical, name):
     (clinical / "older").mkdir()
     (clinical / "older" / f"{name}_01Jan2024.csv").write_text((clinical / f"{name}.csv").read_text())
@@ -91,7 +82,7 @@ def test_all_faults_are_raised_at_once(clinical):
     (clinical / f"{APOE}.csv").write_text("RID\n21\n")
     with pytest.raises(UserErrors) as error:
         read_tables(clinical)
-    assert len(error.value.errors) == len(COLUMNS)
+    assert len(error.value.errors) == len(TABLE_COLUMNS)
     for words in ("none of that name", "an empty file", "2: ", "LONIUID, PASS", "UTF-8", "APGEN1"):
         assert words in str(error.value)
     assert all(fault.cure for fault in error.value.errors)
@@ -204,7 +195,8 @@ def test_a_subject_keeps_its_earlier_phases(tmp_path):
 
 
 def test_rows_keyed_by_roster_number_are_set_aside_under_the_subject(clinical):
-    pd.DataFrame([("21", "S510", "good")], columns=COLUMNS[QUALITY]).to_csv(clinical / f"{QUALITY}.csv", index=False)
+    marks = pd.DataFrame([("21", "S510", "good")], columns=TABLE_COLUMNS[QUALITY])
+    marks.to_csv(clinical / f"{QUALITY}.csv", index=False)
     assert read_tables(clinical).quarantine["subject"].tolist() == ["ADNI011S0021"]
 
 

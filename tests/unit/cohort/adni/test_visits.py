@@ -1,7 +1,6 @@
 import pandas as pd
 import pytest
 
-from ldae.cohort.adni.tables import MERGE
 from ldae.cohort.adni.visits import list_visits, visit_facts, write_sessions
 from ldae.cohort.columns import VISIT_COLUMNS
 from tests.adni_download import visit_row
@@ -28,7 +27,7 @@ def test_every_visit_is_listed_with_or_without_a_scan():
         {"session": "M000", "status": "converted", "image_id": "2"},
         {"session": "M006", "status": "failed", "image_id": "3"},
     ]
-    listed = pd.DataFrame(list_visits(PTID, {MERGE: pd.DataFrame(visits)}, rows))
+    listed = pd.DataFrame(list_visits(PTID, pd.DataFrame(visits), rows))
     assert list(listed) == VISIT_COLUMNS
     assert listed[["session", "diagnosis", "images", "image_id"]].to_numpy().tolist() == [
         ["M000", "CN", 2, "2"],

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from ldae.cohort.bids.index import write_index
-from ldae.cohort.columns import QUARANTINE_COLUMNS, REPORT_COLUMNS
+from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS
 from ldae.cohort.shards import shard_of
 from ldae.errors import UserError, UserErrors
 from ldae.files import read_table, write_table
@@ -49,7 +49,7 @@ def dataset(tmp_path):
 
 def test_every_image_has_a_row_and_the_facts_of_its_session(dataset, tmp_path):
     report, _, _ = run(dataset, tmp_path)
-    assert list(report.columns) == REPORT_COLUMNS
+    assert list(report.columns) == CONVERSION_COLUMNS
     assert len(report) == 5
     facts = report[["subject", "session", "status", "diagnosis", "age", "sex", "months", "site"]]
     assert [tuple(row) for row in facts.itertuples(index=False)] == [

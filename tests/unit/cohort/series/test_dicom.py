@@ -6,7 +6,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from ldae.cohort.series.dicom import BrokenSeries, OtherImage, Series, check_series
+from ldae.cohort.series.dicom import BrokenSeries, OtherImage, VolumeFacts, check_series
 from tests.adni_download import COLUMNS_OF_PIXELS, ROWS, SLICES, edit_series, write_series
 
 PTID = "011_S_0021"
@@ -18,7 +18,7 @@ def series(tmp_path):
 
 
 def test_a_sound_series_gives_its_sizes(series):
-    assert check_series(series[::-1], PTID) == Series(SLICES, ROWS, COLUMNS_OF_PIXELS)
+    assert check_series(series[::-1], PTID) == VolumeFacts(SLICES, ROWS, COLUMNS_OF_PIXELS)
 
 
 @pytest.mark.parametrize("missing", [1, SLICES // 2, SLICES - 2])
@@ -179,7 +179,7 @@ def enhanced(series, path):
 
 def test_an_enhanced_file_is_a_series_of_its_own(series, tmp_path):
     path, image = enhanced(series, tmp_path / "enhanced.dcm")
-    assert check_series([path]) == Series(SLICES, ROWS, COLUMNS_OF_PIXELS)
+    assert check_series([path]) == VolumeFacts(SLICES, ROWS, COLUMNS_OF_PIXELS)
     image.PerFrameFunctionalGroupsSequence[7].PlanePositionSequence[0].ImagePositionPatient = [0, 0, 0]
     image.save_as(path)
     with pytest.raises(BrokenSeries, match="slice distance"):

@@ -2,7 +2,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from ldae.cohort.series.dicom import BrokenSeries, OtherImage, Series
+from ldae.cohort.series.dicom import BrokenSeries, OtherImage, VolumeFacts
 from ldae.cohort.series.nifti import check_nifti
 
 
@@ -21,8 +21,8 @@ def path(tmp_path, request):
 
 
 def test_a_sound_volume_gives_its_sizes(path):
-    assert check_nifti([write(path)]) == Series(20, 30, 28)
-    assert check_nifti([write(path, (20, 30, 28, 1))]) == Series(20, 30, 28)
+    assert check_nifti([write(path)]) == VolumeFacts(20, 30, 28)
+    assert check_nifti([write(path, (20, 30, 28, 1))]) == VolumeFacts(20, 30, 28)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.999])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ldae.config.load import load_config
-from ldae.config.models import RepresentationConfig
+from ldae.config.models import EncoderConfig
 from ldae.config.preprocessing import PreprocessingConfig
 from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
@@ -66,8 +66,8 @@ def test_the_untrained_encoder_is_the_seeds_and_sees_the_centred_image(dataset):
         volume = np.random.default_rng(len(path)).random(shape).astype(np.float32)
         nib.save(nib.Nifti1Image(volume, np.eye(4)), path)
     dataset = dataset[:4]
-    config = load_config(ROOT / "config.yaml").representation
-    small = RepresentationConfig(**config.model_dump() | {"semantic_dim": 8, "attention_heads": 2})
+    config = load_config(ROOT / "config.yaml").encoder
+    small = EncoderConfig(**config.model_dump() | {"semantic_dim": 8, "attention_heads": 2})
     zero, half = torch.zeros(1, 1, *shape), torch.full((1, 1, *shape), 0.5)
     codes = {
         (seed, name): baselines.untrained(dataset, small, image, seed, 4).features

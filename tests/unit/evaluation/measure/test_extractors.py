@@ -60,7 +60,7 @@ def test_without_weights_there_is_a_reason_and_never_a_random_network(fake_ldae,
     assert (own.name, own.note) == (SEMANTIC, "")
     assert torch.equal(own.extract(scans), fake_ldae.encode_semantic(scans))
     assert medicalnet.name == MEDICALNET and medicalnet.extract is None
-    assert "evaluation.medicalnet_weights" in medicalnet.note
+    assert "evaluation.generation.medicalnet_weights" in medicalnet.note
 
 
 def test_with_weights_both_extractors_work(fake_ldae, weights, scans):

@@ -145,7 +145,7 @@ def test_lpips_without_weights_is_not_available_and_says_where_they_go(tmp_path,
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     lpips, reason = load_lpips("squeeze", None)
     assert lpips is None
-    assert "squeezenet1_1-b8a52dc0.pth" in reason and "evaluation.lpips_weights" in reason
+    assert "squeezenet1_1-b8a52dc0.pth" in reason and "evaluation.lpips.weights" in reason
 
 
 def test_lpips_weights_of_a_wrong_path_or_network_are_refused(backbone, tmp_path):

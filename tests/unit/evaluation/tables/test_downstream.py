@@ -211,7 +211,7 @@ def test_the_phantoms_true_ventricles_give_its_ceiling():
     config = load_config(ROOT / "config.yaml")
     scans = [
         (subject.label, visit, subject.sex[0])
-        for subject in draw_cohort(config.phantom.model_copy(update={"subjects": 400}))
+        for subject in draw_cohort(config.phantom.model_copy(update={"subjects": 400}), config.seed)
         for visit in subject.visits[:1]
     ]
     table = pd.DataFrame(
@@ -224,7 +224,7 @@ def test_the_phantoms_true_ventricles_give_its_ceiling():
             "months": 0.0,
         }
     )
-    table["split"] = table["subject"].map(split_subjects(table[["subject", "diagnosis"]], config.split))
+    table["split"] = table["subject"].map(split_subjects(table[["subject", "diagnosis"]], config.split, config.seed))
     ventricles = np.array([[visit.anatomy.ventricle_mm] for _, visit, _ in scans])
     truth = Embeddings(ventricles, table, ("ventricles",))
     found, _ = evaluate_encoders({LDAE: truth, "mean": constant(truth)}, SETTINGS)
