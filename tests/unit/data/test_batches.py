@@ -24,9 +24,10 @@ def batches(epochs, **kwargs):
 
 def test_every_pass_visits_every_item_once():
     flat = [index for batch in batches(range(7)) for index in batch]
-    assert Counter(flat) == {item: 15 for item in range(7)}
+    assert Counter(flat) == dict.fromkeys(range(7), 15)
     assert all(sorted(flat[start : start + 7]) == list(range(7)) for start in range(0, 105, 7))
-    assert flat[:7] != flat[7:14] and flat[:7] != list(range(7))
+    assert flat[:7] != flat[7:14]
+    assert flat[:7] != list(range(7))
 
 
 def test_a_batch_depends_on_seed_and_number_alone():
@@ -43,7 +44,8 @@ def test_processes_share_each_batch():
 
 def test_validation_visits_every_item_once_in_order():
     assert InOrder(7, 2).indices == [[0, 1], [2, 3], [4, 5], [6]]
-    assert InOrder(7, 2, 0, 2).indices == [[0, 1], [4, 5]] and InOrder(7, 2, 1, 2).indices == [[2, 3], [6]]
+    assert InOrder(7, 2, 0, 2).indices == [[0, 1], [4, 5]]
+    assert InOrder(7, 2, 1, 2).indices == [[2, 3], [6]]
 
 
 def test_a_loader_keeps_items_together_and_leaves_the_global_randomness_alone():
@@ -62,7 +64,8 @@ def test_scans_come_in_the_order_of_the_table(cohort, caplog):
     table = read_scans(cohort.scans).iloc[::-1]
     with caplog.at_level(logging.INFO, logger="ldae"):
         found = list(scan_batches(table, 5, "here"))
-    assert [len(rows) for rows, _ in found] == [5, 5, 2] and "here: 10 of 12 scans done" in caplog.text
+    assert [len(rows) for rows, _ in found] == [5, 5, 2]
+    assert "here: 10 of 12 scans done" in caplog.text
     assert [path for rows, _ in found for path in rows["path"]] == table["path"].tolist()
     together = torch.cat([scans for _, scans in found])
     assert together.shape == (12, 1, 16, 16, 8)

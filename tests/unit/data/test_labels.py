@@ -11,7 +11,8 @@ from ldae.errors import UserError
 
 def test_what_is_unknown_is_empty_or_nan(cohort):
     table = read_dataset(cohort.dataset).set_index(["subject", "session"])
-    assert table.loc[("S7", "M000"), "diagnosis"] == "" and table.loc[("S0", "M000"), "diagnosis"] == "AD"
+    assert table.loc[("S7", "M000"), "diagnosis"] == ""
+    assert table.loc[("S0", "M000"), "diagnosis"] == "AD"
     assert pd.isna(table.loc[("S4", "M000"), "age"])
 
 

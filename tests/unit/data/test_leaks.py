@@ -15,7 +15,8 @@ from ldae.errors import UserError
 )
 def test_rows_are_those_of_the_split_in_their_order(cohort, split, subjects):
     rows = fitting_rows(read_scans(cohort.scans), split)
-    assert rows["subject"].tolist() == subjects and rows.index.tolist() == list(range(len(rows)))
+    assert rows["subject"].tolist() == subjects
+    assert rows.index.tolist() == list(range(len(rows)))
     assert set(rows["split"]) == {split}
 
 

@@ -20,7 +20,8 @@ def test_labels_like_numbers_stay_text(cohort):
     table = pd.read_csv(cohort.scans).assign(subject=lambda t: "00" + t["subject"].str[1:], session="001")
     table.drop_duplicates("subject").to_csv(cohort.scans, index=False)
     scans = read_scans(cohort.scans)
-    assert scans["subject"][0] == "000" and scans["session"][0] == "001"
+    assert scans["subject"][0] == "000"
+    assert scans["session"][0] == "001"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ def latents(cohort):
 def test_a_volume_is_read_as_it_is(paths):
     stored = nib.load(paths[3]).get_fdata(dtype=np.float32)
     volume = read_volume(paths[3])
-    assert volume.shape == (1, 16, 16, 8) and volume.dtype == torch.float32
+    assert volume.shape == (1, 16, 16, 8)
+    assert volume.dtype == torch.float32
     np.testing.assert_array_equal(volume[0], stored)
 
 
@@ -40,7 +41,9 @@ def test_volumes_on_demand_equal_those_in_memory(paths, monkeypatch):
     kept = Volumes(paths, read_volume)
     monkeypatch.setattr(data, "MEMORY_LIMIT_BYTES", 0)
     lazy = Volumes(paths, read_volume)
-    assert kept.in_memory and not lazy.in_memory and len(kept) == len(lazy) == 12
+    assert kept.in_memory
+    assert not lazy.in_memory
+    assert len(kept) == len(lazy) == 12
     assert torch.equal(kept[[3, 0]], torch.stack([read_volume(paths[3]), read_volume(paths[0])]))
     assert torch.equal(kept[[3, 0]], lazy[[3, 0]])
     torch.testing.assert_close(kept.mean(), kept[range(len(kept))].mean(0, keepdim=True))
@@ -52,7 +55,8 @@ def test_sets_are_reordered_and_aligned():
     moved = Reordered(numbers, [2, 0, 3, 1])
     assert moved[[0, 3, 2]].flatten().tolist() == [2, 1, 3]
     first, second = Aligned(numbers, moved)[[1, 2]]
-    assert first.flatten().tolist() == [1, 2] and second.flatten().tolist() == [0, 3]
+    assert first.flatten().tolist() == [1, 2]
+    assert second.flatten().tolist() == [0, 3]
 
 
 def test_a_volume_of_another_shape_is_refused(latents):
@@ -69,7 +73,7 @@ def test_a_broken_file_is_named(paths, latents, read, content):
         stream.write(content or b"")
     if content is None:
         path += ".absent.nii.gz"
-    with pytest.raises(UserError, match="S0_(ses-)?M000"):
+    with pytest.raises(UserError, match=r"S0_(ses-)?M000"):
         read(path)
 
 

@@ -41,7 +41,8 @@ def test_noise_loss_shows_the_denoiser_the_noised_latent_at_its_timestep():
     z_0, eps, t = torch.randn(2, 1, 2, 2, 2), torch.randn(2, 1, 2, 2, 2), torch.tensor([3, 700])
     seen = []
     noise_loss(lambda z_t, at: seen.append((z_t, at)) or z_t, SCHEDULE, z_0, t, eps)
-    assert torch.equal(seen[0][0], SCHEDULE.add_noise(z_0, eps, t)) and torch.equal(seen[0][1], t)
+    assert torch.equal(seen[0][0], SCHEDULE.add_noise(z_0, eps, t))
+    assert torch.equal(seen[0][1], t)
 
 
 def test_the_gap_loss_is_zero_where_the_estimator_closes_the_gap():
@@ -49,7 +50,10 @@ def test_the_gap_loss_is_zero_where_the_estimator_closes_the_gap():
     t, eps = draw_noise(SCHEDULE, z_0, torch.Generator().manual_seed(0))
     offset = torch.randn(4, 3, 2, 2, 2)
     noise = (1 - SCHEDULE.alphas_cumprod[t]).sqrt().float().view(-1, 1, 1, 1, 1)
-    closing = lambda features, y_sem: offset / noise  # noqa: E731
+
+    def closing(features, y_sem):
+        return offset / noise
+
     loss = posterior_gap_loss(Oracle(eps, offset), closing, SCHEDULE, z_0, torch.zeros(4, 1), t, eps, 0.1)
     assert loss.abs().max() < 1e-10
     opening = posterior_gap_loss(
@@ -63,9 +67,13 @@ def test_the_gap_loss_trains_the_estimator_and_not_the_denoiser():
     denoiser = Oracle(torch.ones(2, 1, 2, 2, 2), torch.nn.Parameter(torch.ones(())))
     gradient = torch.nn.Parameter(torch.zeros(()))
     z_0, t, eps = torch.randn(2, 1, 2, 2, 2), torch.tensor([3, 700]), torch.randn(2, 1, 2, 2, 2)
-    estimator = lambda features, y_sem: gradient * y_sem.view(2, 1, 1, 1, 1)  # noqa: E731
+
+    def estimator(features, y_sem):
+        return gradient * y_sem.view(2, 1, 1, 1, 1)
+
     posterior_gap_loss(denoiser, estimator, SCHEDULE, z_0, torch.ones(2, 1), t, eps, 0.1).mean().backward()
-    assert gradient.grad != 0 and denoiser.offset.grad is None
+    assert gradient.grad != 0
+    assert denoiser.offset.grad is None
 
 
 def test_at_step_zero_the_gap_loss_is_the_weighted_unconditional_loss():
@@ -86,8 +94,12 @@ def test_noise_depends_on_the_generator_alone_and_covers_all_levels():
     first = draw_noise(SCHEDULE, z_0, torch.Generator().manual_seed(3))
     torch.rand(5)
     second = draw_noise(SCHEDULE, z_0, torch.Generator().manual_seed(3))
-    assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(first[1], second[1])
     strata = (first[0] // 100).tolist()
-    assert sorted(strata) == list(range(10)) and strata != sorted(strata)
+    assert sorted(strata) == list(range(10))
+    assert strata != sorted(strata)
     many = torch.cat([draw_noise(SCHEDULE, z_0, torch.Generator().manual_seed(seed))[0] for seed in range(300)])
-    assert abs(many.float().mean() - 499.5) < 5 and many.min() >= 0 and many.max() <= 999
+    assert abs(many.float().mean() - 499.5) < 5
+    assert many.min() >= 0
+    assert many.max() <= 999

@@ -29,8 +29,10 @@ def gaussian_eps(mean: torch.Tensor, variance: float):
 def test_levels_run_from_data_to_noise(schedule, solver, steps):
     levels = make_levels(schedule, steps, solver)
     assert levels.t.shape == levels.alphas_cumprod.shape == (steps + 1,)
-    assert levels.t[0] == 0 and levels.t[-1] == pytest.approx(999)
-    assert (levels.t.diff() > 0).all() and (levels.alphas_cumprod.diff() < 0).all()
+    assert levels.t[0] == 0
+    assert levels.t[-1] == pytest.approx(999)
+    assert (levels.t.diff() > 0).all()
+    assert (levels.alphas_cumprod.diff() < 0).all()
     assert levels.alphas_cumprod[0] == pytest.approx(schedule.alphas_cumprod[0].item())
     assert levels.alphas_cumprod[-1] == pytest.approx(schedule.alphas_cumprod[-1].item())
 
@@ -93,13 +95,15 @@ def test_encode_then_decode_returns(schedule):
 
 def test_2m_is_second_order_and_beats_ddim(schedule):
     errors = [_round_trip_error(schedule, "2m", steps) for steps in (20, 40, 80)]
-    assert errors[0] / errors[1] > 3 and errors[1] / errors[2] > 3
+    assert errors[0] / errors[1] > 3
+    assert errors[1] / errors[2] > 3
     assert errors[0] < _round_trip_error(schedule, "ddim", 20)
 
 
 def test_ddim_is_first_order(schedule):
     errors = [_round_trip_error(schedule, "ddim", steps) for steps in (100, 200, 400)]
-    assert 1.6 < errors[0] / errors[1] < 2.6 and 1.6 < errors[1] / errors[2] < 2.6
+    assert 1.6 < errors[0] / errors[1] < 2.6
+    assert 1.6 < errors[1] / errors[2] < 2.6
 
 
 @pytest.mark.parametrize("solver", ["ddim", "2m"])

@@ -58,4 +58,5 @@ def test_betas_run_from_start_to_end():
     torch.testing.assert_close(
         short.alphas_cumprod, torch.tensor([0.9, 0.9 * 0.7, 0.9 * 0.7 * 0.5], dtype=torch.float64)
     )
-    assert len(short) == 3 and not short.state_dict()
+    assert len(short) == 3
+    assert not short.state_dict()

@@ -16,7 +16,8 @@ SIZES = {"channels": [4, 4, 8], "latent_channels": 3, "residual_blocks": 1, "nor
 def test_latents_are_smaller_by_two_at_each_level(channels, latent_channels, expected):
     net = Autoencoder(**{**SIZES, "channels": channels, "latent_channels": latent_channels})
     z_mu, z_sigma = net.encode(torch.rand(2, 1, 16, 20, 8))
-    assert z_mu.shape == z_sigma.shape == (2, *expected) and (z_sigma > 0).all()
+    assert z_mu.shape == z_sigma.shape == (2, *expected)
+    assert (z_sigma > 0).all()
     assert net.decode(z_mu).shape == (2, 1, 16, 20, 8)
 
 

@@ -41,7 +41,8 @@ class Query(nn.Module):
     """An attention that gives its query back."""
 
     def forward(self, query, keys, values, need_weights):
-        assert query.shape[1] == 1 and keys is values
+        assert query.shape[1] == 1
+        assert keys is values
         return query, None
 
 

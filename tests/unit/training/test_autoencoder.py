@@ -60,7 +60,8 @@ def test_the_total_is_the_weighted_sum_of_its_parts(make_stage):
     stage = make_stage(MeanGap(), kl_weight=7.0, perceptual_weight=50.0)
     z_mu, z_sigma = torch.full((3, 2, 4, 4, 4), 0.3), torch.full((3, 2, 4, 4, 4), 0.6)
     losses = stage.reconstruction_losses(SCAN + 0.25, SCAN, z_mu, z_sigma)
-    assert losses["l1"].item() == pytest.approx(0.25) and losses["perceptual"].item() == pytest.approx(0.25, rel=1e-4)
+    assert losses["l1"].item() == pytest.approx(0.25)
+    assert losses["perceptual"].item() == pytest.approx(0.25, rel=1e-4)
     torch.testing.assert_close(losses["loss"], 0.25 + 7 * losses["kl"] + 50 * losses["perceptual"])
     assert losses["kl"] > 1
 
@@ -68,7 +69,9 @@ def test_the_total_is_the_weighted_sum_of_its_parts(make_stage):
 def test_without_a_perceptual_net_the_total_has_no_such_part(make_stage):
     stage = make_stage(None, kl_weight=0.5, perceptual_weight=50.0)
     losses = stage.reconstruction_losses(SCAN.flip(0), SCAN, torch.zeros(3, 2, 1, 1, 1), torch.ones(3, 2, 1, 1, 1))
-    assert set(losses) == {"loss", "l1", "kl"} and losses["loss"] == losses["l1"] > 0.1 and losses["kl"] == 0
+    assert set(losses) == {"loss", "l1", "kl"}
+    assert losses["loss"] == losses["l1"] > 0.1
+    assert losses["kl"] == 0
 
 
 def test_the_discriminator_learns_scans_as_one_and_reconstructions_as_zero(make_stage):
@@ -112,7 +115,9 @@ def one_batch(make_stage):
 def test_the_generators_loss_leaves_the_discriminator_alone(one_batch):
     stage = one_batch()
     (first_net, first_judge), (_, second_judge) = stage.gradients
-    assert all(first_net) and not any(first_judge) and all(second_judge)
+    assert all(first_net)
+    assert not any(first_judge)
+    assert all(second_judge)
 
 
 def test_the_reconstruction_is_to_be_taken_for_a_scan(one_batch, make_stage):
@@ -139,7 +144,8 @@ def test_the_reconstruction_is_to_be_taken_for_a_scan(one_batch, make_stage):
 @pytest.mark.parametrize(("changes", "step"), [({"adversarial_weight": 0.0}, 9), ({"adversarial_start_step": 4}, 3)])
 def test_without_an_adversary_the_discriminator_rests(one_batch, changes, step):
     stage = one_batch(step=step, **changes)
-    assert stage.stepped == ["generator"] and len(stage.losses_back) == 1
+    assert stage.stepped == ["generator"]
+    assert len(stage.losses_back) == 1
     assert set(stage.tracked[0][1]) == {"loss", "l1", "kl"}
 
 
@@ -149,8 +155,10 @@ def test_the_adversary_starts_with_its_step(one_batch):
 
 def test_parts_of_a_batch_share_one_step_and_one_mean(one_batch):
     first, last = (one_batch(batch_idx=i, accumulate=3) for i in (3, 5))
-    assert first.stepped == [] and first.scheduled_steps == []
-    assert last.stepped == ["generator", "discriminator"] and len(last.scheduled_steps) == 2
+    assert first.stepped == []
+    assert first.scheduled_steps == []
+    assert last.stepped == ["generator", "discriminator"]
+    assert len(last.scheduled_steps) == 2
     losses = last.tracked[0][1]
     assert last.losses_back == pytest.approx([losses["loss"].item() / 3, losses["discriminator"].item() / 3])
 
@@ -165,7 +173,8 @@ def test_a_step_clips_first_and_leaves_no_gradient(make_stage, make_training, cl
         opt.param_groups[0]["params"], {"norm": value}[algorithm]
     )
     stage.take_step(optimizer)
-    assert weight.norm().item() == pytest.approx(norm, rel=1e-4) and weight.grad is None
+    assert weight.norm().item() == pytest.approx(norm, rel=1e-4)
+    assert weight.grad is None
 
 
 def test_training_sees_samples_of_the_posterior_and_validation_its_mean(make_stage):
@@ -264,7 +273,8 @@ def test_weights_history_and_sidecar_are_written(cohort, autoencoder_config, mak
     train_autoencoder(cohort.scans, autoencoder_config, job)
     sections = {"autoencoder": autoencoder_config.model_dump()}
     sidecar = load_weights(build_autoencoder(autoencoder_config), job.output, sections)
-    assert sidecar["seed"] == 5 and sidecar["code"] == [{"from_step": 0, "code": "abc"}]
+    assert sidecar["seed"] == 5
+    assert sidecar["code"] == [{"from_step": 0, "code": "abc"}]
     assert sidecar["perceptual_loss"] == "off"
     assert sidecar["subjects"] == {"train": ["S0", "S1", "S2", "S3", "S4"], "validation": ["S5", "S6", "S7"]}
     assert sidecar["best"]["val_loss"] == pytest.approx(read_table(job.history)["val_loss"].min())

@@ -62,7 +62,8 @@ def test_it_is_fitted_to_images_on_its_grid_and_judged_beside_another_subjects(r
 
 def test_without_centring_images_run_from_minus_one_to_one(run):
     net, _ = run(center_images=False)
-    assert (net.normalizer.mean == 0.5).all() and (net.normalizer.std == 0.5).all()
+    assert (net.normalizer.mean == 0.5).all()
+    assert (net.normalizer.std == 0.5).all()
 
 
 def test_other_weights_of_the_encoder_are_refused(run, dae_config, encoder_config, diffusion):

@@ -73,7 +73,8 @@ def test_training_latents_are_normalised(encoded, center):
 def test_the_statistics_say_what_they_are_of(encoded, autoencoder_config):
     _, statistics = encoded("channel")
     sidecar = read_json(statistics.with_suffix(".json"))
-    assert sidecar["config"]["latents"] == {"center": "channel"} and sidecar["training_scans"] == 6
+    assert sidecar["config"]["latents"] == {"center": "channel"}
+    assert sidecar["training_scans"] == 6
     assert sidecar["config"]["autoencoder"] == autoencoder_config.model_dump(mode="json")
     assert sidecar["parents"] == {"autoencoder": hash_file(encoded.weights)}
     assert sidecar["subjects"] == {"train": ["S0", "S1", "S2", "S3", "S4"]}
@@ -115,5 +116,6 @@ def test_latents_of_scans_that_left_are_removed(encoded, cohort):
     stale, other = folder / "sub-GONE_ses-M000.npz", folder / "notes.txt"
     stale.touch(), other.touch()
     manifest, _ = encoded()
-    assert not stale.exists() and other.exists()
+    assert not stale.exists()
+    assert other.exists()
     assert {str(path) for path in folder.glob("*.npz")} == set(manifest["latent_path"])

@@ -15,7 +15,9 @@ def test_a_missing_backbone_is_said_and_never_replaced(autoencoder_config, tmp_p
     config = autoencoder_config.model_copy(update={"perceptual_weight": 0.001})
     with caplog.at_level("WARNING", logger="ldae"):
         loss, reason = load_perceptual_loss(config)
-    assert loss is None and "squeezenet1_1" in reason and "squeezenet1_1" in caplog.text
+    assert loss is None
+    assert "squeezenet1_1" in reason
+    assert "squeezenet1_1" in caplog.text
 
 
 def test_a_backbone_named_and_absent_is_an_error(autoencoder_config, tmp_path):
@@ -42,9 +44,11 @@ def test_the_named_backbone_is_the_one_used(autoencoder_config, backbone):
     loss, note = load_perceptual_loss(autoencoder_config.model_copy(update=changes))
     first = loss.perceptual_function.net.slice1[0].weight
     assert torch.equal(first, network.features[0].weight)
-    assert torch.hub.get_dir() == hub and "mine.pth" in note
+    assert torch.hub.get_dir() == hub
+    assert "mine.pth" in note
     scan = torch.rand(1, 1, 32, 32, 32)
-    assert loss(scan, scan) == 0 and loss(scan, scan.flip(2)) > 0
+    assert loss(scan, scan) == 0
+    assert loss(scan, scan.flip(2)) > 0
 
 
 def test_the_file_of_another_backbone_is_refused(autoencoder_config, tmp_path):

@@ -16,5 +16,6 @@ def test_a_frozen_network_is_no_part_of_its_stage(make_training):
     stage.train()
     assert set(stage.state_dict()) == {"net.weight", "net.bias"}
     network = stage.frozen.to(torch.device("cpu"))
-    assert not network.training and not any(parameter.requires_grad for parameter in network.parameters())
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
     assert deepcopy(stage).frozen is stage.frozen

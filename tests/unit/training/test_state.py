@@ -10,12 +10,18 @@ from ldae.errors import UserError
 from ldae.training.state import TrainingJob, describe_run, origin, training_state
 
 
+def fail(folder):
+    """Leave a state and fail."""
+    (folder / "last.ckpt").touch()
+    raise RuntimeError
+
+
 def test_the_folder_survives_failure_and_goes_on_success(tmp_path):
     with pytest.raises(RuntimeError), training_state(tmp_path, {"seed": 0}) as first:
-        (first / "last.ckpt").touch()
-        raise RuntimeError
+        fail(first)
     with training_state(tmp_path, {"seed": 0}) as again:
-        assert again == first and (again / "last.ckpt").exists()
+        assert again == first
+        assert (again / "last.ckpt").exists()
     assert not first.exists()
 
 
@@ -65,8 +71,10 @@ def describe(tmp_path):
 def test_a_run_is_its_data_configuration_parents_and_seed(describe):
     before = describe()
     assert before["subjects"] == {"train": ["a", "b"], "validation": ["v"]}
-    assert before["config"] == {"latents": {"center": "voxel"}} and before["seed"] == 3
-    assert describe(center="channel") != before and describe(seed=4) != before
+    assert before["config"] == {"latents": {"center": "voxel"}}
+    assert before["seed"] == 3
+    assert describe(center="channel") != before
+    assert describe(seed=4) != before
     assert describe(content="b") != before
 
 
@@ -103,4 +111,5 @@ def test_settings_of_other_stages_and_the_lock_are_left(tmp_path):
 
 
 def test_origin_names_versions():
-    assert origin()["versions"]["torch"] and origin()["commit"]
+    assert origin()["versions"]["torch"]
+    assert origin()["commit"]

@@ -50,8 +50,10 @@ def test_age_is_standardised_by_the_training_scans_that_have_one(run, cohort):
 def test_only_labelled_scans_of_the_one_split_are_used(cohort):
     scans, labels = read_scans(cohort.scans), read_dataset(cohort.dataset)
     train, validation = (labelled_rows(scans, labels, "ad_cn", split) for split in ("train", "validation"))
-    assert train["subject"].tolist() == ["S0", "S0", "S1", "S2", "S3"] and train["target"].tolist() == [1, 1, 0, 0, 0]
-    assert validation["subject"].tolist() == ["S5", "S5", "S6"] and validation["target"].tolist() == [1, 1, 0]
+    assert train["subject"].tolist() == ["S0", "S0", "S1", "S2", "S3"]
+    assert train["target"].tolist() == [1, 1, 0, 0, 0]
+    assert validation["subject"].tolist() == ["S5", "S5", "S6"]
+    assert validation["target"].tolist() == [1, 1, 0]
     assert set(labelled_rows(scans, labels, "age", "train")["subject"]) == {"S0", "S1", "S2", "S3"}
 
 
@@ -61,7 +63,8 @@ def test_labels_are_joined_by_scan_whatever_their_order(cohort):
         age=[70.0 if (s, v) == ("S0", "M006") else 50.0 for s, v in zip(labels.subject, labels.session, strict=True)]
     )
     rows = labelled_rows(scans, labels, "age", "train")
-    assert rows["target"].tolist() == [50, 70, 50, 50, 50, 50] and rows["path"].tolist() == scans["path"].tolist()[:6]
+    assert rows["target"].tolist() == [50, 70, 50, 50, 50, 50]
+    assert rows["path"].tolist() == scans["path"].tolist()[:6]
 
 
 def test_scans_and_labels_stay_together_into_the_training(run, cohort, monkeypatch):
@@ -75,7 +78,8 @@ def test_scans_and_labels_stay_together_into_the_training(run, cohort, monkeypat
     table = pd.read_csv(cohort.dataset)
     table = table[table["split"] == "validation"]
     torch.testing.assert_close(images, torch.stack([read_volume(path) for path in table["path"]]))
-    assert ages.tolist() == table["age"].tolist() and "age" in seen["task"]
+    assert ages.tolist() == table["age"].tolist()
+    assert "age" in seen["task"]
 
 
 def test_a_corrected_label_is_another_training(cohort, supervised_config, encoder_config, make_job, monkeypatch):
@@ -93,7 +97,8 @@ def test_a_corrected_label_is_another_training(cohort, supervised_config, encode
     table.to_csv(cohort.dataset, index=False)
     for task in ("age", "ad_cn"):
         describe(task)
-    assert runs[0] != runs[2] and runs[1] == runs[3]
+    assert runs[0] != runs[2]
+    assert runs[1] == runs[3]
 
 
 def test_the_classes_weigh_alike(supervised_config, encoder_config):
@@ -105,7 +110,8 @@ def test_the_classes_weigh_alike(supervised_config, encoder_config):
         stage.loss(logit, torch.tensor([target])).backward()
         return logit.grad.item()
 
-    assert pull(1.0) == pytest.approx(-3 * pull(0.0)) and pull(1.0) < 0
+    assert pull(1.0) == pytest.approx(-3 * pull(0.0))
+    assert pull(1.0) < 0
 
 
 def test_the_loss_of_age_is_the_distance_in_standard_deviations(supervised_config, encoder_config):
