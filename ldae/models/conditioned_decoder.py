@@ -20,7 +20,7 @@ class ConditionedResBlock(nn.Module):
         self.scale_shift = nn.Linear(semantic_dim, 2 * block.out_channels)
 
     def forward(self, x: torch.Tensor, time: torch.Tensor, y_sem: torch.Tensor) -> torch.Tensor:
-        """x (B, C, D, H, W), time (B, E), y_sem (B, S) -> (B, C', D', H', W')."""
+        """Map x (B, C, D, H, W), time (B, E), y_sem (B, S) -> (B, C', D', H', W')."""
         block = self.block
         h = block.nonlinearity(block.norm1(x))
         if block.upsample is not None:

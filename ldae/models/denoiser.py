@@ -117,5 +117,5 @@ class Denoiser(DiffusionModelUNet):
         return base + scale * self.out(hidden)
 
     def forward(self, z_t: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-        """eps of the shape of `z_t`; equals ``decode(encode(z_t, timesteps))``."""
+        """Give eps of the shape of `z_t`; equals ``decode(encode(z_t, timesteps))``."""
         return self.decode(self.encode(z_t, timesteps))

@@ -75,7 +75,7 @@ class SemanticEncoder(nn.Module):
         self.backbone.load_state_dict(kept)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x (B, 1, D, H, W) in 0..1 -> y_sem (B, semantic_dim)."""
+        """Map x (B, 1, D, H, W) in 0..1 -> y_sem (B, semantic_dim)."""
         x = x - self.mean_image
         batch, _, depth, height, slices = x.shape
         planes = x.permute(0, 4, 1, 2, 3).reshape(batch * slices, 1, depth, height)

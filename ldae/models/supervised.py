@@ -28,7 +28,7 @@ class SupervisedEncoder(nn.Module):
         self.register_buffer("target_std", torch.ones(()))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x (B, 1, D, H, W) in 0..1 -> (B,), the logit or the standardised age."""
+        """Map x (B, 1, D, H, W) in 0..1 -> (B,), the logit or the standardised age."""
         return self.head(self.semantic_encoder(x)).squeeze(1)
 
     def standardize(self, target: torch.Tensor) -> torch.Tensor:

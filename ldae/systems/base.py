@@ -22,7 +22,7 @@ class DiffusionAutoencoder(ABC):
 
     @abstractmethod
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:
-        """x -> z_0."""
+        """Map x to z_0."""
 
     @abstractmethod
     def decode_image(self, z_0: torch.Tensor) -> torch.Tensor:
@@ -30,7 +30,7 @@ class DiffusionAutoencoder(ABC):
 
     @abstractmethod
     def encode_semantic(self, x: torch.Tensor) -> torch.Tensor:
-        """x -> y_sem."""
+        """Map x to y_sem."""
 
     @abstractmethod
     def predict_noise(self, z_t: torch.Tensor, t: torch.Tensor, y_sem: torch.Tensor | None) -> torch.Tensor:

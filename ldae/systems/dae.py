@@ -44,7 +44,7 @@ class VoxelDiffusionAutoencoder(DiffusionAutoencoder):
 
     @torch.inference_mode()
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:
-        """x -> z_0: the normalised image on the DAE's grid."""
+        """Map x to z_0: the normalised image on the DAE's grid."""
         return self.network.normalizer.normalize(self._on_grid(x))
 
     @torch.inference_mode()
@@ -54,7 +54,7 @@ class VoxelDiffusionAutoencoder(DiffusionAutoencoder):
 
     @torch.inference_mode()
     def encode_semantic(self, x: torch.Tensor) -> torch.Tensor:
-        """x -> y_sem."""
+        """Map x to y_sem."""
         return self.network.semantic_encoder(self._on_grid(x))
 
     @torch.inference_mode()

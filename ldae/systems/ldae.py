@@ -75,7 +75,7 @@ class LatentDiffusionAutoencoder(DiffusionAutoencoder):
 
     @torch.inference_mode()
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:
-        """x -> z_0: the normalised posterior mean."""
+        """Map x to z_0: the normalised posterior mean."""
         return self.normalizer.normalize(self.autoencoder.encode(x.to(self.device))[0])
 
     @torch.inference_mode()
@@ -85,7 +85,7 @@ class LatentDiffusionAutoencoder(DiffusionAutoencoder):
 
     @torch.inference_mode()
     def encode_semantic(self, x: torch.Tensor) -> torch.Tensor:
-        """x -> y_sem."""
+        """Map x to y_sem."""
         return self.representation.semantic_encoder(x.to(self.device))
 
     @torch.inference_mode()

@@ -50,9 +50,11 @@ class Course(L.Callback):
         self.progress: Progress | None = None
 
     def state_dict(self) -> dict:
+        """What the checkpoint keeps."""
         return {"rows": self.rows, "codes": self.codes, "run": self.run}
 
     def load_state_dict(self, state: dict) -> None:
+        """Take over the history of a checkpoint, of this training only."""
         if state["run"] != self.run:
             found = f"the state of training {state['run']}"
             raise UserError(self.run, "a checkpoint of this configuration", found, "delete the checkpoint folder")
@@ -74,6 +76,7 @@ class Course(L.Callback):
             write_table(self.history, pd.DataFrame(self.rows, columns=["step", *names]))
 
     def on_train_start(self, trainer: L.Trainer, module: Stage) -> None:
+        """Note which code trains from here on, and say so where it is another than before."""
         if not self.codes:
             self.codes = [{"from_step": 0, "code": self.code}]
         elif self.codes[-1]["code"] != self.code:
@@ -85,6 +88,7 @@ class Course(L.Callback):
         self.progress = Progress(logger, self.history.stem, module.settings.steps, "steps", self.step)
 
     def on_train_batch_start(self, trainer: L.Trainer, module: Stage, batch: object, batch_idx: int) -> None:
+        """Set the randomness by (seed, step, part of the batch, process)."""
         sampler = trainer.train_dataloader.sampler
         step, part = divmod(sampler.epoch * sampler.batches + batch_idx, module.settings.accumulate)
         module.step = step
@@ -93,9 +97,11 @@ class Course(L.Callback):
     def on_validation_batch_start(
         self, trainer: L.Trainer, module: Stage, batch: object, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
+        """Set the randomness by the number of the batch, the same at each validation."""
         _seed(module, self.seed, 1, batch_idx, 0, trainer.global_rank)
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: Stage) -> None:
+        """Add a row to the history; losses that are not finite end the training."""
         step = (len(self.rows) + 1) * module.settings.validate_every_steps
         losses = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         wrong = [name for name, value in losses.items() if not math.isfinite(value)]

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ldae.config.models import EncoderConfig, SupervisedConfig
-from ldae.data.labels import read_dataset
+from ldae.data.labels import DATASET, join_labels, read_dataset
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
 from ldae.data.volumes import Aligned, Volumes, read_volume
@@ -66,7 +66,7 @@ def train_supervised(
 
 
 def labelled_rows(
-    scans: pd.DataFrame, labels: pd.DataFrame, task: Task, split: str, where: str | Path = "results/dataset.csv"
+    scans: pd.DataFrame, labels: pd.DataFrame, task: Task, split: str, where: str | Path = DATASET
 ) -> pd.DataFrame:
     """`fitting_rows` that have the label, with a column target: 1 for AD and 0 for CN, or the age in years.
 
@@ -80,11 +80,11 @@ def labelled_rows(
     Raises
     ------
     UserError
-        As `fitting_rows`, and where all labels are the same.
+        As `fitting_rows` and `join_labels`, and where all labels are the same.
     """
-    target = labels["diagnosis"].map({"AD": 1.0, "CN": 0.0}) if task == "ad_cn" else labels["age"].astype(float)
-    labels = labels[["subject", "session"]].assign(target=target)
-    rows = fitting_rows(scans, split, where).merge(labels, on=["subject", "session"], how="left", validate="1:1")
+    rows = join_labels(fitting_rows(scans, split), labels)
+    target = rows["diagnosis"].map({"AD": 1.0, "CN": 0.0}) if task == "ad_cn" else rows["age"].astype(float)
+    rows = rows[list(scans.columns)].assign(target=target)
     rows = rows[rows["target"].notna()].reset_index(drop=True)
     if rows["target"].nunique() < 2:
         expected = f"{split} scans with two different labels ({'AD and CN' if task == 'ad_cn' else 'ages'})"

@@ -8,7 +8,7 @@ from torch import nn
 
 from ldae.errors import UserError
 from ldae.files import read_json
-from ldae.models.weights import load_weights, save_weights
+from ldae.weights import load_weights, save_weights
 
 CONFIG = {"ldm": {"channels": [8, 16], "training": {"steps": 10}}}
 
@@ -62,7 +62,14 @@ def break_sidecar(path):
     path.with_suffix(".json").write_text("{")
 
 
-@pytest.mark.parametrize("damage", [truncate, swap_weights, remove_weights, remove_sidecar, break_sidecar])
+def swap_for_the_same_networks(path):
+    save_weights(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), path.with_name("other.safetensors"), {})
+    path.write_bytes(path.with_name("other.safetensors").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "damage", [truncate, swap_for_the_same_networks, swap_weights, remove_weights, remove_sidecar, break_sidecar]
+)
 def test_damaged_files_are_refused(saved, damage):
     net, path = saved
     damage(path)
@@ -74,6 +81,15 @@ def test_damaged_files_are_refused(saved, damage):
 def test_another_network_is_refused(saved, other):
     with pytest.raises(UserError, match="weights of this"):
         load_weights(other, saved[1])
+
+
+def test_weights_made_beside_another_file_are_refused(tmp_path):
+    path = tmp_path / "net.safetensors"
+    save_weights(nn.Linear(3, 4), path, {"parents": {"ldm": "a" * 64, "autoencoder": "b" * 64}})
+    load_weights(nn.Linear(3, 4), path, parents={"ldm": "a" * 64, "unknown": "c" * 64})
+    load_weights(nn.Linear(3, 4), path)
+    with pytest.raises(UserError, match="made from another ldm"):
+        load_weights(nn.Linear(3, 4), path, parents={"autoencoder": "b" * 64, "ldm": "d" * 64})
 
 
 def test_sidecar_holds_the_files_hash(saved):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ldae.config.models import DiffusionConfig
 from ldae.diffusion.samplers import make_levels, sample
 from ldae.diffusion.schedule import Schedule
 
 
 @pytest.fixture
 def schedule() -> Schedule:
-    return Schedule(DiffusionConfig(timesteps=1000, beta_start=1e-4, beta_end=0.02))
+    return Schedule(1000, 1e-4, 0.02)
 
 
 def gaussian_eps(mean: torch.Tensor, variance: float):
@@ -30,8 +29,10 @@ def gaussian_eps(mean: torch.Tensor, variance: float):
 def test_levels_run_from_data_to_noise(schedule, solver, steps):
     levels = make_levels(schedule, steps, solver)
     assert levels.t.shape == levels.alphas_cumprod.shape == (steps + 1,)
-    assert levels.t[0] == 0 and levels.t[-1] == pytest.approx(999)
-    assert (levels.t.diff() > 0).all() and (levels.alphas_cumprod.diff() < 0).all()
+    assert levels.t[0] == 0
+    assert levels.t[-1] == pytest.approx(999)
+    assert (levels.t.diff() > 0).all()
+    assert (levels.alphas_cumprod.diff() < 0).all()
     assert levels.alphas_cumprod[0] == pytest.approx(schedule.alphas_cumprod[0].item())
     assert levels.alphas_cumprod[-1] == pytest.approx(schedule.alphas_cumprod[-1].item())
 
@@ -94,8 +95,47 @@ def test_encode_then_decode_returns(schedule):
 
 def test_2m_is_second_order_and_beats_ddim(schedule):
     errors = [_round_trip_error(schedule, "2m", steps) for steps in (20, 40, 80)]
-    assert errors[0] / errors[1] > 3 and errors[1] / errors[2] > 3
+    assert errors[0] / errors[1] > 3
+    assert errors[1] / errors[2] > 3
     assert errors[0] < _round_trip_error(schedule, "ddim", 20)
+
+
+def test_ddim_is_first_order(schedule):
+    errors = [_round_trip_error(schedule, "ddim", steps) for steps in (100, 200, 400)]
+    assert 1.6 < errors[0] / errors[1] < 2.6
+    assert 1.6 < errors[1] / errors[2] < 2.6
+
+
+@pytest.mark.parametrize("solver", ["ddim", "2m"])
+@pytest.mark.parametrize("direction", ["encode", "decode"])
+def test_eps_is_asked_at_every_level_but_the_last(schedule, solver, direction):
+    levels, asked = make_levels(schedule, 7, solver), []
+
+    def eps(z_t, t, abar):
+        asked.append((t, abar))
+        return torch.zeros_like(z_t)
+
+    sample(eps, torch.ones(1, 1, 2, 2, 2), levels, direction=direction, solver=solver)
+    grid = list(zip(levels.t.tolist(), levels.alphas_cumprod.tolist(), strict=True))
+    assert asked == (grid[:-1] if direction == "encode" else grid[:0:-1])
+
+
+def test_a_ddim_step_is_the_papers_formula(schedule):
+    """Song et al. 2021, equation 12 with sigma 0: one step up and one down between the same two levels."""
+    levels = make_levels(schedule, 1, "ddim")
+    low, high = levels.alphas_cumprod.tolist()
+    z, eps = torch.randn(2, 1, 2, 2, 2, dtype=torch.float64), torch.randn(2, 1, 2, 2, 2, dtype=torch.float64)
+    for direction, start, end in (("encode", low, high), ("decode", high, low)):
+        z_0 = (z - (1 - start) ** 0.5 * eps) / start**0.5
+        expected = end**0.5 * z_0 + (1 - end) ** 0.5 * eps
+        found = sample(lambda *args: eps, z, levels, direction=direction, solver="ddim")
+        torch.testing.assert_close(found, expected)
+
+
+def test_ddim_levels_are_uniform_in_time(schedule):
+    levels = make_levels(schedule, 9, "ddim")
+    assert levels.t.tolist() == [0, 111, 222, 333, 444, 555, 666, 777, 888, 999]
+    assert torch.equal(levels.alphas_cumprod, schedule.alphas_cumprod[levels.t.long()])
 
 
 def test_large_latents_are_not_clipped(schedule):

@@ -6,13 +6,12 @@ import pytest
 import torch
 from monai.networks.schedulers import DDPMScheduler
 
-from ldae.config.models import DiffusionConfig
 from ldae.diffusion.schedule import Schedule
 
 
 @pytest.fixture
 def schedule() -> Schedule:
-    return Schedule(DiffusionConfig(timesteps=1000, beta_start=1e-4, beta_end=0.02))
+    return Schedule(1000, 1e-4, 0.02)
 
 
 def test_agrees_with_monai(schedule):
@@ -43,3 +42,21 @@ def test_fractional_timesteps_interpolate_the_log_snr(schedule):
     log_snr = schedule.log_snr_at(t)
     assert torch.equal(log_snr[[0, 2, 3]], schedule.log_snr[[10, 11, 999]])
     assert log_snr[1] == pytest.approx((log_snr[0] + log_snr[2]).item() / 2)
+
+
+def test_signal_and_noise_are_the_roots_of_abar_and_its_complement(schedule):
+    t = torch.tensor([0, 400, 999])
+    abar = schedule.alphas_cumprod[t].float().view(-1, 1, 1, 1, 1)
+    signal, noise = schedule.signal_and_noise(t)
+    torch.testing.assert_close(signal, abar.sqrt())
+    torch.testing.assert_close(noise, (1 - abar).sqrt())
+    assert signal.dtype == noise.dtype == torch.float32
+
+
+def test_betas_run_from_start_to_end():
+    short = Schedule(3, 0.1, 0.5)
+    torch.testing.assert_close(
+        short.alphas_cumprod, torch.tensor([0.9, 0.9 * 0.7, 0.9 * 0.7 * 0.5], dtype=torch.float64)
+    )
+    assert len(short) == 3
+    assert not short.state_dict()

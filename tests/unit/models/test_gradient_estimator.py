@@ -12,7 +12,8 @@ from ldae.models.gradient_estimator import GradientEstimator
 def test_starts_at_zero_with_the_shape_of_z_t(denoiser, size):
     z_t, t = torch.randn(2, 3, *size), torch.tensor([1, 999])
     gradient = GradientEstimator(denoiser, 5)(denoiser.encode(z_t, t), torch.randn(2, 5))
-    assert gradient.shape == z_t.shape and (gradient == 0).all()
+    assert gradient.shape == z_t.shape
+    assert (gradient == 0).all()
 
 
 def test_shares_no_parameter_with_the_denoiser(denoiser):

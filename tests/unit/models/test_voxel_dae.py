@@ -5,23 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ldae.config.models import DAEConfig, EncoderConfig
 from ldae.models.voxel_dae import VoxelDAE, resample
 
 GRID = (16, 16, 8)
 
 
-@pytest.fixture
-def encoder(config) -> EncoderConfig:
-    return config.encoder.model_copy(update={"semantic_dim": 8, "attention_heads": 2})
-
-
 @pytest.fixture(params=["epsilon", "v"])
-def dae(config, encoder, request) -> VoxelDAE:
-    size = {"channels": [8, 16], "attention_levels": [False, True], "head_channels": 8, "norm_groups": 4}
-    small = config.dae.model_copy(update={**size, "grid_shape": GRID, "prediction": request.param})
+def dae(make_encoder, make_denoiser, request) -> VoxelDAE:
     torch.manual_seed(0)
-    net = VoxelDAE(small, encoder, config.diffusion)
+    net = VoxelDAE(make_encoder(GRID, semantic_dim=8, attention_heads=2), make_denoiser(request.param, 1))
     for name, parameter in net.named_parameters():
         if name.startswith(("down.", "up.")):
             torch.nn.init.normal_(parameter, std=0.1)
@@ -59,6 +51,13 @@ def test_resampling_keeps_the_field_of_view():
     torch.testing.assert_close(inner, (torch.arange(14) + 0.5)[1:-1] / 14)
 
 
-def test_a_grid_that_the_net_cannot_halve_is_refused(config):
-    with pytest.raises(ValueError, match="divisible by 4"):
-        DAEConfig(**{**config.dae.model_dump(), "grid_shape": (28, 32, 30)})
+def test_with_a_neutral_condition_it_is_the_denoiser(make_encoder, make_denoiser):
+    denoiser = make_denoiser("v", 1)
+    torch.nn.init.normal_(denoiser.out[-1].conv.weight, std=0.1)
+    x_t, t = torch.randn(2, 1, *GRID), torch.tensor([3, 700])
+    expected = denoiser(x_t, t)
+    dae = VoxelDAE(make_encoder(GRID), denoiser)
+    for name, parameter in dae.up.named_parameters():
+        if "scale_shift" in name:
+            torch.nn.init.zeros_(parameter)
+    torch.testing.assert_close(dae(x_t, t, torch.randn(2, 16)), expected, rtol=1e-4, atol=1e-5)

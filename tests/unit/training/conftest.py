@@ -1,13 +1,9 @@
-"""Tiny nets and a tiny dataset of ten subjects."""
+"""Tiny nets and a tiny cohort of ten subjects."""
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
-import nibabel as nib
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -21,9 +17,8 @@ from ldae.config.models import (
     SupervisedConfig,
     TrainingConfig,
 )
-
-GRID = (16, 16, 8)
-SPLITS = ["train"] * 5 + ["validation"] * 3 + ["test"] * 2
+from ldae.training.state import TrainingJob
+from tests.unit.tiny_cohort import TinyCohort
 
 
 @pytest.fixture(autouse=True)
@@ -90,15 +85,15 @@ def ldm_config(make_training) -> LDMConfig:
 
 
 @pytest.fixture
-def representation_config(make_training) -> RepresentationConfig:
-    return RepresentationConfig(snr_exponent=0.1, learning_rate=1e-3, training=make_training())
-
-
-@pytest.fixture
 def encoder_config() -> EncoderConfig:
     return EncoderConfig(
         semantic_dim=8, backbone="convnext_pico", backbone_weights=None, attention_heads=2, center_input=True
     )
+
+
+@pytest.fixture
+def representation_config(make_training) -> RepresentationConfig:
+    return RepresentationConfig(snr_exponent=0.1, learning_rate=1e-3, training=make_training())
 
 
 @pytest.fixture
@@ -129,18 +124,41 @@ def diffusion() -> DiffusionConfig:
 
 
 @pytest.fixture
-def dataset(tmp_path) -> Path:
-    """`dataset.csv` of ten subjects, two with a second visit; scans and latents are noise."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for number, split in enumerate(SPLITS):
-        for session in ["M000", "M006"] if number in (0, 5) else ["M000"]:
-            name = f"S{number}_{session}"
-            image, latent = tmp_path / f"{name}.nii.gz", tmp_path / "latents" / f"{name}.npz"
-            nib.save(nib.Nifti1Image(rng.random(GRID, dtype=np.float32), np.eye(4)), image)
-            latent.parent.mkdir(exist_ok=True)
-            np.savez(latent, data=rng.standard_normal((2, 4, 4, 4), dtype=np.float32))
-            rows.append((f"S{number}", session, str(image), str(latent), split))
-    path = tmp_path / "dataset.csv"
-    pd.DataFrame(rows, columns=["subject", "session", "path", "latent_path", "split"]).to_csv(path, index=False)
-    return path
+def cohort(tmp_path) -> TinyCohort:
+    return TinyCohort(tmp_path)
+
+
+@pytest.fixture
+def make_job(tmp_path):
+    def make(name: str, seed: int = 3, code: str = "abc") -> TrainingJob:
+        return TrainingJob(
+            seed=seed,
+            output=tmp_path / f"{name}.safetensors",
+            history=tmp_path / f"{name}.csv",
+            checkpoint_dir=tmp_path / "checkpoints" / name,
+            code=code,
+        )
+
+    return make
+
+
+class KilledError(Exception):
+    """Stands for the end of the process: nothing of Lightning's survives it but the files."""
+
+
+@pytest.fixture
+def kill():
+    """Let a stage's training end before a step, as a killed process would."""
+
+    def arm(stage, step):
+        whole = stage.training_step
+
+        def training_step(batch, batch_idx):
+            if stage.step == step:
+                raise KilledError
+            return whole(batch, batch_idx)
+
+        stage.training_step = training_step
+        return pytest.raises(KilledError)
+
+    return arm

@@ -1,16 +1,16 @@
-"""The fit function: resumed equals uninterrupted, accumulated equals the big batch."""
+"""The fit function: resumed equals uninterrupted, accumulated equals the big batch, the best weights are kept."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from ldae.data.volumes import Volumes
 from ldae.errors import UserError
 from ldae.files import read_table
-from ldae.training.fit import Course, Stage, fit, learning_rate_factor
+from ldae.training.fit import fit, fit_and_save
 from ldae.training.ldm import LDMStage
 
 
@@ -22,57 +22,91 @@ def latents():
 
 
 @pytest.fixture
-def train_ldm(latents, ldm_config, diffusion, tmp_path):
-    def train(name, training, learning_rate=1e-3, kill_at=None, state=None):
+def make_stage(ldm_config, diffusion):
+    def make(settings, **changes) -> LDMStage:
         torch.manual_seed(0)
-        stage = LDMStage(ldm_config.model_copy(update={"learning_rate": learning_rate}), diffusion, 2)
-        if kill_at is not None:
-            interrupt(stage, kill_at)
-        folder = tmp_path / (state or "state")
-        return fit(stage, *latents, training, seed=3, state_dir=folder, history_path=tmp_path / f"{name}.csv")
+        return LDMStage(ldm_config.model_copy(update={"training": settings, **changes}), diffusion, 2)
 
-    return train
+    return make
 
 
-def interrupt(stage, step):
-    whole = stage.training_step
+@pytest.fixture
+def train(latents, tmp_path):
+    def run(stage, name, state="a/run", seed=3, code="old", tensorboard=None):
+        places = {"state_dir": tmp_path / state, "history_path": tmp_path / f"{name}.csv"}
+        return fit(stage, *latents, seed=seed, code=code, tensorboard_dir=tensorboard, **places)
 
-    def training_step(batch, batch_idx):
-        if stage.step == step:
-            raise KilledError
-        return whole(batch, batch_idx)
-
-    stage.training_step = training_step
+    return run
 
 
-class KilledError(Exception):
-    """Stands for the end of the process: nothing of Lightning's survives it but the files."""
+def same(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-@pytest.mark.parametrize("kill_at, ema_decay", [(1, 0.9), (2, 0.0), (5, 0.9)])
-def test_killed_and_resumed_equals_uninterrupted(train_ldm, make_training, tmp_path, kill_at, ema_decay):
-    training = make_training(ema_decay=ema_decay)
-    whole = train_ldm("whole", training, state="a/run")
-    with pytest.raises(KilledError):
-        train_ldm("resumed", training, kill_at=kill_at, state="b/run")
+@pytest.mark.parametrize(
+    ("kill_at", "changes"), [(1, {}), (2, {"ema_decay": 0.0}), (5, {"cooldown_fraction": 0.5, "accumulate": 2})]
+)
+def test_killed_and_resumed_equals_uninterrupted(make_stage, train, make_training, kill, tmp_path, kill_at, changes):
+    settings = make_training(**changes)
+    whole = train(make_stage(settings), "whole", "a/run")
+    stage = make_stage(settings)
+    with kill(stage, kill_at):
+        train(stage, "resumed", "b/run")
+    stage = make_stage(settings)
     torch.manual_seed(99)
-    resumed = train_ldm("resumed", training, state="b/run")
-    assert resumed.state.keys() == whole.state.keys()
-    assert all(torch.equal(resumed.state[name], whole.state[name]) for name in whole.state)
+    resumed = train(stage, "resumed", "b/run")
+    assert same(resumed.state, whole.state)
     assert (tmp_path / "resumed.csv").read_text() == (tmp_path / "whole.csv").read_text()
     assert list(read_table(tmp_path / "whole.csv")["step"]) == [2, 4, 6]
+    assert whole.codes == resumed.codes == [{"from_step": 0, "code": "old"}]
 
 
-def test_a_finished_training_is_not_trained_further(train_ldm, make_training):
-    whole = train_ldm("whole", make_training())
-    again = train_ldm("again", make_training(), kill_at=6)
-    assert again.best == whole.best and all(torch.equal(again.state[name], whole.state[name]) for name in whole.state)
+def test_other_code_goes_on_with_the_training_and_is_recorded(make_stage, train, make_training, kill, caplog):
+    whole = train(make_stage(make_training()), "whole", "a/run")
+    stage = make_stage(make_training())
+    with kill(stage, 5):
+        train(stage, "resumed", "b/run")
+    with caplog.at_level("INFO", logger="ldae"):
+        resumed = train(make_stage(make_training()), "resumed", "b/run", code="new")
+    assert "the training continues; its code changed since step 4: old -> new" in caplog.text
+    assert resumed.codes == [{"from_step": 0, "code": "old"}, {"from_step": 4, "code": "new"}]
+    assert same(resumed.state, whole.state)
 
 
-def test_accumulation_and_processes_see_fresh_noise(train_ldm, make_training):
+@pytest.mark.parametrize("change", ["shape", "name", "damage", "best"])
+def test_a_state_that_no_longer_fits_is_said_and_training_starts_anew(
+    make_stage, train, make_training, kill, caplog, tmp_path, change
+):
+    shape = {"channels": [4, 16]} if change == "shape" else {}
+    whole = train(make_stage(make_training(), **shape), "whole", "a/run", code="new")
+    stage = make_stage(make_training())
+    if change == "name":
+        stage.surplus = nn.Linear(1, 1)
+    with kill(stage, 5):
+        train(stage, "resumed", "b/run")
+    if change in ("damage", "best"):
+        path = tmp_path / "b" / "run" / ("last.ckpt" if change == "damage" else "best.ckpt")
+        path.write_bytes(path.read_bytes()[:100])
+    with caplog.at_level("WARNING", logger="ldae"):
+        resumed = train(make_stage(make_training(), **shape), "resumed", "b/run", code="new")
+    assert "the training starts anew" in caplog.text
+    assert resumed.codes == [{"from_step": 0, "code": "new"}]
+    assert same(resumed.state, whole.state)
+
+
+def test_a_finished_training_is_not_trained_further(make_stage, train, make_training, kill):
+    whole = train(make_stage(make_training()), "whole")
+    again = make_stage(make_training())
+    kill(again, 6)
+    result = train(again, "again", code="new")
+    assert result.best == whole.best
+    assert same(result.state, whole.state)
+    assert result.codes == whole.codes
+
+
+def test_accumulation_and_processes_see_fresh_noise(make_stage, train, make_training):
     """Two halves of a batch must not share their noise, nor two steps."""
     seen = []
-    train = make_training(steps=2, accumulate=2)
     original = torch.randperm
 
     def spy(*args, generator=None, **kwargs):
@@ -81,114 +115,84 @@ def test_accumulation_and_processes_see_fresh_noise(train_ldm, make_training):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "randperm", spy)
-        train_ldm("noise", train)
+        train(make_stage(make_training(steps=2, accumulate=2)), "noise")
     assert len(set(seen[:4])) == 4
 
 
-def test_validation_is_the_same_every_time(train_ldm, make_training, tmp_path):
-    train_ldm("still", make_training(), learning_rate=1e-30)
+def test_another_seed_gives_other_noise_and_other_batches(make_stage, train, make_training, tmp_path):
+    """The weights start alike, so that only `fit`'s own seed can tell the two apart."""
+    results = [train(make_stage(make_training()), f"seed{seed}", f"{seed}/run", seed=seed) for seed in (3, 4)]
+    assert not same(results[0].state, results[1].state)
+    losses = [read_table(tmp_path / f"seed{seed}.csv")["train_loss"][0] for seed in (3, 4)]
+    assert losses[0] != losses[1]
+
+
+def test_validation_is_the_same_every_time(make_stage, train, make_training, tmp_path):
+    train(make_stage(make_training(), learning_rate=1e-30), "still")
     history = read_table(tmp_path / "still.csv")
     assert history["val_loss"].nunique() == 1
     assert history["train_loss"].nunique() == 3
 
 
-def test_training_stops_after_patience(train_ldm, make_training, tmp_path):
-    result = train_ldm("long", make_training(steps=20, patience=2), learning_rate=1e-30)
+def test_training_stops_after_patience_and_stays_so(make_stage, train, make_training, kill, tmp_path):
+    settings = make_training(steps=20, patience=2)
+    result = train(make_stage(settings, learning_rate=1e-30), "long")
     assert list(read_table(tmp_path / "long.csv")["step"]) == [2, 4, 6]
-    assert result.steps == 6 and result.best["step"] == 2
+    assert result.steps == 6
+    assert result.best["step"] == 2
+    again = make_stage(settings, learning_rate=1e-30)
+    kill(again, 6)
+    assert train(again, "again").steps == 6
 
 
-def test_a_loss_that_is_not_finite_is_reported(train_ldm, make_training):
+def test_patience_outlives_a_kill(make_stage, train, make_training, kill):
+    settings = make_training(steps=20, patience=3)
+    stage = make_stage(settings, learning_rate=1e-30)
+    with kill(stage, 5):
+        train(stage, "long")
+    assert train(make_stage(settings, learning_rate=1e-30), "long").steps == 8
+
+
+def test_a_loss_that_is_not_finite_is_reported(make_stage, train, make_training):
     with pytest.raises(UserError, match="finite losses"):
-        train_ldm("nan", make_training(gradient_clip=0.0), learning_rate=1e30)
+        train(make_stage(make_training(gradient_clip=0.0), learning_rate=1e30), "nan")
 
 
-def test_the_state_of_another_training_is_refused(train_ldm, make_training, tmp_path):
-    with pytest.raises(KilledError):
-        train_ldm("first", make_training(), kill_at=5, state="a/run")
+def test_the_state_of_another_training_is_refused(make_stage, train, make_training, kill, tmp_path):
+    stage = make_stage(make_training())
+    with kill(stage, 5):
+        train(stage, "first", "a/run")
     (tmp_path / "a" / "run").rename(tmp_path / "a" / "other")
     with pytest.raises(UserError, match="delete the checkpoint folder"):
-        train_ldm("second", make_training(), state="a/other")
+        train(make_stage(make_training()), "second", "a/other")
 
 
-class Line(Stage):
-    """Least squares without any randomness."""
+def test_tensorboard_shows_the_history_of_this_training_alone(make_stage, train, make_training, kill, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    def __init__(self, learning_rate=0.1):
-        super().__init__()
-        self.learning_rate = learning_rate
-        torch.manual_seed(1)
-        self.net = nn.Linear(4, 1)
-        self.rates = []
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), self.learning_rate)
-
-    def training_step(self, batch, batch_idx):
-        self.rates.append(self.optimizers().param_groups[0]["lr"])
-        loss = self.net(batch[:, :4]).sub(batch[:, 4:]).square().mean()
-        self.track("train", {"loss": loss}, len(batch))
-        return loss
-
-    def validation_step(self, batch, batch_idx):
-        self.track("val", {"loss": self.net(batch[:, :4]).sub(batch[:, 4:]).square().mean()}, len(batch))
+    board = tmp_path / "tensorboard" / "ldm"
+    train(make_stage(make_training(), learning_rate=1e-30), "other", "a/run", tensorboard=board)
+    stage = make_stage(make_training())
+    with kill(stage, 3):
+        train(stage, "whole", "b/run", tensorboard=board)
+    train(make_stage(make_training()), "whole", "b/run", tensorboard=board)
+    events = EventAccumulator(str(board))
+    events.Reload()
+    history = read_table(tmp_path / "whole.csv")
+    for name in ("train_loss", "val_loss"):
+        points = events.Scalars(name)
+        assert [point.step for point in points] == [2, 4, 6]
+        assert [point.value for point in points] == pytest.approx(history[name].tolist())
 
 
-@pytest.fixture
-def points():
-    values = torch.randn(12, 5, generator=torch.Generator().manual_seed(2))
-    return Volumes(range(12), lambda i: values[i])
-
-
-def test_accumulation_equals_the_big_batch(points, make_training, tmp_path):
-    states = []
-    for batch_size, accumulate in [(6, 1), (2, 3)]:
-        training = make_training(batch_size=batch_size, accumulate=accumulate, gradient_clip=0.5, ema_decay=0.0)
-        folder = tmp_path / str(accumulate)
-        result = fit(Line(), points, points, training, seed=0, state_dir=folder, history_path=folder / "h.csv")
-        states.append(result.state)
-    for name in states[0]:
-        torch.testing.assert_close(states[0][name], states[1][name])
-
-
-def test_the_learning_rate_warms_up(points, make_training, tmp_path):
-    stage = Line()
-    training = make_training(steps=6, warmup_steps=4)
-    fit(stage, points, points, training, seed=0, state_dir=tmp_path / "s", history_path=tmp_path / "h.csv")
-    assert stage.rates == pytest.approx([0.025, 0.05, 0.075, 0.1, 0.1, 0.1])
-
-
-def test_averaged_weights_are_the_moving_average(points, make_training, tmp_path):
-    stage = Line()
-    seen = []
-    stage.on_train_batch_end = lambda *args: seen.append(stage.net.weight.detach().clone())
-    training = make_training(steps=2, ema_decay=0.75)
-    result = fit(stage, points, points, training, seed=0, state_dir=tmp_path / "s", history_path=tmp_path / "h.csv")
-    torch.testing.assert_close(result.state["net.weight"], 0.75 * seen[0] + 0.25 * seen[1])
-
-
-def test_the_best_weights_come_back_not_the_last(points, make_training, tmp_path):
-    stage = Line(learning_rate=10.0)
-    seen = []
-    stage.on_train_batch_end = lambda *args: seen.append(stage.net.weight.detach().clone())
-    training = make_training(ema_decay=0.0, gradient_clip=0.0, warmup_steps=0)
-    result = fit(stage, points, points, training, seed=0, state_dir=tmp_path / "s", history_path=tmp_path / "h.csv")
-    history = read_table(tmp_path / "h.csv")
-    assert history["val_loss"].is_monotonic_increasing and result.best["step"] == 2
-    assert torch.equal(result.state["net.weight"], seen[1])
-
-
-def test_history_columns_do_not_depend_on_when_a_loss_appears(make_training, tmp_path):
-    course = Course(make_training(), 0, tmp_path / "h.csv", "val_loss", "run")
-    course.rows = [{"step": 2, "val_loss": 1.0}, {"step": 4, "val_loss": 0.5, "train_adversarial": 2.0}]
-    course.write()
-    assert list(read_table(tmp_path / "h.csv").columns) == ["step", "train_adversarial", "val_loss"]
-
-
-def test_the_learning_rate_rises_holds_and_falls(make_training):
-    training = make_training(steps=100, validate_every_steps=10, warmup_steps=10, cooldown_fraction=0.5)
-    factors = [learning_rate_factor(training, step) for step in range(100)]
-    assert factors[0] == pytest.approx(0.1) and factors[9:51] == [1.0] * 42
-    assert np.allclose(np.diff(factors[50:]), -0.02) and factors[-1] == pytest.approx(0.02)
-    constant = make_training(steps=100, validate_every_steps=10, warmup_steps=0, cooldown_fraction=0.0)
-    assert {learning_rate_factor(constant, step) for step in range(100)} == {1.0}
+def test_the_seed_decides_how_the_weights_start(make_training, make_job, diffusion, ldm_config, latents):
+    """Nothing is learnt in these trainings; global randomness before them does not matter."""
+    config = ldm_config.model_copy(update={"learning_rate": 1e-30, "training": make_training(steps=2)})
+    saved = []
+    for name, seed in [("first", 3), ("again", 3), ("other", 4)]:
+        torch.manual_seed(len(saved))
+        job = make_job(name, seed=seed)
+        fit_and_save(job, {"seed": seed}, lambda: LDMStage(config, diffusion, 2), "denoiser", *latents)
+        saved.append(load_file(job.output))
+    assert same(saved[0], saved[1])
+    assert not torch.equal(saved[0]["conv_in.conv.weight"], saved[2]["conv_in.conv.weight"])

@@ -2,75 +2,96 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from ldae.config.models import LatentsConfig
 from ldae.data.leaks import fitting_rows
-from ldae.data.scans import read_scans
+from ldae.data.scans import LATENT_COLUMNS, join_latents, read_scans
 from ldae.data.volumes import Volumes, read_latent, read_volume
 from ldae.errors import UserError
-from ldae.files import read_table
-from ldae.models.autoencoder import build_autoencoder
-from ldae.models.weights import load_weights, save_weights
+from ldae.files import hash_file, read_json
+from ldae.networks.autoencoder import build_autoencoder
 from ldae.training.latents import encode_latents, fit_normalizer, load_normalizer, normalized_reader
+from ldae.weights import load_weights, save_weights
 
 
 @pytest.fixture
-def encoded(dataset, autoencoder_config, tmp_path):
+def encoded(cohort, autoencoder_config, tmp_path):
     torch.manual_seed(0)
     weights = tmp_path / "autoencoder.safetensors"
     save_weights(build_autoencoder(autoencoder_config), weights, {})
 
     def encode(center="voxel", name="latent_statistics"):
         statistics = tmp_path / f"{name}.safetensors"
-        places = {"manifest": tmp_path / f"{name}.csv", "statistics": statistics}
-        encode_latents(dataset, weights, autoencoder_config, LatentsConfig(center=center), **places)
-        return read_scans(dataset), statistics, read_table(places["manifest"])
+        places = {"manifest": cohort.manifest, "statistics": statistics}
+        encode_latents(cohort.scans, weights, autoencoder_config, LatentsConfig(center=center), **places)
+        return pd.read_csv(cohort.manifest), statistics
 
     encode.weights = weights
     return encode
 
 
-def test_latents_are_the_posterior_mean(encoded, autoencoder_config):
-    table, _, manifest = encoded()
+def test_latents_are_the_posterior_mean(encoded, cohort, autoencoder_config):
+    manifest, _ = encoded()
     autoencoder = build_autoencoder(autoencoder_config).eval()
     load_weights(autoencoder, encoded.weights)
-    assert list(manifest["latent_path"]) == list(table["latent_path"])
-    for path, latent_path in zip(table["path"][:3], table["latent_path"][:3], strict=True):
+    scans = read_scans(cohort.scans)
+    assert tuple(manifest.columns) == LATENT_COLUMNS
+    assert manifest["latent_path"][1] == f"{cohort.manifest.parent}/sub-S0_ses-M006.npz"
+    assert manifest["split"].tolist() == scans["split"].tolist()
+    assert manifest["latent_sha256"].tolist() == [hash_file(path) for path in manifest["latent_path"]]
+    for path, latent_path in zip(scans["path"], manifest["latent_path"], strict=True):
         with torch.no_grad():
             z_mu = autoencoder.encode(read_volume(path)[None])[0][0]
         torch.testing.assert_close(read_latent(latent_path), z_mu)
         assert np.load(latent_path)["data"].dtype == np.float32
 
 
+def test_what_was_encoded_is_what_a_training_takes(encoded, cohort):
+    manifest, _ = encoded()
+    rows = join_latents(fitting_rows(read_scans(cohort.scans), "validation"), cohort.manifest)
+    assert rows["latent_path"].tolist() == manifest.loc[manifest["split"] == "validation", "latent_path"].tolist()
+
+
 @pytest.mark.parametrize("center", ["voxel", "channel"])
 def test_training_latents_are_normalised(encoded, center):
-    table, statistics, _ = encoded(center)
+    manifest, statistics = encoded(center)
     read = normalized_reader(load_normalizer(statistics))
-    z_0 = torch.stack([read(path) for path in fitting_rows(table, "train")["latent_path"]])
+    z_0 = torch.stack([read(path) for path in manifest.loc[manifest["split"] == "train", "latent_path"]])
     axes = (0, 2, 3, 4)
     torch.testing.assert_close(z_0.mean(axes), torch.zeros(2), atol=1e-4, rtol=0)
     torch.testing.assert_close(z_0.square().mean(axes).sqrt(), torch.ones(2), atol=1e-4, rtol=0)
     if center == "voxel":
         torch.testing.assert_close(z_0.mean(0), torch.zeros(2, 8, 8, 4), atol=1e-4, rtol=0)
+    else:
+        assert load_normalizer(statistics).mean.flatten(1).unique(dim=1).shape == (2, 1)
 
 
-def test_statistics_ignore_all_but_training_subjects(encoded, dataset):
-    table, first, _ = encoded()
-    for _, row in table[table["split"] != "train"].iterrows():
-        donor = table["path"][0]
-        with open(row["path"], "wb") as stream, open(donor, "rb") as source:
+def test_the_statistics_say_what_they_are_of(encoded, autoencoder_config):
+    _, statistics = encoded("channel")
+    sidecar = read_json(statistics.with_suffix(".json"))
+    assert sidecar["config"]["latents"] == {"center": "channel"}
+    assert sidecar["training_scans"] == 6
+    assert sidecar["config"]["autoencoder"] == autoencoder_config.model_dump(mode="json")
+    assert sidecar["parents"] == {"autoencoder": hash_file(encoded.weights)}
+    assert sidecar["subjects"] == {"train": ["S0", "S1", "S2", "S3", "S4"]}
+
+
+def test_statistics_ignore_all_but_training_subjects(encoded, cohort):
+    _, first = encoded()
+    scans = read_scans(cohort.scans)
+    for path in scans.loc[scans["split"] != "train", "path"]:
+        with open(path, "wb") as stream, open(scans["path"][0], "rb") as source:
             stream.write(source.read())
-    _, second, _ = encoded(name="again")
+    _, second = encoded(name="again")
     assert torch.equal(load_normalizer(first).mean, load_normalizer(second).mean)
     assert torch.equal(load_normalizer(first).std, load_normalizer(second).std)
 
 
-def test_the_autoencoder_of_another_configuration_is_refused(encoded, dataset, autoencoder_config, tmp_path):
+def test_the_autoencoder_of_another_configuration_is_refused(encoded, autoencoder_config):
     config = {"autoencoder": {**autoencoder_config.model_dump(), "kl_weight": 1.0}}
     save_weights(build_autoencoder(autoencoder_config), encoded.weights, {"config": config})
     with pytest.raises(UserError, match=r"autoencoder\.kl_weight"):
@@ -84,17 +105,17 @@ def test_constant_latents_are_refused():
 
 
 def test_a_latent_of_another_autoencoder_is_refused(encoded):
-    table, statistics, _ = encoded()
-    np.savez(table["latent_path"][0], data=np.zeros((3, 4, 4, 4), np.float32))
+    manifest, statistics = encoded()
+    np.savez(manifest["latent_path"][0], data=np.zeros((3, 4, 4, 4), np.float32))
     with pytest.raises(UserError, match="run the rule latents again"):
-        normalized_reader(load_normalizer(statistics))(table["latent_path"][0])
+        normalized_reader(load_normalizer(statistics))(manifest["latent_path"][0])
 
 
-def test_latents_of_scans_that_left_are_removed(encoded):
-    table, _, _ = encoded()
-    folder = Path(table["latent_path"].iloc[0]).parent
+def test_latents_of_scans_that_left_are_removed(encoded, cohort):
+    folder = cohort.manifest.parent
     stale, other = folder / "sub-GONE_ses-M000.npz", folder / "notes.txt"
     stale.touch(), other.touch()
-    encoded()
-    assert not stale.exists() and other.exists()
-    assert all(Path(path).is_file() for path in table["latent_path"])
+    manifest, _ = encoded()
+    assert not stale.exists()
+    assert other.exists()
+    assert {str(path) for path in folder.glob("*.npz")} == set(manifest["latent_path"])

@@ -11,12 +11,11 @@ import pytest
 import torch
 
 from ldae.config.load import load_config
-from ldae.config.models import TrainingConfig
 from ldae.data.volumes import Aligned, Volumes
-from ldae.models.autoencoder import build_autoencoder
-from ldae.models.denoiser import build_denoiser
-from ldae.models.semantic_encoder import SemanticEncoder
-from ldae.models.voxel_dae import VoxelDAE
+from ldae.networks.autoencoder import build_autoencoder
+from ldae.networks.dae import build_voxel_dae
+from ldae.networks.diffusion import build_denoiser
+from ldae.networks.encoder import build_semantic_encoder
 from ldae.training.autoencoder import AutoencoderStage
 from ldae.training.dae import DAEStage
 from ldae.training.fit import fit
@@ -55,15 +54,17 @@ def test_the_nets_have_the_published_sizes():
     grid = CONFIG.preprocessing.grid_shape
     assert parameters(lambda: build_autoencoder(CONFIG.autoencoder)) == pytest.approx(13.8e6, rel=0.01)
     assert parameters(lambda: build_denoiser(CONFIG.ldm, CONFIG.diffusion, 3)) == pytest.approx(475e6, rel=0.01)
-    assert parameters(lambda: SemanticEncoder(CONFIG.encoder, grid)) == pytest.approx(53.6e6, rel=0.03)
+    assert parameters(lambda: build_semantic_encoder(CONFIG.encoder, grid)) == pytest.approx(53.6e6, rel=0.03)
 
 
 def test_the_voxel_dae_has_the_published_grid_and_its_net_builds():
-    assert CONFIG.dae.grid_shape == (112, 128, 112) and np.prod(CONFIG.dae.grid_shape) == 1_605_632
-    assert not CONFIG.dae.center_images and CONFIG.dae.loss == CONFIG.dae.prediction == "epsilon"
+    assert CONFIG.dae.grid_shape == (112, 128, 112)
+    assert np.prod(CONFIG.dae.grid_shape) == 1_605_632
+    assert not CONFIG.dae.center_images
+    assert CONFIG.dae.loss == CONFIG.dae.prediction == "epsilon"
     encoder = CONFIG.encoder
-    alone = parameters(lambda: SemanticEncoder(encoder, CONFIG.dae.grid_shape))
-    assert parameters(lambda: VoxelDAE(CONFIG.dae, encoder, CONFIG.diffusion)) > alone + 10e6
+    alone = parameters(lambda: build_semantic_encoder(encoder, CONFIG.dae.grid_shape))
+    assert parameters(lambda: build_voxel_dae(CONFIG.dae, encoder, CONFIG.diffusion)) > alone + 10e6
 
 
 def test_the_tables_hold_the_published_numbers_of_steps():
@@ -71,12 +72,12 @@ def test_the_tables_hold_the_published_numbers_of_steps():
     assert (CONFIG.sampling.solver, CONFIG.sampling.steps) == ("ddim", 100)
 
 
-def one_step(training: TrainingConfig, device: str) -> TrainingConfig:
-    """The preset's training cut to one step of one scan, in bf16 on a CPU."""
+def one_step(section, device: str):
+    """A section of the preset, its training cut to one step of one scan, in bf16 on a CPU."""
     changes = {"steps": 1, "validate_every_steps": 1, "batch_size": 1, "accumulate": 1}
     if device == "cpu":
         changes["precision"] = "bf16-mixed"
-    return training.model_copy(update=changes)
+    return section.model_copy(update={"training": section.training.model_copy(update=changes)})
 
 
 def random_volumes(shape: tuple[int, ...]) -> Volumes:
@@ -86,11 +87,10 @@ def random_volumes(shape: tuple[int, ...]) -> Volumes:
     return Volumes(range(2), lambda i: volumes[i])
 
 
-def take_one_step(stage, train, validation, training, folder) -> dict[str, float]:
+def take_one_step(stage, train, validation, folder) -> dict[str, float]:
     """Run `fit` for one step and give its history row."""
-    places = {"state_dir": folder / "state", "history_path": folder / "history.csv"}
     try:
-        return fit(stage, train, validation, training, seed=0, **places).best
+        return fit(stage, train, validation, seed=0, state_dir=folder / "state", history_path=folder / "h.csv").best
     finally:
         shutil.rmtree(folder / "state")  # gigabytes
 
@@ -99,41 +99,36 @@ def take_one_step(stage, train, validation, training, folder) -> dict[str, float
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here; 24 GiB of activations on a CPU")
 def test_the_autoencoder_takes_a_step(tmp_path):
     scans = random_volumes((1, *CONFIG.preprocessing.grid_shape))
-    training = one_step(CONFIG.autoencoder.training, "cuda")
-    stage = AutoencoderStage(CONFIG.autoencoder.model_copy(update={"training": training}), None)
-    row = take_one_step(stage, scans, scans, training, tmp_path)
-    assert 0 < row["val_l1"] < 10 and row["train_adversarial"] > 0
+    row = take_one_step(AutoencoderStage(one_step(CONFIG.autoencoder, "cuda"), None), scans, scans, tmp_path)
+    assert 0 < row["val_l1"] < 10
+    assert row["train_adversarial"] > 0
 
 
 @pytest.mark.usefixtures("all_threads")
 @pytest.mark.parametrize("device", DEVICES)
 def test_the_denoiser_takes_a_step(device, tmp_path):
-    latents, training = random_volumes(LATENT), one_step(CONFIG.ldm.training, device)
-    row = take_one_step(LDMStage(CONFIG.ldm, CONFIG.diffusion, 3), latents, latents, training, tmp_path)
-    assert 0 < row["val_loss"] < 2
+    latents = random_volumes(LATENT)
+    stage = LDMStage(one_step(CONFIG.ldm, device), CONFIG.diffusion, 3)
+    assert 0 < take_one_step(stage, latents, latents, tmp_path)["val_loss"] < 2
 
 
 @pytest.mark.usefixtures("all_threads")
 @pytest.mark.parametrize("device", DEVICES)
 def test_the_representation_takes_a_step(device, tmp_path):
-    latents, scans = random_volumes(LATENT), random_volumes((1, *CONFIG.preprocessing.grid_shape))
-    training, denoiser = (
-        one_step(CONFIG.representation.training, device),
-        build_denoiser(CONFIG.ldm, CONFIG.diffusion, 3),
-    )
     grid = CONFIG.preprocessing.grid_shape
-    stage = RepresentationStage(CONFIG.representation, CONFIG.encoder, CONFIG.diffusion, denoiser, grid)
-    row = take_one_step(stage, Aligned(scans, latents), Aligned(scans, latents, scans), training, tmp_path)
+    latents, scans = random_volumes(LATENT), random_volumes((1, *grid))
+    config, denoiser = one_step(CONFIG.representation, device), build_denoiser(CONFIG.ldm, CONFIG.diffusion, 3)
+    stage = RepresentationStage(config, CONFIG.encoder, CONFIG.diffusion, denoiser, grid)
+    row = take_one_step(stage, Aligned(scans, latents), Aligned(scans, latents, scans), tmp_path)
     assert row["val_loss_none"] == pytest.approx(row["val_loss"], rel=0.2)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here; tens of GiB of activations on a CPU")
 def test_the_voxel_dae_takes_a_step(tmp_path):
-    images, training = random_volumes((1, *CONFIG.dae.grid_shape)), one_step(CONFIG.dae.training, "cuda")
-    stage = DAEStage(CONFIG.dae, CONFIG.encoder, CONFIG.diffusion)
-    row = take_one_step(stage, images, Aligned(images, images), training, tmp_path)
-    assert 0 < row["val_loss"] < 2
+    images = random_volumes((1, *CONFIG.dae.grid_shape))
+    stage = DAEStage(one_step(CONFIG.dae, "cuda"), CONFIG.encoder, CONFIG.diffusion)
+    assert 0 < take_one_step(stage, images, Aligned(images, images), tmp_path)["val_loss"] < 2
 
 
 @pytest.mark.usefixtures("all_threads")
@@ -141,6 +136,5 @@ def test_the_voxel_dae_takes_a_step(tmp_path):
 def test_the_supervised_encoder_takes_a_step(device, tmp_path):
     grid, ages = CONFIG.preprocessing.grid_shape, [60.0, 80.0]
     pairs = Aligned(random_volumes((1, *grid)), Volumes(ages, torch.tensor))
-    training = one_step(CONFIG.supervised.training, device)
-    stage = SupervisedStage("age", CONFIG.supervised, CONFIG.encoder, grid, ages)
-    assert 0 < take_one_step(stage, pairs, pairs, training, tmp_path)["val_loss"] < 5
+    stage = SupervisedStage("age", one_step(CONFIG.supervised, device), CONFIG.encoder, grid, ages)
+    assert 0 < take_one_step(stage, pairs, pairs, tmp_path)["val_loss"] < 5

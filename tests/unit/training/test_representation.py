@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 import torch
 
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
-from ldae.data.volumes import Aligned, Volumes, read_volume
+from ldae.data.volumes import Aligned, Volumes, read_latent, read_volume
+from ldae.diffusion.losses import draw_noise, posterior_gap_loss
+from ldae.errors import UserError
 from ldae.files import hash_file, read_table
-from ldae.models.denoiser import build_denoiser
 from ldae.models.latent_normalizer import LatentNormalizer
-from ldae.models.representation import Representation
-from ldae.models.weights import load_weights, save_weights
+from ldae.networks.diffusion import build_denoiser
+from ldae.networks.representation import build_representation
+from ldae.training import representation
 from ldae.training.fit import fit
 from ldae.training.representation import RepresentationStage, train_representation
-from ldae.training.state import Job
+from ldae.weights import load_weights, save_weights
+from tests.unit.tiny_cohort import GRID, LATENT
+from tests.unit.training.conftest import KilledError
 
 
 @pytest.fixture
@@ -31,31 +36,27 @@ def sets():
 
 
 @pytest.fixture
-def train(sets, representation_config, encoder_config, ldm_config, diffusion, tmp_path):
-    def run(name, training, learning_rate=1e-3, kill_at=None):
+def make_stage(representation_config, encoder_config, ldm_config, diffusion):
+    def make(settings, **changes) -> RepresentationStage:
         torch.manual_seed(0)
-        config = representation_config.model_copy(update={"learning_rate": learning_rate, "training": training})
+        config = representation_config.model_copy(update={"training": settings, **changes})
         denoiser = build_denoiser(ldm_config, diffusion, 2)
-        stage = RepresentationStage(config, encoder_config, diffusion, denoiser, (16, 16, 4))
-        whole = stage.training_step
+        return RepresentationStage(config, encoder_config, diffusion, denoiser, (16, 16, 4))
 
-        def training_step(batch, batch_idx):
-            if stage.step == kill_at:
-                raise KilledError
-            return whole(batch, batch_idx)
+    return make
 
-        stage.training_step = training_step
+
+@pytest.fixture
+def train(sets, make_stage, tmp_path):
+    def run(name, settings, prepare=lambda stage: None, **changes):
+        stage = make_stage(settings, **changes)
+        prepare(stage)
         history = tmp_path / f"{name}.csv"
-        folder = tmp_path / name / "state"
         before = {key: value.clone() for key, value in stage.denoiser.network.state_dict().items()}
-        result = fit(stage, *sets, training, seed=3, state_dir=folder, history_path=history)
+        result = fit(stage, *sets, seed=3, state_dir=tmp_path / name / "state", history_path=history)
         return stage, before, result, read_table(history)
 
     return run
-
-
-class KilledError(Exception):
-    pass
 
 
 def test_frozen_weights_never_change_and_are_not_averaged_or_saved(train, make_training):
@@ -82,32 +83,114 @@ def test_at_step_0_the_conditional_model_equals_the_unconditional_one(train, mak
 def test_own_and_shuffled_differ_once_trained(train, make_training):
     *_, history = train("trained", make_training(ema_decay=0.0), learning_rate=1e-2)
     last = history.iloc[-1]
-    assert last["val_loss"] != last["val_loss_shuffled"] and last["val_loss"] != last["val_loss_none"]
+    assert last["val_loss"] != last["val_loss_shuffled"]
+    assert last["val_loss"] != last["val_loss_none"]
     assert history["val_loss_none"].nunique() == 1
 
 
-def test_killed_and_resumed_equals_uninterrupted(train, make_training):
+def test_killed_and_resumed_equals_uninterrupted(train, make_training, kill):
     _, _, whole, history = train("whole", make_training())
     with pytest.raises(KilledError):
-        train("resumed", make_training(), kill_at=3)
+        train("resumed", make_training(), lambda stage: kill(stage, 3))
     _, _, resumed, again = train("resumed", make_training())
     assert all(torch.equal(resumed.state[name], whole.state[name]) for name in whole.state)
     assert history.equals(again)
 
 
-def test_weights_are_written_with_the_training_mean_image(
-    dataset, representation_config, encoder_config, ldm_config, diffusion, tmp_path
-):
+def test_each_code_is_judged_by_the_gap_it_leaves(make_stage, make_training, sets):
+    """Own, another subject's and no y_sem, over the same four draws; the weight of each level is the configured one."""
+    stage, seen = make_stage(make_training(), snr_exponent=-0.5), {}
+    for name, parameter in stage.representation.gradient_estimator.named_parameters():
+        if name.endswith(("conv2.conv.weight", "out.2.conv.weight")):  # MONAI starts them at zero
+            torch.nn.init.normal_(parameter, std=0.3)
+    stage.track = lambda prefix, losses, scans: seen.update({prefix: losses})
+    x, z_0, other = sets[1][[0, 1, 2]]
+    stage.noise = torch.Generator().manual_seed(8)
+    stage.validation_step((x, z_0, other), 0)
+    noise, net = torch.Generator().manual_seed(8), stage.representation
+    draws = [draw_noise(stage.schedule, z_0, noise) for _ in range(4)]
+    for name, scan, estimator in (
+        ("loss", x, net.gradient_estimator),
+        ("loss_shuffled", other, net.gradient_estimator),
+        ("loss_none", x, lambda features, y_sem: torch.zeros(())),
+    ):
+        y_sem = net.semantic_encoder(scan)
+        fixed = (stage.denoiser.network, estimator, stage.schedule, z_0, y_sem)
+        expected = torch.stack([posterior_gap_loss(*fixed, *draw, -0.5).mean() for draw in draws]).mean()
+        torch.testing.assert_close(seen["val"][name], expected)
+    assert len({value.item() for value in seen["val"].values()}) == 3
+    stage.noise = torch.Generator().manual_seed(8)
+    loss = stage.training_step((x, z_0), 0)
+    fixed = (stage.denoiser.network, net.gradient_estimator, stage.schedule, z_0, net.semantic_encoder(x))
+    torch.testing.assert_close(loss, posterior_gap_loss(*fixed, *draws[0], -0.5).mean())
+
+
+@pytest.fixture
+def parents(ldm_config, diffusion, tmp_path):
+    """Weights of the normaliser and of a denoiser trained with it."""
     statistics, ldm = tmp_path / "latent_statistics.safetensors", tmp_path / "ldm.safetensors"
-    save_weights(LatentNormalizer((2, 4, 4, 4)), statistics, {})
+    normalizer = LatentNormalizer(LATENT)
+    normalizer.mean.fill_(0.5)
+    normalizer.std.fill_(2.0)
+    save_weights(normalizer, statistics, {})
     torch.manual_seed(1)
-    denoiser = build_denoiser(ldm_config, diffusion, 2)
-    save_weights(denoiser, ldm, {"config": {"ldm": ldm_config.model_dump(), "diffusion": diffusion.model_dump()}})
-    output = tmp_path / "representation.safetensors"
-    job = Job(0, output, tmp_path / "h.csv", tmp_path / "checkpoints")
-    train_representation(dataset, statistics, ldm, representation_config, encoder_config, ldm_config, diffusion, job)
-    representation = Representation(encoder_config, denoiser, (16, 16, 8))
-    sidecar = load_weights(representation, output, {"encoder": encoder_config.model_dump()})
-    assert sidecar["parents"] == {"latent_statistics": hash_file(statistics), "ldm": hash_file(ldm)}
-    train_scans = [read_volume(path) for path in fitting_rows(read_scans(dataset), "train")["path"]]
-    torch.testing.assert_close(representation.semantic_encoder.mean_image[0], torch.stack(train_scans).mean(0))
+    config = {"ldm": ldm_config.model_dump(), "diffusion": diffusion.model_dump()}
+    description = {"config": config, "parents": {"latent_statistics": hash_file(statistics)}}
+    save_weights(build_denoiser(ldm_config, diffusion, 2), ldm, description)
+    return statistics, ldm
+
+
+@pytest.fixture
+def run(cohort, representation_config, encoder_config, ldm_config, diffusion, make_job, parents):
+    def train(encoder=encoder_config, ldm=ldm_config):
+        job = make_job("representation")
+        configs = (representation_config, encoder, ldm, diffusion)
+        train_representation(cohort.scans, cohort.manifest, *parents, *configs, job)
+        return job
+
+    return train
+
+
+def test_weights_are_written_with_the_training_mean_image(
+    run, cohort, parents, representation_config, encoder_config, ldm_config, diffusion
+):
+    job = run()
+    net = build_representation(encoder_config, build_denoiser(ldm_config, diffusion, 2), GRID)
+    sections = {"representation": representation_config, "encoder": encoder_config, "ldm": ldm_config}
+    sidecar = load_weights(net, job.output, {name: part.model_dump(mode="json") for name, part in sections.items()})
+    assert set(sidecar["config"]) == {*sections, "diffusion"}
+    assert sidecar["parents"] == {"latent_statistics": hash_file(parents[0]), "ldm": hash_file(parents[1])}
+    train_scans = [read_volume(path) for path in fitting_rows(read_scans(cohort.scans), "train")["path"]]
+    torch.testing.assert_close(net.semantic_encoder.mean_image[0], torch.stack(train_scans).mean(0))
+
+
+def test_without_centring_scans_enter_as_they_are(run, encoder_config, ldm_config, diffusion):
+    encoder = encoder_config.model_copy(update={"center_input": False})
+    job = run(encoder=encoder)
+    net = build_representation(encoder, build_denoiser(ldm_config, diffusion, 2), GRID)
+    load_weights(net, job.output)
+    assert (net.semantic_encoder.mean_image == 0).all()
+
+
+def test_scans_latents_and_the_other_subjects_scans_belong_together(run, cohort, monkeypatch):
+    sets = []
+    monkeypatch.setattr(representation, "fit_and_save", lambda job, run, build, network, *data: sets.extend(data))
+    run()
+    scans, manifest = pd.read_csv(cohort.scans), pd.read_csv(cohort.manifest)
+    for data, split in zip(sets, ("train", "validation"), strict=True):
+        images, latents, *others = data[range(len(data))]
+        rows = scans[scans["split"] == split]
+        torch.testing.assert_close(images, torch.stack([read_volume(path) for path in rows["path"]]))
+        paths = manifest.loc[manifest["split"] == split, "latent_path"]
+        torch.testing.assert_close(latents, torch.stack([read_latent(path) for path in paths]).sub(0.5).div(2))
+        if others:  # S5, S5, S6, S7
+            expected = images[[2, 2, 3, 0]]
+            torch.testing.assert_close(others[0], expected)
+
+
+def test_a_denoiser_of_another_normaliser_or_configuration_is_refused(run, parents, ldm_config):
+    with pytest.raises(UserError, match=r"ldm\.prediction"):
+        run(ldm=ldm_config.model_copy(update={"prediction": "v"}))
+    save_weights(LatentNormalizer(LATENT), parents[0], {})
+    with pytest.raises(UserError, match="made from another latent_statistics"):
+        run()

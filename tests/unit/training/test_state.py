@@ -5,16 +5,23 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from ldae.config.models import LatentsConfig
 from ldae.errors import UserError
-from ldae.training.state import Job, describe_run, origin, training_state
+from ldae.training.state import TrainingJob, describe_run, origin, training_state
+
+
+def fail(folder):
+    """Leave a state and fail."""
+    (folder / "last.ckpt").touch()
+    raise RuntimeError
 
 
 def test_the_folder_survives_failure_and_goes_on_success(tmp_path):
     with pytest.raises(RuntimeError), training_state(tmp_path, {"seed": 0}) as first:
-        (first / "last.ckpt").touch()
-        raise RuntimeError
+        fail(first)
     with training_state(tmp_path, {"seed": 0}) as again:
-        assert again == first and (again / "last.ckpt").exists()
+        assert again == first
+        assert (again / "last.ckpt").exists()
     assert not first.exists()
 
 
@@ -35,22 +42,74 @@ def test_a_second_training_is_refused(tmp_path):
         pass
 
 
-def test_a_run_changes_with_everything_that_determines_it(tmp_path):
-    dataset, parent = tmp_path / "dataset.csv", tmp_path / "ldm.safetensors"
-    dataset.write_text("a"), parent.write_text("a")
-    rows = pd.DataFrame({"subject": ["b", "a", "b"]})
+ROWS = pd.DataFrame(
+    {
+        "subject": ["b", "a", "b", "v"],
+        "session": ["M00", "M00", "M06", "M00"],
+        "path": ["1.nii", "2.nii", "3.nii", "4.nii"],
+        "split": ["train", "train", "train", "validation"],
+        "image_sha256": ["1", "2", "3", "4"],
+    }
+)
 
-    def describe(config=1, seed=0, code="x", train=rows):
-        job = Job(seed, "weights", "history", "checkpoints", code)
-        return describe_run(job, {"ldm": config}, dataset, {"ldm": parent}, (train, rows[:1]))
 
+@pytest.fixture
+def describe(tmp_path):
+    parent = tmp_path / "ldm.safetensors"
+    parent.write_text("a")
+
+    def make(rows=ROWS, center="voxel", seed=3, code="x", content=None):
+        if content:
+            parent.write_text(content)
+        job = TrainingJob(seed, "weights", "history", "checkpoints", code)
+        fitted = [rows[rows["split"] == split] for split in ("train", "validation")]
+        return describe_run(job, {"latents": LatentsConfig(center=center)}, {"ldm": parent}, fitted)
+
+    return make
+
+
+def test_a_run_is_its_data_configuration_parents_and_seed(describe):
     before = describe()
-    assert before["subjects"] == {"train": ["a", "b"], "validation": ["b"]}
-    assert describe(config=2) != before and describe(seed=1) != before and describe(code="y") != before
-    assert describe(train=rows[:1]) != before
-    parent.write_text("b")
-    assert describe() != before
+    assert before["subjects"] == {"train": ["a", "b"], "validation": ["v"]}
+    assert before["config"] == {"latents": {"center": "voxel"}}
+    assert before["seed"] == 3
+    assert describe(center="channel") != before
+    assert describe(seed=4) != before
+    assert describe(content="b") != before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows[rows["session"] != "M06"],
+        lambda rows: rows.assign(image_sha256=["1", "2", "5", "4"]),
+        lambda rows: rows.assign(session=["M00", "M00", "M12", "M00"]),
+        lambda rows: rows.assign(subject=["b", "c", "b", "v"]),
+        lambda rows: rows.assign(split=["train", "validation", "train", "validation"]),
+        lambda rows: rows.iloc[::-1],
+        lambda rows: rows.assign(latent_sha256="7"),
+        lambda rows: rows.assign(target=1.0),
+    ],
+)
+def test_other_rows_are_another_run(describe, change):
+    assert describe(change(ROWS)) != describe()
+
+
+def test_code_paths_and_test_subjects_are_no_other_run(describe):
+    before = describe()
+    assert describe(code="y") == before
+    assert describe(ROWS.assign(path="elsewhere.nii")) == before
+    assert describe(pd.concat([ROWS.head(1).assign(subject="0", split="test"), ROWS])) == before
+
+
+def test_settings_of_other_stages_and_the_lock_are_left(tmp_path):
+    with pytest.raises(RuntimeError), training_state(tmp_path, {"seed": 1}) as first:
+        raise RuntimeError
+    with training_state(tmp_path, {"seed": 2}) as second:
+        (second / "last.ckpt").touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([first.name, "lock"])
 
 
 def test_origin_names_versions():
-    assert origin()["versions"]["torch"] and origin()["commit"]
+    assert origin()["versions"]["torch"]
+    assert origin()["commit"]

@@ -1,0 +1,72 @@
+"""The order of the batches."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+import numpy as np
+import torch
+
+from ldae.data.batches import InOrder, StepBatchSampler, make_loader, scan_batches
+from ldae.data.scans import read_scans
+from ldae.data.volumes import Aligned, Volumes, read_volume
+
+
+def batches(epochs, **kwargs):
+    sampler = StepBatchSampler(7, 3, 5, seed=1, **kwargs)
+    found = []
+    for epoch in epochs:
+        sampler.set_epoch(epoch)
+        found += list(sampler)
+    return found
+
+
+def test_every_pass_visits_every_item_once():
+    flat = [index for batch in batches(range(7)) for index in batch]
+    assert Counter(flat) == dict.fromkeys(range(7), 15)
+    assert all(sorted(flat[start : start + 7]) == list(range(7)) for start in range(0, 105, 7))
+    assert flat[:7] != flat[7:14]
+    assert flat[:7] != list(range(7))
+
+
+def test_a_batch_depends_on_seed_and_number_alone():
+    assert batches([2]) == batches(range(3))[10:]
+    other = StepBatchSampler(7, 3, 5, seed=2)
+    assert list(other) != batches([0])
+
+
+def test_processes_share_each_batch():
+    alone = StepBatchSampler(7, 6, 5, seed=1)
+    pairs = zip(batches([0], rank=0, world_size=2), batches([0], rank=1, world_size=2), strict=True)
+    assert [a + b for a, b in pairs] == list(alone)
+
+
+def test_validation_visits_every_item_once_in_order():
+    assert InOrder(7, 2).indices == [[0, 1], [2, 3], [4, 5], [6]]
+    assert InOrder(7, 2, 0, 2).indices == [[0, 1], [4, 5]]
+    assert InOrder(7, 2, 1, 2).indices == [[2, 3], [6]]
+
+
+def test_a_loader_keeps_items_together_and_leaves_the_global_randomness_alone():
+    numbers = Volumes(range(7), lambda i: torch.tensor([float(i)]))
+    tens = Volumes(range(7), lambda i: torch.tensor([10.0 * i]))
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    found = list(make_loader(Aligned(numbers, tens), InOrder(7, 3)))
+    assert torch.equal(torch.rand(1), expected)
+    assert torch.equal(torch.cat([first for first, _ in found]).flatten(), torch.arange(7.0))
+    assert all(torch.equal(10 * first, second) for first, second in found)
+
+
+def test_scans_come_in_the_order_of_the_table(cohort, caplog):
+    table = read_scans(cohort.scans).iloc[::-1]
+    with caplog.at_level(logging.INFO, logger="ldae"):
+        found = list(scan_batches(table, 5, "here"))
+    assert [len(rows) for rows, _ in found] == [5, 5, 2]
+    assert "here: 10 of 12 scans done" in caplog.text
+    assert [path for rows, _ in found for path in rows["path"]] == table["path"].tolist()
+    together = torch.cat([scans for _, scans in found])
+    assert together.shape == (12, 1, 16, 16, 8)
+    np.testing.assert_array_equal(together[7], read_volume(table["path"].iloc[7]))

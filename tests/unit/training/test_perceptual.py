@@ -1,0 +1,67 @@
+"""The perceptual loss: the named backbone, or none, and never another."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ldae.errors import UserError
+from ldae.training.autoencoder import AutoencoderStage
+from ldae.training.perceptual import load_perceptual_loss
+
+
+def test_a_missing_backbone_is_said_and_never_replaced(autoencoder_config, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    config = autoencoder_config.model_copy(update={"perceptual_weight": 0.001})
+    with caplog.at_level("WARNING", logger="ldae"):
+        loss, reason = load_perceptual_loss(config)
+    assert loss is None
+    assert "squeezenet1_1" in reason
+    assert "squeezenet1_1" in caplog.text
+
+
+def test_a_backbone_named_and_absent_is_an_error(autoencoder_config, tmp_path):
+    changes = {"perceptual_weight": 0.001, "perceptual_weights": str(tmp_path / "absent.pth")}
+    with pytest.raises(UserError, match="perceptual_weights"):
+        load_perceptual_loss(autoencoder_config.model_copy(update=changes))
+
+
+@pytest.fixture
+def backbone(tmp_path):
+    from torchvision.models import squeezenet1_1
+
+    path = tmp_path / "mine.pth"
+    torch.manual_seed(7)
+    network = squeezenet1_1(weights=None)
+    torch.save(network.state_dict(), path)
+    return path, network
+
+
+def test_the_named_backbone_is_the_one_used(autoencoder_config, backbone):
+    path, network = backbone
+    hub = torch.hub.get_dir()
+    changes = {"perceptual_weight": 0.001, "perceptual_weights": str(path)}
+    loss, note = load_perceptual_loss(autoencoder_config.model_copy(update=changes))
+    first = loss.perceptual_function.net.slice1[0].weight
+    assert torch.equal(first, network.features[0].weight)
+    assert torch.hub.get_dir() == hub
+    assert "mine.pth" in note
+    scan = torch.rand(1, 1, 32, 32, 32)
+    assert loss(scan, scan) == 0
+    assert loss(scan, scan.flip(2)) > 0
+
+
+def test_the_file_of_another_backbone_is_refused(autoencoder_config, tmp_path):
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pth")
+    changes = {"perceptual_weight": 0.001, "perceptual_weights": str(tmp_path / "other.pth")}
+    with pytest.raises(UserError, match="squeezenet1_1"):
+        load_perceptual_loss(autoencoder_config.model_copy(update=changes))
+
+
+def test_the_perceptual_net_is_no_part_of_the_stage(autoencoder_config, backbone):
+    changes = {"perceptual_weight": 0.001, "perceptual_weights": str(backbone[0])}
+    config = autoencoder_config.model_copy(update=changes)
+    stage = AutoencoderStage(config, load_perceptual_loss(config)[0])
+    stage.train()
+    assert not any("perceptual" in name for name in stage.state_dict())
+    assert not stage.perceptual.network.training
