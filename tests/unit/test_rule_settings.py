@@ -149,7 +149,7 @@ def folder(tmp_path_factory):
         (folder / name).mkdir()
     for _, value in leaves(yaml.safe_load(TEXT.replace("{folder}", str(folder)))):
         if isinstance(value, str) and value.startswith(str(folder)):
-            Path(value).write_text("", encoding="utf-8")
+            Path(value).write_text("subject,split\n", encoding="utf-8")
     return folder
 
 

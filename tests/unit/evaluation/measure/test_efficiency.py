@@ -1,23 +1,42 @@
 import time
+from typing import ClassVar
 
-import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from ldae.config.load import load_config
+from ldae.config.names import DAE, LDAE, LDDIM
 from ldae.errors import UserError
-from ldae.evaluation.measure.comparison import DAE, LDAE, LDDIM
-from ldae.evaluation.measure.efficiency import DECODE, ENCODE, EQUAL, OWN, RECONSTRUCT, measure, measure_all, plan_jobs
+from ldae.evaluation.measure.efficiency import (
+    DECODE,
+    EFFICIENCY_COLUMNS,
+    ENCODE,
+    EQUAL,
+    OWN,
+    RECONSTRUCT,
+    best_steps,
+    plan_measurements,
+    read_efficiency,
+    run_measurement,
+    run_measurements,
+)
+from ldae.files import write_table
 from tests.unit.sources import ROOT
+
+LADDER = {LDAE: 2, LDDIM: 3, DAE: 5}
 
 
 class Slow:
-    """A codec that sleeps a millisecond a step and multiplies two 64x64 matrices at each."""
+    """A codec that sleeps and multiplies two 64x64 matrices at each step; it notes what it is asked."""
+
+    asked: ClassVar[list[tuple]] = []
 
     def __init__(self, slowness: float) -> None:
         self.slowness = slowness
 
     def encode_image(self, x):
+        Slow.asked.append(("image", len(x)))
         return x[..., :8, :8, :8]
 
     def decode_image(self, z_0):
@@ -27,12 +46,13 @@ class Slow:
         return x.mean((1, 2, 3, 4))[:, None]
 
     def encode_stochastic(self, z_0, y_sem, steps, solver):
-        return self.walk(z_0, steps)
+        return self.walk("encode", z_0, y_sem, steps, solver)
 
     def decode_stochastic(self, z_T, y_sem, steps, solver):
-        return self.walk(z_T, steps)
+        return self.walk("decode", z_T, y_sem, steps, solver)
 
-    def walk(self, z, steps):
+    def walk(self, name, z, y_sem, steps, solver):
+        Slow.asked.append((name, y_sem is not None, steps, solver))
         for _ in range(steps):
             time.sleep(0.001 * self.slowness)
             torch.ones(64, 64) @ torch.ones(64, 64)
@@ -53,57 +73,80 @@ def load_nothing(models_dir, config):
 
 def plan(**loaders):
     config = load_config(ROOT / "config.yaml")
-    options = {
-        "steps": 4,
-        "own_steps": {LDAE: 2, LDDIM: 2, DAE: 4},
-        "solver": "2m",
-        "batch": 2,
-        "repeats": 2,
-        "threads": 1,
-    }
-    return plan_jobs({LDAE: load_fast, LDDIM: load_fast, DAE: load_slow} | loaders, "models", config, **options)
+    settings = config.evaluation.efficiency.model_copy(update={"batch_size": 3, "repeats": 2})
+    config = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"efficiency": settings})})
+    sampling = config.sampling.model_copy(update={"steps": 4, "solver": "ddim"})
+    loaders = {LDAE: load_fast, LDDIM: load_fast, DAE: load_slow} | loaders
+    return plan_measurements(loaders, "models", config, sampling=sampling, own_steps=LADDER, threads=1)
+
+
+def find(system, operation, at=EQUAL, **loaders):
+    wanted = (at, system, operation)
+    return next(each for where, each in plan(**loaders) if (where, each.system, each.operation) == wanted)
 
 
 def test_every_system_is_measured_doing_everything_at_both_numbers_of_steps():
-    jobs = plan()
-    assert {(at, job.system, job.operation) for at, job in jobs} == {
+    planned = plan()
+    assert {(at, each.system, each.operation) for at, each in planned} == {
         (at, system, operation)
         for at in (EQUAL, OWN)
         for system in (LDAE, LDDIM, DAE)
         for operation in (ENCODE, DECODE, RECONSTRUCT)
     }
-    assert {job.steps for at, job in jobs if at == EQUAL} == {4}
-    assert {job.system: job.steps for at, job in jobs if at == OWN} == {LDAE: 2, LDDIM: 2, DAE: 4}
+    assert {each.steps for at, each in planned if at == EQUAL} == {4}
+    assert {each.system: each.steps for at, each in planned if at == OWN} == LADDER
+    assert {(each.solver, each.batch_size, each.repeats) for _, each in planned} == {("ddim", 3, 2)}
 
 
-def test_one_measurement_counts_time_and_arithmetic():
-    job = next(job for at, job in plan() if (at, job.system, job.operation) == (EQUAL, DAE, RECONSTRUCT))
-    result = measure(job)
+@pytest.mark.parametrize(
+    ("operation", "walks"), [(ENCODE, ["encode"]), (DECODE, ["decode"]), (RECONSTRUCT, ["encode", "decode"])]
+)
+@pytest.mark.parametrize("system", [LDAE, LDDIM])
+def test_an_operation_walks_its_own_ways_and_counts_their_time_and_arithmetic(system, operation, walks):
+    Slow.asked.clear()
+    result = run_measurement(find(system, operation))
+    walked = [call for call in Slow.asked if call[0] != "image"]
+    warm_up, timed = walked[: len(walks)], walked[len(walks) :]
+    assert warm_up == [(name, system == LDAE, 2, "ddim") for name in walks]
+    assert timed == [(name, system == LDAE, 4, "ddim") for name in walks] * 3  # two repeats, and one for the counter
+    assert {call[1] for call in Slow.asked if call[0] == "image"} == {3}
     assert len(result["seconds"]) == 2
-    assert min(result["seconds"]) >= 8 * 0.01
-    assert result["tflop"] == pytest.approx(8 * 2 * 64**3 / 1e12)
-    assert result["peak_memory_gb"] > 0.05
+    assert min(result["seconds"]) >= 4 * len(walks) * 0.001
+    assert result["tflop"] == pytest.approx(4 * len(walks) * 2 * 64**3 / 1e12)
+    assert 0.05 < result["peak_memory_gb"] < 50
 
 
-def test_the_table_gives_each_scan_its_share_and_the_ratio_to_the_voxel_dae():
-    wanted = [(at, job) for at, job in plan() if at == EQUAL and job.operation == ENCODE]
-    table = measure_all(wanted, timeout_s=120).set_index("system")
-    assert table.faster_than_dae[DAE] == 1
-    assert table.faster_than_dae[LDAE] > 2
-    np.testing.assert_allclose(table.scans_an_hour, 3600 / table.seconds_a_scan)
-    assert table.seconds_a_scan[DAE] >= 4 * 0.01 / 2
-    assert (table.seconds_a_scan_low <= table.seconds_a_scan_high).all()
-    assert table.tflop_a_scan[LDAE] == pytest.approx(4 * 2 * 64**3 / 1e12 / 2)
-
-
-def test_the_published_ratio_stands_where_it_belongs():
-    wanted = [(at, job) for at, job in plan(**{DAE: load_fast}) if at == EQUAL and job.operation == RECONSTRUCT]
-    table = measure_all(wanted, timeout_s=120).set_index("system")
-    assert table.paper_faster_than_dae[LDAE] == 20
-    assert np.isnan(table.paper_faster_than_dae[DAE])
+def test_what_is_planned_twice_runs_once_and_every_run_is_a_row(tmp_path):
+    equal, own = find(LDAE, ENCODE), find(DAE, ENCODE, OWN)
+    table = run_measurements([(EQUAL, equal), (OWN, own), (OWN, equal)], timeout_s=120)
+    assert list(table) == list(EFFICIENCY_COLUMNS)
+    assert table["at"].tolist() == [EQUAL] * 2 + [OWN] * 4
+    assert table["system"].tolist() == [LDAE] * 2 + [DAE] * 2 + [LDAE] * 2
+    assert table["steps"].tolist() == [4, 4, 5, 5, 4, 4]
+    assert table["repeat"].tolist() == [1, 2] * 3
+    assert set(table["batch_size"]) == {3}
+    assert table["seconds"][:2].tolist() == table["seconds"][4:].tolist()
+    assert table["seconds"][2] >= 5 * 0.01
+    write_table(tmp_path / "runs.csv", table)
+    pd.testing.assert_frame_equal(read_efficiency(tmp_path / "runs.csv"), table)
 
 
 def test_a_measurement_that_fails_is_said():
-    wanted = [(at, job) for at, job in plan(**{LDAE: load_nothing}) if job.system == LDAE][:1]
     with pytest.raises(UserError, match="no memory left"):
-        measure_all(wanted, timeout_s=120)
+        run_measurements([(EQUAL, find(LDAE, ENCODE, **{LDAE: load_nothing}))], timeout_s=120)
+
+
+def test_the_own_number_of_steps_is_chosen_on_validation_scans():
+    rows = [
+        (name, split, steps, 5.0, ssim)
+        for name, validation in (("a", (0.90, 0.95, 0.9505)), ("b", (0.90, 0.92, 0.95)))
+        for steps, own in zip((5, 10, 20), validation, strict=True)
+        for split, ssim in (("validation", own), ("test", 1 - own))
+    ]
+    table = pd.DataFrame(rows, columns=["system", "split", "steps", "grid_spacing_mm", "ssim"])
+    own_grid = table[table.system == "b"].assign(grid_spacing_mm=10.0, ssim=0.95)
+    without_diffusion = pd.DataFrame([("c", "validation", None, 5.0, 0.9)], columns=table.columns)
+    assert best_steps(pd.concat([table, without_diffusion])) == {"a": 10, "b": 20}
+    assert best_steps(table, tolerance=0.0001) == {"a": 20, "b": 20}
+    assert best_steps(pd.concat([table, own_grid])) == {"a": 10, "b": 5}
+    assert best_steps(table[table.split == "test"]) == {"a": 20, "b": 20}

@@ -1,26 +1,34 @@
+import types
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from ldae.config.models import SamplingConfig
+from ldae.config.names import LDAE
+from ldae.diffusion.interpolation import lerp, slerp
 from ldae.errors import UserError
+from ldae.evaluation.measure import interpolation
 from ldae.evaluation.measure.interpolation import (
     BLEND,
     COPY,
     COPY_REBUILT,
     LATENT,
-    LDAE,
     LDAE_LERP,
+    PREDICTORS,
     RECONSTRUCTION,
     SCAN,
-    SYSTEMS,
-    Sampler,
+    Codes,
     find_triples,
     interpolate,
+    measure_interpolation,
+    predict,
     scan_times,
 )
 
-SAMPLER = Sampler("2m", 5)
+SAMPLER = SamplingConfig(solver="2m", steps=5)
 
 
 @pytest.fixture
@@ -28,7 +36,7 @@ def cohort(tmp_path):
     """Test subjects whose scans change in time as `change(subject's pattern, months)` says."""
 
     def make(change, months=((0, 6, 24), (0, 12, 24))):
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(4)
         rows = []
         for number, times in enumerate(months):
             pattern = rng.random((12, 14, 12)) * 0.2 + 0.3
@@ -103,10 +111,72 @@ def test_each_scan_is_encoded_once_and_the_batch_changes_nothing(fake_ldae, coho
     test = cohort(lambda pattern, time: np.roll(pattern, time), [(0, 6, 12, 24), (0,), (0, 12)])
     scans = interpolate(fake_ldae, test, SAMPLER, 2)
     assert fake_ldae.image_encodings == 4
-    assert len(scans) == 4 * len(SYSTEMS) * 2  # triples of four scans
+    assert len(scans) == 4 * len(PREDICTORS) * 2  # triples of four scans
     order = ["subject", "first_session", "session", "last_session", "system", "target"]
     again = interpolate(fake_ldae, test, SAMPLER, 7).sort_values(order, ignore_index=True)
     pd.testing.assert_frame_equal(scans.sort_values(order, ignore_index=True), again)
+
+
+def test_every_way_interpolates_its_own_codes_at_its_own_t():
+    """A decoder that adds y_sem to z_T, and one that adds 10 to a latent, tell which code went where."""
+    generator = torch.Generator().manual_seed(6)
+
+    def draw(*shape):
+        return torch.randn(shape, generator=generator)
+
+    model = types.SimpleNamespace(
+        decode_image=lambda z_0: z_0 + 10,
+        decode_stochastic=lambda z_T, y_sem, steps, solver: z_T + 100 * y_sem.view(-1, 1, 1, 1, 1) + steps,
+    )
+    t = torch.tensor([0.25, 0.5, 0.75])
+    first, last = (Codes(draw(3, 1, 4, 4, 4), draw(3, 1), draw(3, 1, 4, 4, 4)) for _ in range(2))
+    images = draw(3, 1, 4, 4, 4), draw(3, 1, 4, 4, 4)
+    found = dict(predict(model, images, (first, last), t, SAMPLER))
+    y_sem = (0.25 * torch.tensor([3.0, 2, 1])[:, None] * first.y_sem + t[:, None] * last.y_sem).view(-1, 1, 1, 1, 1)
+    assert tuple(found) == PREDICTORS
+    torch.testing.assert_close(found[LDAE], slerp(first.z_T, last.z_T, t) + 100 * y_sem + 15)
+    torch.testing.assert_close(found[LDAE_LERP], lerp(first.z_T, last.z_T, t) + 100 * y_sem + 15)
+    torch.testing.assert_close(found[LATENT], lerp(first.z_0, last.z_0, t) + 10)
+    torch.testing.assert_close(found[BLEND], lerp(*images, t))
+    copied = torch.stack([images[0][0], images[0][1], images[1][2]])
+    torch.testing.assert_close(found[COPY], copied)
+    rebuilt = torch.stack([first.z_0[0], first.z_0[1], last.z_0[2]]) + 10
+    torch.testing.assert_close(found[COPY_REBUILT], rebuilt)
+
+
+def test_each_row_names_its_scans_and_is_measured_on_the_one_between(fake_ldae, cohort):
+    """The copy's error is the difference of two known scans, for each triple of two subjects."""
+    changing = cohort(lambda pattern, time: pattern + 0.01 * time, [(0, 6, 24), (0, 18, 24), (0, 12, 18, 36)])
+    scans = interpolate(fake_ldae, changing, SAMPLER, 2)
+    copies = scans[(scans["system"] == COPY) & (scans["target"] == SCAN)]
+    assert len(copies) == 1 + 1 + 4
+    assert set(copies["subject"]) == {"ADNI0", "ADNI1", "ADNI2"}
+    for row in copies.itertuples():
+        first, at, last = (int(session[1:]) for session in (row.first_session, row.session, row.last_session))
+        assert first < at < last
+        nearer = min(at - first, last - at)
+        assert row.mse == pytest.approx((0.01 * nearer) ** 2, rel=1e-3)
+        assert (row.t, row.between_months, row.nearer_months) == ((at - first) / (last - first), last - first, nearer)
+
+
+def test_training_scans_are_no_triples(fake_ldae, cohort):
+    test = cohort(lambda pattern, time: pattern, [(0, 6, 12), (0, 6, 12)])
+    test.loc[test["subject"] == "ADNI1", "split"] = "train"
+    assert set(interpolate(fake_ldae, test, SAMPLER, 4)["subject"]) == {"ADNI0"}
+
+
+def test_the_rule_takes_times_from_the_labels(fake_ldae, cohort, tmp_path, monkeypatch):
+    loaded = types.SimpleNamespace(load=lambda folder, config: fake_ldae)
+    monkeypatch.setattr(interpolation, "LatentDiffusionAutoencoder", loaded)
+    table = cohort(lambda pattern, time: pattern + 0.01 * time).assign(diagnosis="CN", sex="F")
+    table.to_csv(tmp_path / "dataset.csv", index=False)
+    config = types.SimpleNamespace(
+        sampling=SamplingConfig(solver="ddim", steps=7), evaluation=types.SimpleNamespace(batch_size=3)
+    )
+    measure_interpolation(tmp_path / "dataset.csv", "models", config, tmp_path / "scans.csv")
+    found = pd.read_csv(tmp_path / "scans.csv")
+    assert set(found.loc[found["system"] == LDAE, "steps"]) == {7}
+    assert sorted(found["t"].unique()) == [0.25, 0.5]
 
 
 def test_the_triples_are_all_pairs_with_a_scan_between_in_time(cohort):
@@ -159,7 +229,7 @@ def test_the_sampler_of_the_config_is_used(cohort, fake_ldae):
         return z_0
 
     fake_ldae.encode_stochastic = encode
-    scans = interpolate(fake_ldae, cohort(lambda pattern, time: pattern), Sampler("ddim", 7), 4)
+    scans = interpolate(fake_ldae, cohort(lambda pattern, time: pattern), SamplingConfig(solver="ddim", steps=7), 4)
     assert seen == {(7, "ddim")}
     assert set(scans.loc[scans["system"] == LDAE, "steps"]) == {7}
     assert scans.loc[scans["system"] == BLEND, "steps"].isna().all()

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as torchmetrics_ms_ssim
 from torchmetrics.functional.image.lpips import _LPIPS as TorchmetricsLPIPS
 
 from ldae import torchvision_ops  # noqa: F401  (before torchvision)
+from ldae.config.evaluation import LPIPSConfig
 from ldae.errors import UserError
 from ldae.evaluation.measure.metrics import LPIPS25D, load_lpips, ms_ssim, ms_ssim_scales, mse, psnr, ssim
 
@@ -35,7 +35,7 @@ def test_identical_scans_are_perfect(scans):
     np.testing.assert_array_equal(mse(scans, scans), 0)
 
 
-def test_one_value_a_scan_whatever_the_batch(scans):
+def test_one_value_per_scan_whatever_the_batch(scans):
     noisy = scans + 0.1 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))
     for metric in (ssim, ms_ssim, mse, psnr):
         together = metric(noisy, scans)
@@ -83,19 +83,43 @@ def test_ms_ssim_falls_with_noise():
     assert (values[1] > values[2]).all()
 
 
-def test_ms_ssim_agrees_with_torchmetrics(scans):
-    noisy = (scans + 0.05 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
-    weights = np.array([0.0448, 0.2856, 0.3001])
-    theirs = torchmetrics_ms_ssim(
-        noisy,
-        scans,
-        gaussian_kernel=True,
-        sigma=1.5,
-        kernel_size=7,
-        data_range=1.0,
-        betas=tuple(weights / weights.sum()),
-    )
-    np.testing.assert_allclose(ms_ssim(noisy, scans).mean(), theirs, atol=0.02)
+def reference_ms_ssim(first, second, weights):
+    """Wang et al. 2003 on (D, H, W), written out: contrast and structure at every scale, luminance at the last."""
+    axis = torch.arange(7.0) - 3
+    line = torch.exp(-0.5 * (axis / 1.5) ** 2)
+    window = torch.einsum("i,j,k->ijk", line, line, line)
+    window = (window / window.sum())[None, None]
+    value, pair = 1.0, [first[None, None].double(), second[None, None].double()]
+    for scale, weight in enumerate(weights):
+
+        def mean(x):
+            return torch.nn.functional.conv3d(x, window.double())
+
+        x, y = pair
+        variance_x, variance_y = mean(x * x) - mean(x) ** 2, mean(y * y) - mean(y) ** 2
+        structure = (2 * (mean(x * y) - mean(x) * mean(y)) + 0.03**2) / (variance_x + variance_y + 0.03**2)
+        luminance = (2 * mean(x) * mean(y) + 0.01**2) / (mean(x) ** 2 + mean(y) ** 2 + 0.01**2)
+        last = scale == len(weights) - 1
+        value = value * (structure * luminance if last else structure).mean() ** weight
+        pair = [torch.nn.functional.avg_pool3d(x, 2) for x in pair]
+    return float(value)
+
+
+@pytest.mark.parametrize(("size", "scales"), [(12, 1), (20, 2), (32, 3)])
+def test_ms_ssim_is_the_published_one_on_as_many_scales_as_fit(size, scales):
+    assert ms_ssim_scales((size, size + 2, size)) == scales
+    generator = torch.Generator().manual_seed(3)
+    coarse = torch.rand(2, 1, 6, 6, 6, generator=generator)
+    scans = torch.nn.functional.interpolate(coarse, (size, size + 2, size), mode="trilinear")
+    noisy = (scans + 0.08 * torch.randn(scans.shape, generator=generator)).clamp(0, 1)
+    weights = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])[:scales]
+    expected = [reference_ms_ssim(a[0], b[0], weights / weights.sum()) for a, b in zip(noisy, scans, strict=True)]
+    np.testing.assert_allclose(ms_ssim(noisy, scans), expected, rtol=1e-3)
+
+
+def test_the_published_size_holds_all_five_scales():
+    assert ms_ssim_scales((128, 160, 128)) == 5
+    assert [ms_ssim_scales((side, 160, 160)) for side in (13, 14, 27, 28, 111, 112)] == [1, 2, 2, 3, 4, 5]
 
 
 def test_ssim_agrees_with_scikit_image(scans):
@@ -109,6 +133,25 @@ def test_ssim_agrees_with_scikit_image(scans):
     }
     _, image = structural_similarity(noisy[0, 0].numpy(), scans[0, 0].numpy(), full=True, **options)
     assert float(ssim(noisy, scans)[0]) == pytest.approx(image[5:-5, 5:-5, 5:-5].mean(), abs=1e-4)
+
+
+def test_ssim_in_a_mask_is_the_mean_of_the_positions_whose_centre_lies_in_it(scans):
+    """Against scikit-image's map; a mask shifted by one voxel would give another figure."""
+    generator = torch.Generator().manual_seed(4)
+    noisy = (scans + 0.2 * torch.rand(scans.shape, generator=generator) * (torch.arange(40)[:, None] / 40)).clamp(0, 1)
+    mask = torch.rand(scans.shape, generator=generator) > 0.97
+    options = {
+        "data_range": 1.0,
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "truncate": 3.4,
+        "use_sample_covariance": False,
+    }
+    for i in range(3):
+        _, image = structural_similarity(noisy[i, 0].numpy(), scans[i, 0].numpy(), full=True, **options)
+        inner = (slice(5, -5),) * 3
+        expected = image[inner][mask[i, 0][inner].numpy()].mean()
+        assert float(ssim(noisy, scans, mask)[i]) == pytest.approx(expected, abs=1e-4)
 
 
 def test_ssim_falls_with_noise(scans):
@@ -125,7 +168,7 @@ def test_a_grid_smaller_than_the_window_is_refused():
 
 def test_lpips_uses_the_given_backbone_on_every_slice_and_is_deterministic(backbone, scans):
     path, model = backbone
-    lpips, reason = load_lpips("squeeze", str(path))
+    lpips, reason = load_lpips(LPIPSConfig(net="squeeze", weights=str(path)))
     assert reason == ""
     image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(lpips.distance.net(image)[-1], model.eval().features(image))
@@ -153,7 +196,7 @@ def test_lpips_agrees_with_torchmetrics_on_every_slice_of_the_three_planes(backb
 
 def test_lpips_without_weights_is_not_available_and_says_where_they_go(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    lpips, reason = load_lpips("squeeze", None)
+    lpips, reason = load_lpips(LPIPSConfig(net="squeeze", weights=None))
     assert lpips is None
     assert "squeezenet1_1-b8a52dc0.pth" in reason
     assert "evaluation.lpips.weights" in reason
@@ -161,6 +204,6 @@ def test_lpips_without_weights_is_not_available_and_says_where_they_go(tmp_path,
 
 def test_lpips_weights_of_a_wrong_path_or_network_are_refused(backbone, tmp_path):
     with pytest.raises(UserError, match="no file"):
-        load_lpips("squeeze", str(tmp_path / "nowhere.pth"))
+        load_lpips(LPIPSConfig(net="squeeze", weights=str(tmp_path / "nowhere.pth")))
     with pytest.raises(UserError, match="no fitting"):
         LPIPS25D("alex", backbone[0])

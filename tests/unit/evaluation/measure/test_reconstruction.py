@@ -1,87 +1,232 @@
+import types
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from ldae.config.names import AUTOENCODER, LDAE
+from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
-from ldae.evaluation.features.embeddings import extract_embeddings
+from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
+from ldae.evaluation.measure import reconstruction
 from ldae.evaluation.measure.reconstruction import (
     ENCODED,
     OTHER,
     SEMANTIC,
-    Plan,
+    ReconstructionPlan,
+    choose_examples,
+    measure_reconstruction,
     reconstruct,
+    scan_noise,
     semantic_codes,
 )
+from ldae.evaluation.measure.selection import scans_of
 
-PLAN = Plan(steps=[10, 20], compared_steps=20, solver="2m", seed=0)
-
-
-def run(ldae, dataset, plan=PLAN, batch_size=3, lpips=None):
-    embeddings = extract_embeddings(ldae.encode_semantic, dataset, 4, "ldae")
-    options = {"batch_size": batch_size, "examples": 3, "lpips": lpips, "note": "" if lpips else "no weights"}
-    return reconstruct(ldae, dataset, embeddings, plan, **options)
+PLAN = ReconstructionPlan(steps=[10, 20], compared_steps=20, solver="2m", seed=3)
+SHOWN = [0, 3, 5]
 
 
-def test_a_perfect_model_rebuilds_perfectly_and_encodes_each_scan_once(fake_ldae, dataset):
-    scans, _ = run(fake_ldae, dataset)
-    assert fake_ldae.image_encodings == 7  # test scans only
-    assert scans.groupby(["start", "steps"], dropna=False).size().to_dict() == pytest.approx(
-        {("", pd.NA): 7, (ENCODED, 10): 7, (ENCODED, 20): 7, (SEMANTIC, 10): 7, (SEMANTIC, 20): 7, (OTHER, 20): 7}
+@pytest.fixture
+def test(scans):
+    """The test scans: eight of six subjects, ADNI0test and ADNI2test twice."""
+    return scans_of(scans, "test")
+
+
+@pytest.fixture
+def embeddings(fake_ldae, scans):
+    made = extract_embeddings(fake_ldae.encode_semantic, scans, 4, "ldae")
+    fake_ldae.image_encodings = 0
+    return made
+
+
+def run(ldae, test, embeddings, plan=PLAN, batch_size=3, lpips=None, shown=SHOWN):
+    options = {"batch_size": batch_size, "shown": shown, "lpips": lpips, "note": "" if lpips else "no weights"}
+    return reconstruct(ldae, test, embeddings, plan, **options)
+
+
+def start(table, name, steps=20):
+    """The rows of one way, by scan."""
+    chosen = table[(table["start"] == name) & ((table["steps"] == steps) | (name == ""))]
+    return chosen.set_index(["subject", "session"])
+
+
+def test_a_perfect_model_rebuilds_perfectly_and_encodes_each_scan_once(fake_ldae, test, embeddings):
+    table, _ = run(fake_ldae, test, embeddings)
+    assert fake_ldae.image_encodings == len(test) == 8
+    counts = table.groupby(["model", "start", "steps"], dropna=False).size()
+    assert counts.to_dict() == pytest.approx(
+        {
+            (AUTOENCODER, "", pd.NA): 8,
+            **{(LDAE, name, steps): 8 for name in (ENCODED, SEMANTIC) for steps in (10, 20)},
+            (LDAE, OTHER, 20): 8,
+        }
     )
-    exact = scans[scans["start"].isin(["", ENCODED])]
+    exact = table[table["start"].isin(["", ENCODED])]
     np.testing.assert_allclose(exact["mse"], 0, atol=1e-12)
     np.testing.assert_allclose(exact["ssim"], 1, atol=1e-4)
-    assert (scans.loc[scans["start"] == SEMANTIC, "mse"] > 0.5).all()  # unit noise instead of the scan's own rest
-    assert scans["z_T_std"].notna().eq(scans["start"] == ENCODED).all()
+    assert (table.loc[table["start"] == SEMANTIC, "mse"] > 0.5).all()  # unit noise instead of the scan's own rest
+    assert table["z_T_std"].notna().eq(table["start"] == ENCODED).all()
+    assert "diagnosis" not in table
 
 
-def test_the_batch_size_changes_nothing_but_the_seed_does(fake_ldae, dataset):
-    first, second = run(fake_ldae, dataset, batch_size=2)[0], run(fake_ldae, dataset, batch_size=7)[0]
+def test_each_row_holds_its_own_scans_values(fake_ldae, test, embeddings):
+    """Errors that differ from scan to scan, on both sides of the decoder, come back beside the right scan."""
+    fake_ldae.decode_image = lambda z_0: z_0 * 1.5
+    table, _ = run(fake_ldae, test, embeddings)
+    images = read_volumes(test["path"].tolist())
+    wanted = pd.Series((0.5 * images).square().mean((1, 2, 3, 4)).numpy(), pd.MultiIndex.from_frame(test.iloc[:, :2]))
+    for name in ("", ENCODED):
+        np.testing.assert_allclose(start(table, name)["mse"].reindex(wanted.index), wanted, rtol=1e-4)
+    own_mean = images.mean((1, 2, 3, 4), keepdim=True)
+    spread = (images - own_mean).flatten(1).std(1)
+    np.testing.assert_allclose(start(table, ENCODED)["z_T_std"].reindex(wanted.index), spread, rtol=1e-4)
+
+
+def test_the_batch_size_changes_nothing_but_the_seed_does(fake_ldae, test, embeddings):
+    first, second = (run(fake_ldae, test, embeddings, batch_size=size)[0] for size in (2, 7))
     pd.testing.assert_frame_equal(first, second)
-    reseeded = run(fake_ldae, dataset, Plan([10, 20], 20, "2m", seed=1))[0]
+    reseeded = run(fake_ldae, test, embeddings, ReconstructionPlan([10, 20], 20, "2m", seed=4))[0]
     changed = first["mse"] != reseeded["mse"]
-    assert changed[first["start"] == SEMANTIC].all()
-    assert not changed[first["start"] == ENCODED].any()
+    assert changed[first["start"].isin([SEMANTIC, OTHER])].all()
+    assert not changed[first["start"].isin(["", ENCODED])].any()
 
 
-def test_own_and_other_code_share_the_noise(fake_ldae, dataset):
-    """noise + mean: the other's mean shifts every voxel, so MSE changes by a known amount."""
-    scans, _ = run(fake_ldae, dataset)
-    at_20 = scans[scans["steps"] == 20].set_index(["subject", "session", "start"])["mse"].unstack()
-    assert (at_20[SEMANTIC] != at_20[OTHER]).all()
-    assert at_20[SEMANTIC].corr(at_20[OTHER]) < 1
-    assert abs(at_20[OTHER] - at_20[SEMANTIC]).max() < 0.5
+def test_a_scans_noise_is_unit_noise_of_its_own(test):
+    noise = scan_noise(test, torch.Size((8, 2, 12, 14, 12)), 3)
+    assert noise.shape == (8, 2, 12, 14, 12)
+    assert abs(float(noise.mean())) < 0.02
+    assert float(noise.std()) == pytest.approx(1, abs=0.02)
+    assert len(torch.unique(noise[:, 0, 0, 0, 0])) == 8  # of two visits of a subject as well
+    torch.testing.assert_close(noise[5:6], scan_noise(test[5:6], torch.Size((1, 2, 12, 14, 12)), 3))
 
 
-def test_the_other_code_is_another_subjects(fake_ldae, dataset):
-    test = dataset[dataset["split"] == "test"].reset_index(drop=True)
-    embeddings = extract_embeddings(fake_ldae.encode_semantic, dataset, 4, "ldae")
-    own, other = semantic_codes(test, embeddings)
-    for row, code in zip(test.itertuples(), other, strict=True):
-        sources = test["subject"][[i for i in range(len(test)) if (own[i] == code).all()]]
-        assert len(sources) == 1
-        assert row.subject not in set(sources)
-    alone = test[test["subject"] == "ADNItest0"]
-    assert semantic_codes(alone.reset_index(drop=True), embeddings)[1] is None
+def test_own_and_other_code_start_from_the_same_noise_with_their_own_means(fake_ldae, test, embeddings):
+    """What is rebuilt is noise + mean of a code, so each MSE is known."""
+    table, _ = run(fake_ldae, test, embeddings)
+    images = read_volumes(test["path"].tolist())
+    noise = scan_noise(test, images.shape, PLAN.seed)
+    means = images.mean((1, 2, 3, 4), keepdim=True)
+    firsts = test.drop_duplicates("subject").index
+    following = dict(zip(test["subject"][firsts], np.roll(firsts, -1), strict=True))
+    others = means[[following[subject] for subject in test["subject"]]]
+    index = pd.MultiIndex.from_frame(test[["subject", "session"]])
+    for name, mean in ((SEMANTIC, means), (OTHER, others)):
+        wanted = (noise + mean - images).square().mean((1, 2, 3, 4))
+        np.testing.assert_allclose(start(table, name)["mse"].reindex(index), wanted, rtol=1e-4)
 
 
-def test_embeddings_of_other_scans_are_refused(fake_ldae, dataset):
-    embeddings = extract_embeddings(fake_ldae.encode_semantic, dataset, 4, "ldae")
-    renamed = dataset.assign(subject=dataset["subject"] + "x")
-    with pytest.raises(UserError, match="ADNItest0x"):
-        reconstruct(fake_ldae, renamed, embeddings, PLAN, batch_size=4, examples=1, lpips=None, note="")
+def test_the_other_code_is_that_of_the_next_subjects_first_scan(test, embeddings):
+    shuffled = test.iloc[[4, 0, 7, 2, 1, 3, 6, 5]].reset_index(drop=True)
+    own, other = semantic_codes(shuffled, embeddings)
+    table = embeddings.table.assign(code=embeddings.features[:, 0]).set_index(["subject", "session"])["code"]
+    for row, code in zip(shuffled.itertuples(), own[:, 0].tolist(), strict=True):
+        assert code == pytest.approx(table[row.subject, row.session])
+    firsts = shuffled.drop_duplicates("subject").set_index("subject")["session"]
+    order = sorted(firsts.index)
+    for row, code in zip(shuffled.itertuples(), other[:, 0].tolist(), strict=True):
+        partner = order[(order.index(row.subject) + 1) % len(order)]
+        assert code == pytest.approx(table[partner, firsts[partner]])
+    alone = test[test["subject"] == "ADNI0test"].reset_index(drop=True)
+    assert len(alone) == 2
+    assert semantic_codes(alone, embeddings)[1] is None
 
 
-def test_without_test_scans_it_says_so(fake_ldae, dataset):
-    with pytest.raises(UserError, match="test scans"):
-        run(fake_ldae, dataset[dataset["split"] == "train"])
+def test_a_single_subject_has_no_rows_of_another(fake_ldae, test, embeddings):
+    alone = test[test["subject"] == "ADNI0test"].reset_index(drop=True)
+    table, _ = run(fake_ldae, alone, embeddings, shown=[0])
+    assert OTHER not in set(table["start"])
 
 
-def test_the_examples_are_of_different_subjects_and_diagnoses(fake_ldae, dataset):
-    _, examples = run(fake_ldae, dataset)
-    assert sorted(examples["diagnosis"]) == ["AD", "CN", "MCI"]
-    assert len(set(examples["subject"])) == 3
-    assert examples["scan"].shape == (3, 12, 14, 12)
-    np.testing.assert_allclose(examples["ldae"], examples["scan"], atol=1e-6)
-    np.testing.assert_allclose(examples["autoencoder"], examples["scan"], atol=1e-6)
+def test_solver_and_steps_reach_both_ways(fake_ldae, test, embeddings, monkeypatch):
+    seen = []
+
+    def walk(z, y_sem, steps, solver):
+        seen.append((steps, solver))
+        return z
+
+    monkeypatch.setattr(fake_ldae, "encode_stochastic", walk, raising=False)
+    monkeypatch.setattr(fake_ldae, "decode_stochastic", walk, raising=False)
+    table, _ = run(fake_ldae, test[:1], embeddings, ReconstructionPlan([5], 7, "ddim", 3), shown=[0])
+    assert seen == [(5, "ddim")] * 3 + [(7, "ddim")] * 3
+    assert set(table.loc[table["model"] == LDAE, "steps"]) == {5, 7}
+    assert set(table.loc[table["model"] == LDAE, "solver"]) == {"ddim"}
+
+
+def test_lpips_is_that_of_each_reconstruction(fake_ldae, test, embeddings):
+    fake_ldae.autoencoder_error = 0.25
+    table, _ = run(fake_ldae, test, embeddings, lpips=lambda rebuilt, scan: (rebuilt - scan).flatten(1).mean(1))
+    np.testing.assert_allclose(start(table, "")["lpips"], 0.25, rtol=1e-4)
+    assert (table["note"] == "").all()
+
+
+def test_embeddings_of_other_scans_are_refused(fake_ldae, test, embeddings):
+    with pytest.raises(UserError, match="ADNI0testx"):
+        run(fake_ldae, test.assign(subject=test["subject"] + "x"), embeddings)
+
+
+def test_the_examples_are_of_different_subjects_and_diagnoses(dataset):
+    test = scans_of(dataset, "test")
+    assert test.loc[choose_examples(test, 3), "diagnosis"].tolist() == ["CN", "AD", "MCI"]
+    four = test.loc[choose_examples(test, 4)]
+    assert sorted(four["diagnosis"]) == ["AD", "AD", "CN", "MCI"]
+    assert four["subject"].is_unique
+    assert (four["session"] == "M000").all()
+    assert len(choose_examples(test, 50)) == 6
+
+
+def test_the_figures_volumes_are_those_of_the_rows_shown(fake_ldae, test, embeddings):
+    fake_ldae.autoencoder_error = 0.1
+    _, examples = run(fake_ldae, test, embeddings, batch_size=2)
+    images = read_volumes(test["path"][SHOWN].tolist())[:, 0].numpy()
+    assert set(examples) == {"scan", "autoencoder", "ldae", "y_sem_only", "subject", "session"}
+    np.testing.assert_array_equal(examples["scan"], images)
+    np.testing.assert_allclose(examples["autoencoder"], images + 0.1, atol=1e-6)
+    np.testing.assert_allclose(examples["ldae"], images + 0.1, atol=1e-6)
     assert abs(examples["y_sem_only"] - examples["scan"]).max() > 1
+    assert examples["subject"].tolist() == test["subject"][SHOWN].tolist()
+    assert examples["session"].tolist() == test["session"][SHOWN].tolist()
+
+
+def test_the_examples_are_of_the_compared_number_of_steps(fake_ldae, test, embeddings, monkeypatch):
+    monkeypatch.setattr(
+        fake_ldae, "decode_stochastic", lambda z, y_sem, steps, solver: torch.full_like(z, steps), raising=False
+    )
+    plan = ReconstructionPlan([5, 30], 11, "2m", 3)
+    _, examples = run(fake_ldae, test, embeddings, plan)
+    assert (examples["ldae"] == 11).all()
+    assert (examples["y_sem_only"] == 11).all()
+
+
+def test_the_rule_reads_scans_and_chooses_examples_by_labels(
+    fake_ldae, dataset, scans, embeddings, tmp_path, monkeypatch
+):
+    """Everything the configuration says arrives; a corrected diagnosis moves the figure, not the measurement."""
+    monkeypatch.setattr(
+        reconstruction, "LatentDiffusionAutoencoder", types.SimpleNamespace(load=lambda folder, config: fake_ldae)
+    )
+    monkeypatch.setattr(reconstruction, "load_lpips", lambda config: (None, f"no {config}"))
+    settings = types.SimpleNamespace(
+        batch_size=3, figure_scans=2, reconstruction=types.SimpleNamespace(steps=[6]), lpips="lpips"
+    )
+    sampling = types.SimpleNamespace(steps=9, solver="ddim")
+    config = types.SimpleNamespace(seed=5, sampling=sampling, evaluation=settings)
+    scans.to_csv(tmp_path / "scans.csv", index=False)
+    write_embeddings(tmp_path / "ldae.npz", embeddings)
+    outputs = []
+    corrected = dataset.assign(diagnosis=dataset["diagnosis"].mask(dataset["subject"] == "ADNI1test", "CN"))
+    for name, labels in (("first", dataset), ("second", corrected)):
+        labels.to_csv(tmp_path / "dataset.csv", index=False)
+        written = {"measured": tmp_path / f"{name}.csv", "examples": tmp_path / f"{name}.npz"}
+        inputs = (tmp_path / part for part in ("scans.csv", "dataset.csv", "ldae.npz"))
+        measure_reconstruction(*inputs, "models", config, **written)
+        with np.load(written["examples"]) as arrays:
+            outputs.append((pd.read_csv(written["measured"]), dict(arrays)))
+    (table, examples), (again, others) = outputs
+    pd.testing.assert_frame_equal(table, again)
+    assert examples["subject"].tolist() != others["subject"].tolist()
+    assert len(examples["scan"]) == 2
+    plan = ReconstructionPlan([6], 9, "ddim", 5)
+    wanted, _ = run(fake_ldae, scans_of(scans, "test"), embeddings, plan)
+    np.testing.assert_allclose(table["mse"], wanted["mse"])
+    assert set(table["note"]) == {"no lpips"}
