@@ -212,7 +212,6 @@ def test_every_rule_is_looked_at(parsed, source):
     "source, rule, name, place",
     [
         ("phantom", "qc", "overrides", "qc_overrides"),
-        ("phantom", "split", "file", "split.file"),
         ("adni", "check", "dicom_dir", "cohort.dicom_dir"),
         ("adni", "check", "clinical_dir", "cohort.clinical_dir"),
         ("adni", "inventory", "dicom_dir", "cohort.dicom_dir"),
@@ -289,7 +288,7 @@ def numbers_in(value: object) -> Counter:
 def test_a_script_gives_on_what_its_rule_was_told(parsed, source, rule, monkeypatch):
     monkeypatch.syspath_prepend(SCRIPTS)
     rule = parsed[source][1][rule]
-    fixed = {name: MagicMock() for name in FIXED if name != "encoders"}
+    fixed = {name: MagicMock() for name in FIXED | {"dicom_dir", "clinical_dir"} if name != "encoders"}
     params = fixed | {"encoders": ["LDAE"]} | settings_of(rule)
     received = numbers_in(run_script(SCRIPTS / Path(str(rule.script)).name, params))
     assert not numbers_in(list(settings_of(rule).values())) - received
