@@ -30,7 +30,7 @@ class PictureJob:
 
 
 def draw_pictures(manifest: str | Path, output: str | Path, output_dir: str | Path, *, code: str, workers: int) -> None:
-    """Draw every preprocessed scan of a shard; a picture that was drawn of the same image by the same code is kept.
+    """Draw every preprocessed scan of a shard; one that was drawn of the same image by the same code is kept.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def build_qc(
     Parameters
     ----------
     manifests
-        The shards of preprocessing, a row per scan; ``error`` in the column status where there is no image.
+        The shards of preprocessing, one row per scan; ``error`` in the column status where there is no image.
     config
         The section `qc`.
     overrides

@@ -1,4 +1,4 @@
-"""The pictures of a shard: drawn of the recorded images, kept while image and code are the same."""
+"""The pictures of a shard: drawn from the recorded images, kept while image and code are the same."""
 
 from pathlib import Path
 
