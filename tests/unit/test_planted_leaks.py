@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 
 from ldae.config.load import load_config
+from ldae.config.names import LDAE
 from ldae.data.labels import read_dataset
 from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings
-from ldae.evaluation.tables.downstream import LDAE, Settings, evaluate_encoders
-from ldae.evaluation.tables.leakage import Fitted, tabulate
+from ldae.evaluation.tables.downstream import evaluate_encoders
+from ldae.evaluation.tables.leakage import Fitted, tabulate_leakage
 from ldae.training.autoencoder import train_autoencoder
 from ldae.training.dae import train_dae
 from ldae.training.latents import encode_latents
@@ -57,17 +58,17 @@ def test_no_stage_starts(stage, torn, tmp_path):
 
 
 def test_the_dataset_table_is_not_written(torn):
-    with pytest.raises(ValueError, match=SMUGGLED):
+    with pytest.raises(UserError, match=SMUGGLED):
         refuse_torn_subjects(torn)
 
 
 def test_no_probe_is_fitted(torn):
     embeddings = Embeddings(np.zeros((len(torn), 2)), torn, ("a", "b"))
-    with pytest.raises(ValueError, match=SMUGGLED):
-        evaluate_encoders({LDAE: embeddings}, Settings([1.0], [1.0], 0, 100, 0.95, 0))
+    with pytest.raises(UserError, match=SMUGGLED):
+        evaluate_encoders({LDAE: embeddings}, CONFIG.evaluation.probes, CONFIG.evaluation.bootstrap, 3)
 
 
 def test_the_leakage_table_is_not_written(torn):
     test_subject = torn["subject"].iloc[-1]
     with pytest.raises(UserError, match=SMUGGLED):
-        tabulate([Fitted("ldm", "ldm.json", frozenset([test_subject]))], torn)
+        tabulate_leakage([Fitted("ldm", "ldm.json", frozenset([test_subject]))], torn)

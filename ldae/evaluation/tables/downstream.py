@@ -17,6 +17,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from ldae.config import names
 from ldae.config.evaluation import BootstrapConfig, ProbesConfig
 from ldae.data.labels import join_labels, read_dataset
+from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.statistics.bootstrap import Statistic, difference, draw_weights, estimate
@@ -146,6 +147,7 @@ def evaluate_encoders(
     if not all(table.equals(tables[0]) for table in tables):
         cure = "run again with --forcerun embeddings baselines demographics"
         raise UserError("results/embeddings", "the same scans from every encoder", "different ones", cure)
+    refuse_torn_subjects(tables[0], "results/embeddings")
     rows, seen = [], {}
     for task in TASKS:
         chosen = {name: of_task(embeddings, task) for name, embeddings in encoders.items()}
