@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ldae.evaluation.statistics.bootstrap import draw_weights, estimate, ratio_of_means, weighted_mean
+from ldae.evaluation.statistics.bootstrap import difference, draw_weights, estimate, ratio_of_means, weighted_mean
 
 
 def test_scans_of_one_subject_are_drawn_together():
@@ -56,3 +56,29 @@ def test_undefined_draws_are_left_out_and_an_undefined_value_stays_nan():
     assert np.isfinite([result.low, result.high]).all()
     assert np.isnan([*vars(estimate(weighted_mean(np.full(3, np.nan)), weights, 0.95)).values()]).all()
     assert np.isnan(estimate(weighted_mean(np.empty(0)), np.empty((200, 0)), 0.95).value)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.8])
+def test_the_bounds_are_percentiles_of_the_drawn_means(confidence):
+    rng = np.random.default_rng(2)
+    values, subjects = rng.exponential(size=30), np.repeat(np.arange(10), 3)
+    weights = draw_weights(subjects, 400, rng)
+    looped = [np.repeat(values, row.astype(int)).mean() for row in weights]
+    result = estimate(weighted_mean(values), weights, confidence)
+    tail = 50 * (1 - confidence)
+    assert [result.low, result.high] == pytest.approx(np.percentile(looped, [tail, 100 - tail]).tolist())
+    assert result.value == pytest.approx(values.mean())
+
+
+def test_a_difference_is_the_first_less_the_second_and_a_ratio_of_means_no_mean_of_ratios():
+    first, second = np.array([1.0, 4.0, 7.0]), np.array([2.0, 2.0, 8.0])
+    weights = np.array([[1.0, 1, 1], [0, 3, 0], [2, 0, 1]])
+    gap = difference(weighted_mean(first), weighted_mean(second))(weights)
+    np.testing.assert_allclose(gap, [0, 2, (2 + 7) / 3 - (4 + 8) / 3])
+    np.testing.assert_allclose(ratio_of_means(first, second)(weights), [1, 2, 9 / 12])
+
+
+def test_every_subject_is_as_likely_as_another():
+    weights = draw_weights(np.array(["b", "a", "b", "c", "b"]), 4000, np.random.default_rng(4))
+    np.testing.assert_allclose(weights.mean(0), 1, atol=0.06)
+    assert weights[:, 1].var() == pytest.approx(2 / 3, abs=0.06)

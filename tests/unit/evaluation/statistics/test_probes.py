@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import log_loss
 
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings
-from ldae.evaluation.statistics.probes import choose_threshold, fit_classifier, fit_ridge, summarise_probe
+from ldae.evaluation.statistics.probes import choose_threshold, describe_probe, fit_classifier, fit_ridge
 from tests.unit.evaluation.codes import make_embeddings
 
 GRID = [0.01, 0.1, 1.0, 10.0]
@@ -55,6 +56,61 @@ def test_test_scans_have_no_say():
     assert first.regularisation == second.regularisation
 
 
+@pytest.mark.parametrize("kind", ["ridge", "classifier"])
+def test_validation_scans_choose_but_are_not_fitted_to(kind):
+    """With a single value nothing is left to choose: strange validation scans change neither imputer, scaler, model."""
+    embeddings = two_classes(make_embeddings(1.0))
+    validation = (embeddings.table["split"] == "validation").to_numpy()
+    features = embeddings.features.astype(float)
+    features[::7, 3] = np.nan
+    strange = np.where(validation[:, None], 50 + 9 * features[:, ::-1], features)
+    age = embeddings.table["age"].to_numpy()
+    probes = []
+    for values in (features, strange):
+        made = Embeddings(values, embeddings.table)
+        probes.append(fit_ridge(made, age, [5.0]) if kind == "ridge" else fit_classifier(made, "AD", [0.2]))
+    (imputer, scaler, model), (imputer_2, scaler_2, model_2) = (probe.model for probe in probes)
+    np.testing.assert_array_equal(imputer.statistics_, imputer_2.statistics_)
+    np.testing.assert_array_equal(scaler.mean_, scaler_2.mean_)
+    np.testing.assert_array_equal(model.coef_, model_2.coef_)
+    assert probes[0].regularisation == probes[1].regularisation == (5.0 if kind == "ridge" else 0.2)
+
+
+def test_the_strength_of_the_classifier_has_the_lowest_log_loss_on_validation_subjects():
+    embeddings = two_classes(make_embeddings(2.0, dim=30))
+    train, validation = ((embeddings.table["split"] == split).to_numpy() for split in ("train", "validation"))
+    x = (embeddings.features - embeddings.features[train].mean(0)) / embeddings.features[train].std(0)
+    positive = (embeddings.table["diagnosis"] == "AD").to_numpy()
+    grid, losses = [0.0005, 0.01, 0.3, 1000.0], []
+    for c in grid:
+        model = LogisticRegression(C=c, max_iter=10_000).fit(x[train], positive[train])
+        losses.append(log_loss(positive[validation], model.predict_proba(x[validation])[:, 1]))
+    best = int(np.argmin(losses))
+    assert 0 < best < 3, "a case whose best value is no end of the grid"
+    probe = fit_classifier(embeddings, "AD", grid)
+    assert probe.regularisation == grid[best]
+    assert set(probe.subjects["train"]) == set(embeddings.table["subject"][train])
+    assert set(probe.subjects["validation"]) == set(embeddings.table["subject"][validation])
+
+
+def test_a_higher_score_means_the_positive_class():
+    embeddings = two_classes(make_embeddings(4.0))
+    diseased = (embeddings.table["diagnosis"] == "AD").to_numpy()
+    for positive, expected in (("AD", diseased), ("CN", ~diseased)):
+        probability = fit_classifier(embeddings, positive, [1.0]).predict(embeddings)
+        assert probability[expected].mean() > 0.8
+        assert probability[~expected].mean() < 0.2
+
+
+def test_of_equal_thresholds_the_nearest_to_one_half_is_taken():
+    probability = np.array([0.1, 0.2, 0.6, 0.95])
+    positive = np.array([False, False, True, True])
+    assert choose_threshold(probability, positive) == 0.5  # 0.4 separates them as well
+    assert choose_threshold(np.array([0.1, 0.3, 0.35, 0.45]), positive) == pytest.approx(0.325)
+    uneven = np.array([False, True, True, True, False, False])
+    assert choose_threshold(np.array([0.1, 0.2, 0.3, 0.4, 0.45, 0.8]), uneven) == pytest.approx(0.15)
+
+
 def test_the_regularisation_is_the_best_on_validation_subjects():
     embeddings = make_embeddings(0.3, dim=40)
     age, split = embeddings.table["age"].to_numpy(), embeddings.table["split"].to_numpy()
@@ -73,7 +129,7 @@ def test_a_planted_leak_is_refused(split):
     test_subject = embeddings.table.loc[embeddings.table["split"] == "test", "subject"].iloc[0]
     planted = embeddings.table["subject"].mask((embeddings.table["split"] == split).cumsum() == 1, test_subject)
     leaking = Embeddings(embeddings.features, embeddings.table.assign(subject=planted))
-    with pytest.raises(ValueError, match=test_subject):
+    with pytest.raises(UserError, match=test_subject):
         fit_ridge(leaking, embeddings.table["age"], GRID)
 
 
@@ -83,7 +139,7 @@ def test_a_planted_leak_stops_the_classifier(split):
     test_subject = embeddings.table.loc[embeddings.table["split"] == "test", "subject"].iloc[0]
     planted = embeddings.table["subject"].mask((embeddings.table["split"] == split).cumsum() == 1, test_subject)
     leaking = Embeddings(embeddings.features, embeddings.table.assign(subject=planted))
-    with pytest.raises(ValueError, match=test_subject):
+    with pytest.raises(UserError, match=test_subject):
         fit_classifier(leaking, "AD", GRID)
 
 
@@ -132,7 +188,7 @@ def test_too_few_subjects_are_said():
 def test_the_summary_reproduces_the_probe():
     embeddings = two_classes(make_embeddings(1.0))
     probe = fit_classifier(embeddings, "AD", GRID)
-    summary = summarise_probe(probe, embeddings, "AD", "CN")
+    summary = describe_probe(probe, embeddings, "AD", "CN")
     normed = (embeddings.features - np.array(summary["scaler_mean"])) / np.array(summary["scaler_scale"])
     log_odds = normed @ np.array(summary["weights"]) + summary["intercept"]
     np.testing.assert_allclose(1 / (1 + np.exp(-log_odds)), probe.predict(embeddings), rtol=1e-5)

@@ -2,32 +2,36 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ldae.config.evaluation import BootstrapConfig, ProbesConfig
 from ldae.config.load import load_config
+from ldae.config.names import DAE, LDAE, SUPERVISED
 from ldae.data.split import split_subjects
 from ldae.errors import UserError
-from ldae.evaluation.features.embeddings import Embeddings
+from ldae.evaluation.features.embeddings import Embeddings, write_embeddings
+from ldae.evaluation.statistics.probes import fit_classifier, fit_ridge
 from ldae.evaluation.tables.downstream import (
     AD_VS_CN,
     AGE,
-    DAE,
-    LDAE,
     PAPER,
-    SUPERVISED_AD_CN,
-    SUPERVISED_AGE,
     TASKS,
-    Settings,
     evaluate_encoders,
     fit_task,
     of_task,
     redraw_validation,
     select_scans,
+    write_downstream,
 )
+from ldae.files import read_json
 from ldae.phantom.people import draw_cohort
 from tests.rules import script_rules
 from tests.unit.evaluation.codes import make_embeddings
 from tests.unit.sources import ROOT
 
-SETTINGS = Settings([0.01, 0.1, 1.0, 10.0], [0.1, 1.0, 10.0, 100.0], redraws=3, draws=300, confidence=0.95, seed=0)
+PROBES = ProbesConfig(c_grid=[0.01, 0.1, 1.0, 10.0], alpha_grid=[0.1, 1.0, 10.0, 100.0], redraws=3)
+ONCE = PROBES.model_copy(update={"redraws": 0})
+BOOTSTRAP = BootstrapConfig(draws=300, confidence=0.95)
+SEED = 3
+SUPERVISED_AD_CN, SUPERVISED_AGE = SUPERVISED["ad_cn"], SUPERVISED["age"]
 
 
 def rows(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:
@@ -42,7 +46,7 @@ def constant(embeddings: Embeddings) -> Embeddings:
 @pytest.fixture(scope="module")
 def strong():
     embeddings = make_embeddings(4.0)
-    return evaluate_encoders({LDAE: embeddings, "mean": constant(embeddings)}, SETTINGS)[0]
+    return evaluate_encoders({LDAE: embeddings, "mean": constant(embeddings)}, PROBES, BOOTSTRAP, SEED)[0]
 
 
 def test_every_task_metric_and_choice_of_scans_has_a_row(strong):
@@ -61,7 +65,7 @@ def test_a_strong_signal_is_found_with_ad_positive(strong):
     assert found.value["brier"] < 0.1
     assert ((found.low <= found.value) & (found.value <= found.high)).all()
     task = TASKS[0]
-    probe = fit_task(task, of_task(make_embeddings(4.0), task), SETTINGS)
+    probe = fit_task(task, of_task(make_embeddings(4.0), task), PROBES)
     assert probe.model[-1].coef_[0, 0] > 0  # more of it means AD
 
 
@@ -90,13 +94,12 @@ def test_the_paper_figures_stand_with_their_encoders(strong):
 
 
 def test_the_published_encoders_are_those_of_the_workflow():
-    assert {name for name, *_ in PAPER} <= set(script_rules()["downstream_paper"].params["encoders"].values())
+    assert {name for name, *_ in PAPER} <= set(script_rules()["table_downstream_paper"].params["encoders"])
 
 
 def test_the_published_supervised_encoder_is_marked_as_on_another_test_set():
     embeddings = make_embeddings(1.0)
-    settings = Settings(SETTINGS.c_grid, SETTINGS.alpha_grid, 0, 100, 0.95, 0)
-    table, _ = evaluate_encoders({LDAE: embeddings, SUPERVISED_AGE: embeddings}, settings)
+    table, _ = evaluate_encoders({LDAE: embeddings, SUPERVISED_AGE: embeddings}, ONCE, BOOTSTRAP, SEED)
     age = rows(table, task=AGE, encoder=SUPERVISED_AGE)
     assert age.paper["mae"] == 4.34
     assert "another test set" in age.note["mae"]
@@ -108,7 +111,7 @@ def test_the_published_supervised_encoder_is_marked_as_on_another_test_set():
 def test_the_spread_is_over_validation_sets_and_shrinks_with_the_signal(strong):
     assert (rows(strong, task=AGE).spread > 0).all()
     weak = make_embeddings(0.3, subjects=60)
-    table, _ = evaluate_encoders({LDAE: weak}, SETTINGS)
+    table, _ = evaluate_encoders({LDAE: weak}, PROBES, BOOTSTRAP, SEED)
     assert rows(table, task=AGE).spread["mae"] > rows(strong, task=AGE).spread["mae"]
 
 
@@ -120,8 +123,8 @@ def test_permuted_labels_give_chance():
         table = embeddings.table.assign(
             diagnosis=rng.permutation(embeddings.table["diagnosis"]), age=rng.permutation(embeddings.table["age"])
         )
-        settings = Settings(SETTINGS.c_grid, SETTINGS.alpha_grid, 0, 100, 0.95, 0)
-        scores, _ = evaluate_encoders({LDAE: Embeddings(embeddings.features, table, embeddings.names)}, settings)
+        shuffled = Embeddings(embeddings.features, table, embeddings.names)
+        scores, _ = evaluate_encoders({LDAE: shuffled}, ONCE, BOOTSTRAP, SEED)
         aucs.append(rows(scores, task=AD_VS_CN).value["roc_auc"])
         slopes.append(rows(scores, task=AGE).value["slope"])
     assert abs(np.mean(aucs) - 0.5) < 0.06
@@ -132,7 +135,7 @@ def test_redrawn_validation_sets_keep_test_subjects_and_whole_subjects():
     table = make_embeddings(1.0, subjects=50).table
     table = pd.concat([table, table.assign(session="M012", months=12.0)], ignore_index=True)
     size = table.loc[table.split == "validation", "subject"].nunique()
-    drawn = list(redraw_validation(table, 5, 0))
+    drawn = list(redraw_validation(table, 5, SEED))
     assert len(drawn) == 5
     for other in drawn:
         pd.testing.assert_series_equal(other.split == "test", table.split == "test")
@@ -149,6 +152,98 @@ def test_the_three_choices_of_scans():
     assert test["months"][chosen["baseline"]].tolist() == [0, 0]
 
 
+def test_one_scan_per_subject_is_any_of_its_scans_and_baseline_is_month_zero():
+    test = pd.DataFrame({"subject": np.repeat([f"S{i:02d}" for i in range(30)], 3), "months": [0, 12, 24] * 30})
+    chosen = select_scans(test)
+    assert not test["subject"][chosen["one per subject"]].duplicated().any()
+    assert set(test["months"][chosen["one per subject"]]) == {0, 12, 24}
+    assert (test["months"][chosen["baseline"]] == 0).all()
+
+
+def test_scores_are_those_of_the_test_scans_by_the_probe_of_the_others():
+    """Every figure of one encoder, by hand: fitted to training scans, chosen on validation scans."""
+    embeddings = make_embeddings(1.0)
+    table, split = embeddings.table, embeddings.table["split"].to_numpy()
+    scores, _ = evaluate_encoders({LDAE: embeddings}, ONCE, BOOTSTRAP, SEED)
+    found = rows(scores, task=AGE)
+    age, probe = table["age"].to_numpy(), fit_ridge(embeddings, table["age"].to_numpy(), ONCE.alpha_grid)
+    error = np.abs(probe.predict(embeddings) - age)
+    assert found.value["mae"] == pytest.approx(error[split == "test"].mean())
+    assert found.n_scans["mae"] == (split == "test").sum()
+    assert found.n_features["mae"] == 8
+    cn = rows(scores, task="age, CN only")
+    healthy = embeddings.select((table["diagnosis"] == "CN").to_numpy())
+    other = fit_ridge(healthy, healthy.table["age"].to_numpy(), ONCE.alpha_grid)
+    held = (healthy.table["split"] == "test").to_numpy()
+    expected = np.abs(other.predict(healthy) - healthy.table["age"])[held].mean()
+    assert cn.value["mae"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("task", "positive", "negative"), [(0, "AD", "CN"), (1, "MCI", "CN"), (2, "AD", "MCI")])
+def test_the_worse_diagnosis_is_the_positive_one_and_the_threshold_is_the_probes(task, positive, negative):
+    embeddings = make_embeddings(1.0)
+    scores, _ = evaluate_encoders({LDAE: embeddings}, ONCE, BOOTSTRAP, SEED)
+    pair = embeddings.select(embeddings.table["diagnosis"].isin([positive, negative]).to_numpy())
+    probe = fit_classifier(pair, positive, ONCE.c_grid)
+    test = pair.select((pair.table["split"] == "test").to_numpy())
+    called, true = probe.predict(test) >= probe.threshold, (test.table["diagnosis"] == positive).to_numpy()
+    found = rows(scores, task=TASKS[task].name)
+    assert found.value["recall"] == pytest.approx(called[true].mean())
+    assert found.value["specificity"] == pytest.approx((~called)[~true].mean())
+
+
+def test_the_spread_is_the_standard_deviation_over_the_redrawn_sets():
+    embeddings = make_embeddings(0.5, subjects=90)
+    scores, _ = evaluate_encoders({LDAE: embeddings}, PROBES, BOOTSTRAP, SEED)
+    test, errors = (embeddings.table["split"] == "test").to_numpy(), []
+    for table in redraw_validation(embeddings.table, PROBES.redraws, SEED):
+        redrawn = Embeddings(embeddings.features, table, embeddings.names)
+        predicted = fit_ridge(redrawn, table["age"].to_numpy(), PROBES.alpha_grid).predict(embeddings)
+        errors.append(np.abs(predicted - table["age"])[test].mean())
+    assert rows(scores, task=AGE).spread["mae"] == pytest.approx(np.std(errors, ddof=1))
+
+
+def test_the_seed_draws_subjects_and_redraws():
+    embeddings = make_embeddings(1.0, subjects=90)
+    first, second = (evaluate_encoders({LDAE: embeddings}, PROBES, BOOTSTRAP, seed)[0] for seed in (3, 4))
+    assert first["value"].equals(second["value"])
+    for column in ("low", "high", "spread"):
+        assert not first[column].equals(second[column])
+
+
+def test_a_torn_subject_stops_and_is_no_row_with_a_note():
+    embeddings = make_embeddings(1.0)
+    table = embeddings.table.assign(subject=embeddings.table["subject"].mask(embeddings.table.index < 9, "S000"))
+    with pytest.raises(UserError, match="S000"):
+        evaluate_encoders({LDAE: Embeddings(embeddings.features, table)}, ONCE, BOOTSTRAP, SEED)
+
+
+def test_what_is_written_is_read_with_the_labels_of_the_dataset(tmp_path):
+    """A corrected diagnosis reaches the probes though the features are as they were."""
+    embeddings = make_embeddings(2.0, subjects=60)
+    dataset = embeddings.table.assign(path="scan.nii.gz")
+    write_embeddings(tmp_path / "ldae.npz", embeddings)
+    write_embeddings(tmp_path / "mean.npz", constant(embeddings))
+    files = {LDAE: tmp_path / "ldae.npz", "training mean": tmp_path / "mean.npz"}
+    outputs = {name: tmp_path / f"{name}.out" for name in ("table", "subjects", "probe")}
+    corrected = dataset.assign(diagnosis=dataset["diagnosis"].replace({"AD": "CN", "CN": "AD"}))
+    described = []
+    for labels in (dataset, corrected.sample(frac=1, random_state=2)):
+        labels.to_csv(tmp_path / "dataset.csv", index=False)
+        write_downstream(tmp_path / "dataset.csv", files, ONCE, BOOTSTRAP, SEED, **outputs)
+        described.append(read_json(outputs["probe"]))
+        table = pd.read_csv(outputs["table"])
+        assert set(table["encoder"]) == set(files)
+        seen = read_json(outputs["subjects"])[AD_VS_CN][LDAE]
+        two = dataset[dataset["diagnosis"] != "MCI"]
+        assert seen["train"] == sorted(two.loc[two["split"] == "train", "subject"])
+    first, second = described
+    assert first["task"] == "AD vs CN"
+    np.testing.assert_allclose(first["weights"], -np.array(second["weights"]), rtol=1e-3, atol=1e-4)
+    outputs.pop("probe")
+    write_downstream(tmp_path / "dataset.csv", files, ONCE, BOOTSTRAP, SEED, **outputs)
+
+
 def test_age_is_no_feature_where_age_is_predicted():
     embeddings = make_embeddings(1.0)
     people = Embeddings(embeddings.table[["age"]].to_numpy(), embeddings.table, ("age",))
@@ -160,7 +255,7 @@ def test_age_is_no_feature_where_age_is_predicted():
 def test_a_task_without_a_diagnosis_is_a_row_that_says_so():
     embeddings = make_embeddings(1.0)
     no_mci = embeddings.select((embeddings.table["diagnosis"] != "MCI").to_numpy())
-    table, seen = evaluate_encoders({LDAE: no_mci}, SETTINGS)
+    table, seen = evaluate_encoders({LDAE: no_mci}, PROBES, BOOTSTRAP, SEED)
     assert "0 MCI" in table.loc[table.task == "MCI vs CN", "note"].item()
     assert (table.loc[table.task == AD_VS_CN, "note"] == "").all()
     assert "MCI vs CN" not in seen
@@ -168,7 +263,7 @@ def test_a_task_without_a_diagnosis_is_a_row_that_says_so():
 
 def test_whom_each_probe_saw_is_told():
     table = make_embeddings(1.0).table
-    _, seen = evaluate_encoders({LDAE: make_embeddings(1.0)}, SETTINGS)
+    _, seen = evaluate_encoders({LDAE: make_embeddings(1.0)}, PROBES, BOOTSTRAP, SEED)
     two = table[table.diagnosis.isin(["AD", "CN"])]
     assert set(seen) == {task.name for task in TASKS}
     for split in ("train", "validation"):
@@ -179,13 +274,13 @@ def test_encoders_of_different_scans_are_refused():
     embeddings = make_embeddings(1.0)
     fewer = embeddings.select(np.arange(len(embeddings.table)) > 0)
     with pytest.raises(UserError, match="same scans"):
-        evaluate_encoders({LDAE: embeddings, "other": fewer}, SETTINGS)
+        evaluate_encoders({LDAE: embeddings, "other": fewer}, PROBES, BOOTSTRAP, SEED)
 
 
 def test_no_test_scan_of_a_class_gives_empty_cells_not_chance():
     embeddings = make_embeddings(1.0)
     lost = (embeddings.table["split"] == "test") & (embeddings.table["diagnosis"] == "AD")
-    table, _ = evaluate_encoders({LDAE: embeddings.select(~lost.to_numpy())}, SETTINGS)
+    table, _ = evaluate_encoders({LDAE: embeddings.select(~lost.to_numpy())}, PROBES, BOOTSTRAP, SEED)
     assert np.isnan(rows(table, task=AD_VS_CN).value["roc_auc"])
 
 
@@ -230,9 +325,11 @@ def test_the_phantoms_true_ventricles_give_its_ceiling():
             "months": 0.0,
         }
     )
-    table["split"] = table["subject"].map(split_subjects(table[["subject", "diagnosis"]], config.split, config.seed))
+    table["split"] = table["subject"].map(
+        split_subjects(table[["subject", "diagnosis"]], config.split, seed=config.seed)
+    )
     ventricles = np.array([[visit.anatomy.ventricle_mm] for _, visit, _ in scans])
     truth = Embeddings(ventricles, table, ("ventricles",))
-    found, _ = evaluate_encoders({LDAE: truth, "mean": constant(truth)}, SETTINGS)
+    found, _ = evaluate_encoders({LDAE: truth, "mean": constant(truth)}, PROBES, BOOTSTRAP, SEED)
     assert 0.91 < rows(found, task=AD_VS_CN).value["roc_auc"] < 0.99
     assert rows(found, task=AGE, encoder="mean").difference_low["mae"] > 0

@@ -4,20 +4,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ldae.config.evaluation import BootstrapConfig
+from ldae.config.names import LDAE
 from ldae.evaluation.measure.interpolation import (
     BLEND,
-    COLUMNS,
-    LDAE,
+    INTERPOLATION_COLUMNS,
     LDAE_LERP,
+    PREDICTORS,
     RECONSTRUCTION,
     SCAN,
-    SYSTEMS,
     TARGETS,
 )
-from ldae.evaluation.tables.interpolation import nearest_bin, read_interpolations, summarise
+from ldae.evaluation.tables.interpolation import nearest_bin, read_interpolations, tabulate_interpolations
 from ldae.files import write_table
 
-OPTIONS = {"draws": 400, "confidence": 0.95, "seed": 0}
+OPTIONS = (BootstrapConfig(draws=400, confidence=0.95), 3)
 TABLE = [
     *("gap_definition", "gap_months", "system", "target", "metric", "solver", "steps", "value", "low", "high"),
     *("difference", "difference_low", "difference_high", "paper", "n_subjects", "n_triples", "note"),
@@ -27,14 +28,14 @@ TABLE = [
 def make_scans(subjects=20, months=((0, 6, 12), (0, 6, 24)), error=None):
     """A row a triple, system and target; LDAE's MSE is 0.002 and grows with the subject, the others lie 0.001 above."""
     rows = []
-    for number, times, system, target in itertools.product(range(subjects), months, SYSTEMS, TARGETS):
+    for number, times, system, target in itertools.product(range(subjects), months, PREDICTORS, TARGETS):
         first, at, last = times
         gaps = last - first, min(at - first, last - at)
         mse = 0.002 + 0.0001 * number + 0.001 * (system != LDAE)
         sampler = ("2m", 20) if system in (LDAE, LDAE_LERP) else ("", None)
         sessions = [f"M{time:03d}" for time in times]
         rows.append((f"S{number}", *sessions, 0.5, *gaps, system, target, *sampler, 1 - mse, mse, ""))
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"steps": "Int64"})
+    return pd.DataFrame(rows, columns=list(INTERPOLATION_COLUMNS)).astype({"steps": "Int64"})
 
 
 def select(table, definition, gap, system=LDAE, target=SCAN, metric="mse"):
@@ -47,16 +48,16 @@ def select(table, definition, gap, system=LDAE, target=SCAN, metric="mse"):
 
 def test_the_table_keeps_its_contract_through_the_file(tmp_path):
     write_table(tmp_path / "scans.csv", make_scans())
-    table = summarise(read_interpolations(tmp_path / "scans.csv"), **OPTIONS)
+    table = tabulate_interpolations(read_interpolations(tmp_path / "scans.csv"), *OPTIONS)
     assert list(table.columns) == TABLE
-    assert len(table) == 9 * len(SYSTEMS) * 2 * 2  # all gaps, and four bins of each definition
+    assert len(table) == 9 * len(PREDICTORS) * 2 * 2  # all gaps, and four bins of each definition
     full = table[table["n_triples"] > 0]
     assert ((full["low"] <= full["value"]) & (full["value"] <= full["high"])).all()
     assert set(table.loc[table["system"] == LDAE, "steps"]) == {20}
 
 
 def test_values_are_means_over_the_triples_of_a_bin():
-    table = summarise(make_scans(), **OPTIONS)
+    table = tabulate_interpolations(make_scans(), *OPTIONS)
     everything = select(table, "all", None)
     assert everything["value"] == pytest.approx(0.002 + 0.0001 * 9.5)
     assert (everything["n_subjects"], everything["n_triples"]) == (20, 40)
@@ -67,7 +68,7 @@ def test_values_are_means_over_the_triples_of_a_bin():
 
 def test_differences_to_ldae_are_paired():
     """Each triple's difference is 0.001 however much the triples differ: no uncertainty is left."""
-    table = summarise(make_scans(), **OPTIONS)
+    table = tabulate_interpolations(make_scans(), *OPTIONS)
     row = select(table, "all", None, system=BLEND)
     assert [row["difference"], row["difference_low"], row["difference_high"]] == pytest.approx([0.001] * 3)
     assert row["high"] - row["low"] > 1e-4
@@ -75,19 +76,46 @@ def test_differences_to_ldae_are_paired():
     assert own["difference"] == own["difference_high"] == 0
 
 
+def test_every_cell_is_of_its_own_system_target_and_metric():
+    scans = make_scans()
+    place = {name: number for number, name in enumerate(PREDICTORS)}
+    scans["mse"] = 0.01 * scans["system"].map(place) + 0.1 * (scans["target"] == RECONSTRUCTION)
+    scans["ssim"] = 1 - scans["mse"] * 2
+    table = tabulate_interpolations(scans, *OPTIONS)
+    for name, number in place.items():
+        for target in TARGETS:
+            mse = 0.01 * number + 0.1 * (target == RECONSTRUCTION)
+            row = select(table, "all", None, name, target)
+            assert row["value"] == pytest.approx(mse)
+            assert row["difference"] == pytest.approx(0.01 * number, abs=1e-12)
+            assert select(table, "all", None, name, target, "ssim")["value"] == pytest.approx(1 - 2 * mse)
+    solvers = table.drop_duplicates("system").set_index("system")["solver"]
+    assert solvers[LDAE] == solvers[LDAE_LERP] == "2m"
+    assert solvers[BLEND] == ""
+
+
+def test_the_seed_and_the_confidence_move_the_interval_alone():
+    narrow = BootstrapConfig(draws=400, confidence=0.5)
+    tables = (tabulate_interpolations(make_scans(), *o) for o in (OPTIONS, (OPTIONS[0], 4), (narrow, 3)))
+    first, reseeded, small = (select(table, "all", None) for table in tables)
+    assert first["value"] == reseeded["value"] == small["value"]
+    assert first["low"] != reseeded["low"]
+    assert first["high"] - first["low"] > small["high"] - small["low"] > 0
+
+
 def test_whole_subjects_are_drawn():
     """The interval of many equal triples of a few subjects is that of these subjects, not of the triples."""
     many = make_scans(4, [(0, at, 60) for at in range(5, 55, 5)])
-    wide = select(summarise(many, **OPTIONS), "all", None)
+    wide = select(tabulate_interpolations(many, *OPTIONS), "all", None)
     assert wide["high"] - wide["low"] > 1e-4
-    single = select(summarise(make_scans(1), **OPTIONS), "all", None)
+    single = select(tabulate_interpolations(make_scans(1), *OPTIONS), "all", None)
     assert np.isnan(single["low"])
     assert single["note"] == "one subject: no interval"
     assert single["value"] == 0.002
 
 
 def test_the_published_figures_stand_beside_ldae_against_the_reconstruction_only():
-    table = summarise(make_scans(), **OPTIONS)
+    table = tabulate_interpolations(make_scans(), *OPTIONS)
     published = table[table["paper"] != ""]
     assert set(published["system"]) == {LDAE}
     assert set(published["target"]) == {RECONSTRUCTION}
@@ -97,7 +125,7 @@ def test_the_published_figures_stand_beside_ldae_against_the_reconstruction_only
 
 
 def test_an_empty_bin_is_a_row_with_its_reason():
-    table = summarise(make_scans(), **OPTIONS)
+    table = tabulate_interpolations(make_scans(), *OPTIONS)
     row = select(table, "between the given scans", 6)
     assert row["n_triples"] == 0
     assert np.isnan(row["value"])
@@ -107,9 +135,9 @@ def test_an_empty_bin_is_a_row_with_its_reason():
 @pytest.mark.parametrize("aside", [0, 2])
 def test_a_cohort_without_triples_gives_a_valid_table(tmp_path, aside):
     rows = [{"subject": f"S{i}", "session": "M000", "note": "its time is unknown"} for i in range(aside)]
-    scans = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"steps": "Int64"}).fillna({"note": ""})
+    scans = pd.DataFrame(rows, columns=list(INTERPOLATION_COLUMNS)).astype({"steps": "Int64"}).fillna({"note": ""})
     write_table(tmp_path / "scans.csv", scans)
-    table = summarise(read_interpolations(tmp_path / "scans.csv"), **OPTIONS)
+    table = tabulate_interpolations(read_interpolations(tmp_path / "scans.csv"), *OPTIONS)
     assert list(table.columns) == TABLE
     assert (table["n_triples"] == 0).all()
     assert table["value"].isna().all()

@@ -4,49 +4,49 @@ import pytest
 
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, write_embeddings
-from ldae.evaluation.tables.leakage import Fitted, of_embeddings, of_probes, of_weights, tabulate
+from ldae.evaluation.tables.leakage import Fitted, of_embeddings, of_probes, of_weights, read_fitted, tabulate_leakage
 from ldae.files import write_json
 from tests.unit.evaluation.codes import make_embeddings
 
 
 @pytest.fixture
-def dataset():
+def scans():
     return pd.DataFrame({"subject": list("abcd"), "split": ["train", "train", "validation", "test"]})
 
 
-def test_a_clean_fit_is_a_row(dataset):
-    table = tabulate([Fitted("autoencoder", "a.json", frozenset("ab"), frozenset("c"))], dataset)
+def test_a_clean_fit_is_a_row(scans):
+    table = tabulate_leakage([Fitted("autoencoder", "a.json", frozenset("ab"), frozenset("c"))], scans)
     row = table.iloc[0]
     assert (row.training_subjects, row.validation_subjects, row.test_subjects) == (2, 1, 0)
 
 
-def test_the_hash_is_that_of_the_subjects_and_their_sides(dataset):
+def test_the_hash_is_that_of_the_subjects_and_their_sides(scans):
     things = [
         Fitted("one", "", frozenset("ab"), frozenset("c")),
         Fitted("same", "", frozenset("ba"), frozenset("c")),
         Fitted("other", "", frozenset("a"), frozenset("bc")),
     ]
-    one, same, other = tabulate(things, dataset)["subjects_sha256"]
+    one, same, other = tabulate_leakage(things, scans)["subjects_sha256"]
     assert one == same != other
 
 
 @pytest.mark.parametrize("side", ["train", "validation"])
-def test_a_test_subject_on_either_side_stops_and_names_everything_that_saw_one(dataset, side):
+def test_a_test_subject_on_either_side_stops_and_names_everything_that_saw_one(scans, side):
     leaking = [Fitted(name, "", **{"train": frozenset("a")} | {side: frozenset("ad")}) for name in ("ldm", "probe")]
     with pytest.raises(UserError) as error:
-        tabulate([*leaking, Fitted("autoencoder", "", frozenset("ab"))], dataset)
+        tabulate_leakage([*leaking, Fitted("autoencoder", "", frozenset("ab"))], scans)
     assert "ldm" in str(error.value)
     assert "probe" in str(error.value)
     assert "such as d" in str(error.value)
     assert "autoencoder" not in str(error.value)
 
 
-def test_a_model_of_another_cohort_is_refused(dataset):
+def test_a_model_of_another_cohort_is_refused(scans):
     with pytest.raises(UserError, match="others, such as z"):
-        tabulate([Fitted("ldm", "", frozenset("az"))], dataset)
+        tabulate_leakage([Fitted("ldm", "", frozenset("az"))], scans)
 
 
-def test_weights_tell_by_their_sidecar(tmp_path, dataset):
+def test_weights_tell_by_their_sidecar(tmp_path, scans):
     write_json(tmp_path / "ldm.json", {"subjects": {"train": ["a", "b"], "validation": ["c"]}})
     thing = of_weights(tmp_path / "ldm.safetensors")
     assert (thing.name, thing.train, thing.validation) == ("ldm", frozenset("ab"), frozenset("c"))
@@ -63,12 +63,38 @@ def test_features_tell_what_they_were_fitted_to(tmp_path):
     assert of_embeddings(tmp_path / "ldae.npz").train == frozenset()
 
 
-def test_every_probe_is_a_row(tmp_path, dataset):
+def test_every_probe_is_a_row(tmp_path, scans):
     seen = {"train": ["a"], "validation": ["c"]}
     write_json(tmp_path / "probes.json", {"age": {"LDAE": seen, "PCA": seen}, "AD vs CN": {"LDAE": seen}})
-    table = tabulate(of_probes(tmp_path / "probes.json"), dataset)
+    table = tabulate_leakage(of_probes(tmp_path / "probes.json"), scans)
     assert len(table) == 3
     assert np.array_equal(table["validation_subjects"], [1, 1, 1])
     write_json(tmp_path / "probes.json", {"age": {"LDAE": {"train": ["d"], "validation": []}}})
     with pytest.raises(UserError, match="probe age, LDAE"):
-        tabulate(of_probes(tmp_path / "probes.json"), dataset)
+        tabulate_leakage(of_probes(tmp_path / "probes.json"), scans)
+
+
+def test_everything_fitted_is_read_from_its_own_file(tmp_path, scans):
+    write_json(tmp_path / "ldm.json", {"subjects": {"train": ["a"], "validation": ["c"]}})
+    made = make_embeddings(1.0, subjects=9)
+    write_embeddings(tmp_path / "pca.npz", Embeddings(made.features, made.table, made.names, ("a", "b")))
+    write_json(tmp_path / "probes.json", {"age": {"LDAE": {"train": ["b"], "validation": ["c", "a"]}}})
+    files = [tmp_path / "ldm.safetensors"], [tmp_path / "pca.npz"], tmp_path / "probes.json"
+    table = tabulate_leakage(read_fitted(*files), scans)
+    assert table["fitted_thing"].tolist() == ["ldm", "features pca", "probe age, LDAE"]
+    assert table["training_subjects"].tolist() == [1, 2, 1]
+    assert table["validation_subjects"].tolist() == [1, 0, 2]
+    assert [source.rsplit("/", 1)[-1] for source in table["source"]] == ["ldm.json", "pca.npz", "probes.json"]
+    (tmp_path / "pca.npz").unlink()
+    write_embeddings(tmp_path / "pca.npz", Embeddings(made.features, made.table, made.names, ("a", "d")))
+    with pytest.raises(UserError, match="features pca"):
+        tabulate_leakage(read_fitted(*files), scans)
+
+
+def test_a_validation_subject_is_no_leak_and_all_faults_are_named_by_their_subject(scans):
+    tabulate_leakage([Fitted("ldm", "", frozenset("abc"))], scans)
+    faulty = [Fitted("ldm", "", frozenset("ad")), Fitted("dae", "", frozenset("ay"))]
+    with pytest.raises(UserError) as error:
+        tabulate_leakage(faulty, scans)
+    assert "1, such as d" in str(error.value)
+    assert "1 others, such as y" in str(error.value)

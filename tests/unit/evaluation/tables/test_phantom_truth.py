@@ -1,14 +1,20 @@
+import types
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
+from ldae.config.evaluation import BootstrapConfig
+from ldae.config.names import AUTOENCODER
 from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
-from ldae.evaluation.features.embeddings import extract_embeddings
-from ldae.evaluation.measure.reconstruction import AUTOENCODER, ENCODED, OTHER, SEMANTIC
-from ldae.evaluation.tables.phantom_truth import check_against_truth, training_mean_mse
+from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
+from ldae.evaluation.measure.reconstruction import ENCODED, OTHER, SEMANTIC
+from ldae.evaluation.tables.phantom_truth import check_against_truth, training_mean_mse, write_truth_table
 
-OPTIONS = {"steps": 20, "alpha_grid": [0.01], "batch_size": 4, "draws": 300, "confidence": 0.95, "seed": 0}
+BOOTSTRAP = BootstrapConfig(draws=300, confidence=0.95)
+OPTIONS = {"steps": 20, "alpha_grid": [0.01], "batch_size": 4, "bootstrap": BOOTSTRAP, "seed": 3}
 
 
 @pytest.fixture
@@ -52,7 +58,7 @@ def test_a_working_model_meets_the_properties(results):
 
 
 @pytest.mark.parametrize(
-    "start, column, value, failing",
+    ("start", "column", "value", "failing"),
     [
         ("", "mse", 1.0, "AutoencoderKL's MSE"),
         (ENCODED, "ssim", 0.93, "SSIM, LDAE"),
@@ -61,7 +67,7 @@ def test_a_working_model_meets_the_properties(results):
     ],
 )
 def test_each_property_can_fail(results, start, column, value, failing):
-    _truth, _dataset, _embeddings, scans, _downstream = results
+    scans = results[3]
     scans.loc[scans["start"] == start, column] = value
     missed = [
         name
@@ -97,5 +103,96 @@ def test_the_training_mean_is_of_training_scans_alone(dataset):
 
 
 def test_a_scan_without_truth_is_named(results):
-    with pytest.raises(UserError, match="ADNItrain0 M000"):
+    with pytest.raises(UserError, match="ADNI0test M000"):
         check_against_truth(results[0].iloc[1:], *results[1:], **OPTIONS)
+
+
+def value(table, name):
+    return table[table["property"].str.startswith(name)].iloc[0]
+
+
+def test_each_property_is_the_quantity_it_names(results, dataset):
+    """Every figure of the reconstructions by hand, on values that differ from scan to scan."""
+    truth, _, embeddings, scans, downstream = results
+    rng = np.random.default_rng(8)
+    scans["mse"] *= 1 + 0.2 * rng.random(len(scans))
+    scans["ssim"] += 0.01 * rng.random(len(scans))
+    scans["z_T_std"] += 0.05 * rng.random(len(scans))
+    other_steps = scans[scans["steps"] == 20].assign(steps=50, mse=9.0, ssim=0.1, z_T_std=9.0)
+    scans = pd.concat([scans, other_steps.astype({"steps": "Int64"})], ignore_index=True)
+    table = check_against_truth(truth, dataset, embeddings, scans, downstream, **OPTIONS)
+    start = {
+        name: scans[(scans["start"] == name) & ((scans["steps"] == 20) | (name == ""))].reset_index(drop=True)
+        for name in ("", ENCODED, SEMANTIC, OTHER)
+    }
+    mean_mse = training_mean_mse(dataset, 4)["mean_mse"]
+    assert value(table, "AutoencoderKL's MSE").value == pytest.approx(start[""]["mse"].mean() / mean_mse.mean())
+    assert value(table, "SSIM, LDAE").value == pytest.approx((start[ENCODED]["ssim"] - start[""]["ssim"]).mean())
+    assert value(table, "standard deviation").value == pytest.approx(start[ENCODED]["z_T_std"].mean())
+    own, other = start[SEMANTIC]["mse"], start[OTHER]["mse"]
+    assert value(table, "MSE from own y_sem /").value == pytest.approx(own.mean() / other.mean())
+    assert value(table, "MSE from own y_sem -").value == pytest.approx((own - other).mean())
+    auc = value(table, "AUC of AD vs CN from y_sem")
+    assert [auc.value, auc.low, auc.high] == [0.8, 0.6, 0.9]
+
+
+def test_the_correlation_is_on_test_scans_by_a_probe_of_training_scans(results, dataset):
+    """Truth that follows the code in training scans and runs against it in test scans."""
+    truth, _, embeddings, scans, downstream = results
+    test = (dataset["split"] == "test").to_numpy()
+    code = embeddings.features[:, 0]
+    ventricles = np.where(test, 10 - 20 * code, 100 * code)
+    turned = truth.assign(ventricle_ml=ventricles)
+    table = check_against_truth(turned, dataset, embeddings, scans, downstream, **OPTIONS)
+    row = value(table, "correlation")
+    assert row.value == pytest.approx(-1, abs=1e-3)
+    assert not row.met
+
+
+def test_the_ceiling_is_that_of_the_true_volume_with_ad_positive(results, dataset):
+    truth, _, embeddings, scans, downstream = results
+    rng = np.random.default_rng(5)
+    volume = 20 + 8.0 * (dataset["diagnosis"] == "AD") + 6 * rng.random(len(dataset)) + (dataset["age"] - 60)
+    volume[dataset["split"] == "test"] -= 12.0 * (dataset["diagnosis"] == "AD")
+    known = dataset.assign(volume=volume)
+    test = known["split"] == "test"
+    two = known["diagnosis"] != "MCI"
+    table = check_against_truth(truth.assign(ventricle_ml=volume), dataset, embeddings, scans, downstream, **OPTIONS)
+    for where, rows in (("all subjects", known[two]), ("test", known[two & test])):
+        expected = roc_auc_score(rows["diagnosis"] == "AD", rows["volume"])
+        row = value(table, f"AUC of AD vs CN from the true ventricle volume, {where}")
+        assert row.value == pytest.approx(expected)
+    train = known["split"] == "train"
+    mean_error = (known["age"][test] - known["age"][train].mean()).abs().mean()
+    assert value(table, "age error (MAE, years) of the training mean").value == pytest.approx(mean_error)
+    weights = np.polyfit(known["volume"][train], known["age"][train], 1)
+    error = (np.polyval(weights, known["volume"][test]) - known["age"][test]).abs().mean()
+    own = value(table, "age error (MAE, years) from the true ventricle volume")
+    assert own.value == pytest.approx(error, rel=0.02)
+    assert own.met == (own.value < mean_error)
+
+
+def test_labels_come_from_the_dataset_by_scan(results, dataset):
+    """The order of neither the labels nor the truth matters."""
+    truth, _, *others = results
+    first = check_against_truth(truth, dataset, *others, **OPTIONS)
+    second = check_against_truth(truth.sample(frac=1, random_state=3), dataset, *others, **OPTIONS)
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_the_rule_reads_what_the_others_wrote(results, tmp_path):
+    truth, dataset, embeddings, scans, downstream = results
+    scans = scans.assign(solver="2m", lpips=np.nan, note="")
+    for name, table in {"truth": truth, "dataset": dataset, "scans": scans, "downstream": downstream}.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    write_embeddings(tmp_path / "ldae.npz", embeddings)
+    evaluation = types.SimpleNamespace(
+        batch_size=4, bootstrap=BOOTSTRAP, probes=types.SimpleNamespace(alpha_grid=[0.01])
+    )
+    config = types.SimpleNamespace(seed=3, sampling=types.SimpleNamespace(steps=20), evaluation=evaluation)
+    inputs = (tmp_path / name for name in ("truth.csv", "dataset.csv", "ldae.npz", "scans.csv", "downstream.csv"))
+    write_truth_table(*inputs, config, tmp_path / "table.csv")
+    wanted = check_against_truth(truth, dataset, embeddings, scans, downstream, **OPTIONS)
+    found = pd.read_csv(tmp_path / "table.csv")
+    np.testing.assert_allclose(found["value"], wanted["value"], rtol=1e-5)
+    np.testing.assert_allclose(found["low"], wanted["low"], rtol=1e-5)
