@@ -52,7 +52,7 @@ def test_a_missing_or_wrong_file_is_refused(net, weights, tmp_path):
     torch.save({"state_dict": ResNetFeatures("resnet18", pretrained=False).state_dict()}, tmp_path / "other.pth")
     (tmp_path / "empty.pth").touch()
     for name in ("incomplete", "text", "list", "other", "empty"):
-        with pytest.raises(UserError, match="resnet_10_23dataset.pth"):
+        with pytest.raises(UserError, match=r"resnet_10_23dataset\.pth"):
             MedicalNet(tmp_path / f"{name}.pth")
 
 
