@@ -76,6 +76,7 @@ def measure() -> dict[str, float]:
 
 
 def main() -> None:
+    """Time each setting in processes of its own, in turns."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)

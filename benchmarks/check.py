@@ -43,6 +43,7 @@ def cpu_seconds() -> float:
 
 
 def main() -> None:
+    """Check the series twice, the second time with all verdicts kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--series", type=int, default=40)
     parser.add_argument("--workers", type=int, default=1)

@@ -71,6 +71,7 @@ class Result:
 
 
 def of_config(name: str, config: PreprocessingConfig) -> Setting:
+    """The bias field and the registration of a configuration."""
     return Setting(
         name,
         lambda scan, mask: correct_bias_field(scan, mask, config.bias_field_spacing_mm, config.bias_field_iterations),
@@ -109,6 +110,7 @@ def to_native(transforms: list[str]) -> np.ndarray:
 
 
 def timed(seconds: dict[str, float], name: str, step: Callable) -> object:
+    """What `step` returns; the CPU seconds of this process that it took are added to `seconds`."""
     start = time.process_time()
     result = step()
     seconds[name] = time.process_time() - start
@@ -226,6 +228,7 @@ def engines(path: Path, config: PreprocessingConfig) -> None:
 
 
 def main() -> None:
+    """Measure a scan, or a phantom whose truth is known."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scan", nargs="?", type=Path)
     parser.add_argument("--phantom", action="store_true", help="make a head with a known field and affine instead")

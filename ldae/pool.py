@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
+from typing import Any
 
 from pebble import ProcessPool
 
@@ -19,8 +20,8 @@ logger = logging.getLogger(__name__)
 class Outcome:
     """What became of one item: `result`, or `error` with the reason it failed."""
 
-    item: object
-    result: object = None
+    item: Any
+    result: Any = None
     error: str = ""
 
 
@@ -34,7 +35,7 @@ def run_items(function: Callable, items: Iterable, *, workers: int, timeout_s: f
     progress = Progress(logger, label, len(items), "items")
     context = multiprocessing.get_context("spawn")
     with ProcessPool(max_workers=max(1, min(workers, len(items))), context=context) as pool:
-        futures = {pool.schedule(function, args=(item,), timeout=timeout_s): item for item in items}
+        futures: dict[Future, Any] = {pool.schedule(function, args=(item,), timeout=timeout_s): item for item in items}
         for future in as_completed(futures):
             item, error = futures[future], future.exception()
             if error is None:

@@ -17,7 +17,7 @@ import torch
 
 def _declare_missing_operators() -> torch.library.Library | None:
     package = find_spec("torchvision")
-    if package is None:
+    if package is None or package.origin is None:
         return None
     for compiled in Path(package.origin).parent.glob("_C*.so"):
         try:

@@ -53,8 +53,9 @@ def load_tensors(
         raise UserError(path, f"the file that {sidecar.name} describes", "other or damaged content", cure)
     _check_config(path, description.get("config", {}), config or {})
     for name, own in description.get("parents", {}).items():
-        if (parents or {}).get(name, own) != own:
-            found = f"made from another {name} (SHA-256 {own[:12]}..., not {parents[name][:12]}...)"
+        beside = (parents or {}).get(name, own)
+        if beside != own:
+            found = f"made from another {name} (SHA-256 {own[:12]}..., not {beside[:12]}...)"
             raise UserError(path, f"weights made from the {name} beside it", found, cure)
     try:
         return load_file(path), description
@@ -103,7 +104,7 @@ def _check_config(path: Path, stored: dict, wanted: dict) -> None:
 
 
 def _leaves(tree: dict, prefix: str = "") -> dict:
-    leaves = {}
+    leaves: dict = {}
     for key, value in tree.items():
         leaves |= _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return leaves

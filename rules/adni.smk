@@ -11,23 +11,8 @@ from ldae.cohort.disk import find_subjects, fingerprint
 DICOM_DIR, CLINICAL_DIR = CONFIG.cohort.images_dir, CONFIG.cohort.tables_dir
 
 
-# These take only wildcards: Snakemake compares no param whose function takes `input` as well. Where the phantom is yet
-# to be made they raise FileNotFoundError for an input, and are asked again when it is there.
-def download_folders(wildcards):
-    """The folders of the user's download; the phantom's change with their rule."""
-    return "" if IS_PHANTOM else fingerprint(DICOM_DIR)
-
-
-def tables_of_choice(wildcards):
-    """Hash of what the clinical tables say of the choice of images: no age, no diagnosis."""
-    return hash_choice(CLINICAL_DIR, find_subjects(DICOM_DIR))
-
-
-def all_tables(wildcards):
-    """Hash of all that the clinical tables say."""
-    return hash_content_of_tables(CLINICAL_DIR)
-
-
+# Functions in params take only wildcards: Snakemake compares no param whose function takes `input` as well. Where the
+# phantom is yet to be made they raise FileNotFoundError for an input, and are asked again when it is there.
 rule inventory:
     """List the images of the download to convert."""
     input:
@@ -48,8 +33,8 @@ rule inventory:
     params:
         findings="results/cohort/findings.csv",
         state="results/cohort/checked_series.csv",
-        download=download_folders,
-        tables=tables_of_choice,
+        download=lambda wildcards: "" if IS_PHANTOM else fingerprint(DICOM_DIR),  # the phantom changes with its rule
+        tables=lambda wildcards: hash_choice(CLINICAL_DIR, find_subjects(DICOM_DIR)),  # no age, no diagnosis
         shards=len(SHARDS),
         code=code_of("inventory.py"),
     message:
@@ -78,7 +63,7 @@ rule check:
     params:
         findings="results/cohort/findings.csv",
         state="results/cohort/checked_series.csv",
-        tables=all_tables,
+        tables=lambda wildcards: hash_content_of_tables(CLINICAL_DIR),
         code=code_of("check.py"),
     message:
         "check the download"
@@ -132,7 +117,7 @@ rule bids:
     resources:
         **needs(2000, 60),
     params:
-        tables=all_tables,
+        tables=lambda wildcards: hash_content_of_tables(CLINICAL_DIR),
         code=code_of("bids.py"),
     message:
         "merge the BIDS dataset"

@@ -56,7 +56,7 @@ SCRIPT = "../workflow_scripts/{params.script}"
 
 
 def runs(script):
-    """Params of a rule that is made in a loop: its script and the hash of that."""
+    """Params of rules that are made in a loop: the script and its hash."""
     return {"script": script, "code": code_of(script)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -79,8 +80,9 @@ def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> p
     """
     log = bids.parent / "log"
     log.mkdir()
-    command = [find_program("clinica"), "convert", "adni-to-bids", images, clinical, bids, "-m", "T1", "-np", "1"]
-    options = {"env": clinica_environment(log), "cwd": log, "timeout": timeout_s}
+    command: list[str | Path] = [find_program("clinica"), "convert", "adni-to-bids", images, clinical, bids]
+    command += ["-m", "T1", "-np", "1"]
+    options: dict[str, Any] = {"env": clinica_environment(log), "cwd": log, "timeout": timeout_s}
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     except subprocess.TimeoutExpired:

@@ -15,6 +15,7 @@ import re
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -102,7 +103,7 @@ def _run_clinica(arguments: list[str], timeout_s: float, log: Path) -> None:
     logger.info("%s", " ".join(command))
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, log.open("w", encoding="utf-8") as stream:
-        options = {"env": clinica_environment(Path(scratch)), "cwd": scratch, "timeout": timeout_s}
+        options: dict[str, Any] = {"env": clinica_environment(Path(scratch)), "cwd": scratch, "timeout": timeout_s}
         try:
             done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False, **options)
             fault = f"code {done.returncode}" if done.returncode else ""

@@ -85,7 +85,7 @@ def split_subjects(table: pd.DataFrame, config: SplitConfig, seed: int) -> dict[
         A subject stands twice.
     """
     _refuse_twice(table)
-    split = {}
+    split: dict[str, str] = {}
     for _, stratum in table.groupby(table["diagnosis"].fillna("")):
         subjects = sorted(stratum["subject"], key=lambda subject: _draw(subject, seed))
         test, validation = _quotas(config, len(subjects))

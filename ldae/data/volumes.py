@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
@@ -18,7 +19,7 @@ MEMORY_LIMIT_BYTES = 2e9  # a set of volumes below this is read once and kept
 def read_volume(path: str | Path) -> torch.Tensor:
     """Read a preprocessed volume: float32 (1, D, H, W), axes RAS, intensities 0..1."""
     try:
-        return torch.from_numpy(nib.load(path).get_fdata(dtype=np.float32))[None]
+        return torch.from_numpy(cast(nib.Nifti1Image, nib.load(path)).get_fdata(dtype=np.float32))[None]
     except (OSError, EOFError, nib.filebasedimages.ImageFileError) as error:
         raise UserError(path, "a preprocessed scan", str(error), "run the rule preprocess again") from None
 

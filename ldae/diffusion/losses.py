@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Protocol
+
 import torch
-from torch import nn
 
 from ldae.diffusion.schedule import Schedule
+
+
+class Halves(Protocol):
+    """A denoiser whose down path can be run alone; eps_theta(z_t, t) is ``decode(encode(z_t, t))``."""
+
+    def encode(self, z_t: torch.Tensor, timesteps: torch.Tensor) -> Any:
+        """What the down path gives."""
+
+    def decode(self, features: Any) -> torch.Tensor:
+        """eps of the shape of z_t."""
 
 
 def draw_noise(schedule: Schedule, z_0: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -23,7 +35,11 @@ def draw_noise(schedule: Schedule, z_0: torch.Tensor, generator: torch.Generator
 
 
 def noise_loss(
-    denoiser: nn.Module, schedule: Schedule, z_0: torch.Tensor, t: torch.Tensor, eps: torch.Tensor
+    denoiser: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    schedule: Schedule,
+    z_0: torch.Tensor,
+    t: torch.Tensor,
+    eps: torch.Tensor,
 ) -> torch.Tensor:
     """Mean squared error of eps_theta(z_t, t) (DDPM, equation 14), one value per scan (B,)."""
     predicted = denoiser(schedule.add_noise(z_0, eps, t), t)
@@ -31,8 +47,8 @@ def noise_loss(
 
 
 def posterior_gap_loss(
-    denoiser: nn.Module,
-    estimator: nn.Module,
+    denoiser: Halves,
+    estimator: Callable[[Any, torch.Tensor], torch.Tensor],
     schedule: Schedule,
     z_0: torch.Tensor,
     y_sem: torch.Tensor,

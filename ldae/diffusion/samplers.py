@@ -10,6 +10,7 @@ import torch
 from ldae.diffusion.schedule import Schedule
 
 Solver = Literal["2m", "ddim"]
+Direction = Literal["encode", "decode"]
 EpsFunction = Callable[[torch.Tensor, float, float], torch.Tensor]
 
 
@@ -43,7 +44,7 @@ def sample(
     z: torch.Tensor,
     levels: Levels,
     *,
-    direction: Literal["encode", "decode"],
+    direction: Direction,
     solver: Solver,
 ) -> torch.Tensor:
     """Integrate the probability-flow ODE along `levels`.
@@ -65,7 +66,8 @@ def sample(
     abar = torch.stack([levels.alphas_cumprod[i] for i in order])
     signal, noise = abar.sqrt().tolist(), (1 - abar).sqrt().tolist()
     half_log_snr = (0.5 * torch.logit(abar)).tolist()
-    previous = previous_h = None
+    previous: torch.Tensor | None = None
+    previous_h = 0.0
     for i in range(len(t) - 1):
         z_0 = (z - noise[i] * eps_function(z, t[i], abar[i].item())) / signal[i]
         h = half_log_snr[i + 1] - half_log_snr[i]

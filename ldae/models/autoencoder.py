@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from monai.networks.nets import AutoencoderKL
 from torch import nn
@@ -55,4 +56,5 @@ class Autoencoder(AutoencoderKL):
             with_encoder_nonlocal_attn=False,
             with_decoder_nonlocal_attn=False,
         )
-        nn.init.constant_(self.quant_conv_log_sigma.conv.bias, initial_log_variance)
+        log_sigma: Any = self.quant_conv_log_sigma
+        nn.init.constant_(log_sigma.conv.bias, initial_log_variance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from monai.networks.nets.diffusion_model_unet import DiffusionUNetResnetBlock
@@ -46,8 +47,9 @@ class ConditionedDecoder(nn.Module):
 
     def __init__(self, denoiser: Denoiser, semantic_dim: int) -> None:
         super().__init__()
-        middle = deepcopy(denoiser.middle_block)
-        self.attention = middle.attention
+        block: Any
+        middle: Any = deepcopy(denoiser.middle_block)
+        self.attention: nn.Module = middle.attention
         self.middle = nn.ModuleList([ConditionedResBlock(b, semantic_dim) for b in (middle.resnet_1, middle.resnet_2)])
         self.up_blocks = deepcopy(denoiser.up_blocks)
         for block in self.up_blocks:
@@ -65,6 +67,7 @@ class ConditionedDecoder(nn.Module):
         hidden, skips, time, _, scale = features
         hidden = self.attention(self.middle[0](hidden, time, y_sem))
         hidden = self.middle[1](hidden, time, y_sem)
+        block: Any
         for block in self.up_blocks:
             attentions = getattr(block, "attentions", [nn.Identity()] * len(block.resnets))
             for resnet, attention in zip(block.resnets, attentions, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from monai.networks.nets import DiffusionModelUNet
@@ -110,12 +110,13 @@ class Denoiser(DiffusionModelUNet):
         """Middle block, up path and output layer: eps of the shape of z_t."""
         hidden, skips, time, base, scale = features
         hidden = self.middle_block(hidden_states=hidden, temb=time)
+        block: Any
         for block in self.up_blocks:
             used = len(block.resnets)
             hidden = block(hidden_states=hidden, res_hidden_states_list=list(skips[-used:]), temb=time)
             skips = skips[:-used]
         return base + scale * self.out(hidden)
 
-    def forward(self, z_t: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+    def forward(self, z_t: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:  # type: ignore[override]  # no context
         """Give eps of the shape of `z_t`; equals ``decode(encode(z_t, timesteps))``."""
         return self.decode(self.encode(z_t, timesteps))

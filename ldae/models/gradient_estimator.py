@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 
 from ldae.models.conditioned_decoder import ConditionedDecoder
@@ -24,5 +26,6 @@ class GradientEstimator(ConditionedDecoder):
 
     def __init__(self, denoiser: Denoiser, semantic_dim: int) -> None:
         super().__init__(denoiser, semantic_dim)
-        nn.init.zeros_(self.out[-1].conv.weight)
-        nn.init.zeros_(self.out[-1].conv.bias)
+        last: Any = self.out[-1]
+        nn.init.zeros_(last.conv.weight)
+        nn.init.zeros_(last.conv.bias)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -15,9 +17,9 @@ class LatentNormalizer(nn.Module):
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, latent_shape: tuple[int, int, int, int]) -> None:
+    def __init__(self, latent_shape: Sequence[int]) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(latent_shape))
+        self.register_buffer("mean", torch.zeros(tuple(latent_shape)))
         self.register_buffer("std", torch.ones(latent_shape[0], 1, 1, 1))
 
     def normalize(self, z_mu: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import ldae.torchvision_ops  # noqa: F401  (before torchvision)
 
@@ -41,9 +42,7 @@ class SemanticEncoder(nn.Module):
 
     mean_image: torch.Tensor
 
-    def __init__(
-        self, grid_shape: tuple[int, int, int], *, semantic_dim: int, backbone: str, attention_heads: int
-    ) -> None:
+    def __init__(self, grid_shape: Sequence[int], *, semantic_dim: int, backbone: str, attention_heads: int) -> None:
         super().__init__()
         self.grid_shape, self.semantic_dim = tuple(grid_shape), semantic_dim
         self.backbone, features = _build_backbone(backbone)
@@ -99,8 +98,8 @@ def _build_backbone(name: str) -> tuple[nn.Module, int]:
             raise UserError("encoder.backbone", "a ConvNeXt of torchvision", name, "take e.g. convnext_small")
     features = net.classifier[-1].in_features
     net.classifier = nn.Sequential(net.classifier[0], nn.Flatten(1))
-    stem = net.features[0][0]
-    single = nn.Conv2d(1, stem.out_channels, stem.kernel_size, stem.stride)
+    stem: Any = net.features[0][0]
+    single: Any = nn.Conv2d(1, stem.out_channels, stem.kernel_size, stem.stride)
     with torch.no_grad():
         single.weight.copy_(stem.weight.sum(dim=1, keepdim=True))
         single.bias.copy_(stem.bias)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -43,6 +45,6 @@ class VoxelDAE(nn.Module):
         return features.base + self.up(features, y_sem)
 
 
-def resample(x: torch.Tensor, grid_shape: tuple[int, int, int]) -> torch.Tensor:
+def resample(x: torch.Tensor, grid_shape: Sequence[int]) -> torch.Tensor:
     """Images (B, 1, D, H, W) on another grid over the same field of view, trilinear."""
-    return F.interpolate(x, grid_shape, mode="trilinear", align_corners=False)
+    return F.interpolate(x, tuple(grid_shape), mode="trilinear", align_corners=False)

@@ -239,7 +239,7 @@ def _ventricle_flow(ventricle: np.ndarray) -> np.ndarray:
     low, high = VENTRICLE_RANGE_MM
     flows = {0: np.zeros_like(velocity, dtype=np.float32)}
     for sign, end in ((1, high), (-1, -low)):
-        displaced = flows[0]
+        displaced: np.ndarray = flows[0]
         for step in range(1, 2 * end + 1):
             at = points - displaced.reshape(3, -1) / FIELD_MM
             moved = _sample_vectors(velocity, at, np.zeros(3), 1.0).reshape(velocity.shape)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from nibabel.affines import voxel_sizes
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 from scipy.spatial.transform import Rotation
 
 FIELD_OF_VIEW_MM = (200.0, 240.0, 210.0)
@@ -82,7 +82,8 @@ def draw_grid(voxel_size_mm: tuple[float, float], rng: np.random.Generator) -> t
     affine = np.eye(4)
     affine[:3, :3] = linear
     affine[:3, 3] = center - linear @ ((shape - 1) / 2)
-    return tuple(int(size) for size in shape), affine
+    slices, rows, columns = shape.tolist()
+    return (slices, rows, columns), affine
 
 
 def acquire(volume: np.ndarray, field_strength_t: float, rng: np.random.Generator) -> np.ndarray:
@@ -187,5 +188,5 @@ def _shared_dataset(header: SeriesHeader, spacing: np.ndarray, plane: tuple[int,
     return dataset
 
 
-def _uid(header: SeriesHeader, *parts: object) -> str:
+def _uid(header: SeriesHeader, *parts: object) -> UID:
     return generate_uid(entropy_srcs=[header.ptid, str(header.image_id), f"{header.start}", *map(str, parts)])

@@ -49,8 +49,8 @@ class Grid:
 
 def covering_grid(spacing_mm: float) -> Grid:
     """Lay a grid of any voxel size over the MNI152 brain and at least 18 mm around it."""
-    shape = tuple(int(np.ceil(extent / spacing_mm)) for extent in COVERING_SHAPE_MM)
-    return Grid(shape, spacing_mm, COVERING_CENTER_MM)
+    x, y, z = (int(np.ceil(extent / spacing_mm)) for extent in COVERING_SHAPE_MM)
+    return Grid((x, y, z), spacing_mm, COVERING_CENTER_MM)
 
 
 QC_GRID = covering_grid(QC_SPACING_MM)  # of every quality number and picture, whatever the model grid

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
@@ -82,5 +83,5 @@ def draw_picture(job: PictureJob) -> None:
     if not image.is_file() or hash_file(image) != job.sha256:
         cure = "preprocess again (snakemake --forcerun preprocess); whatever is whole is kept"
         raise UserError(image, "the image that preprocessing recorded", "none, or another one", cure)
-    brain = QC_GRID.volume(np.asarray(nib.load(image).dataobj))
+    brain = QC_GRID.volume(np.asarray(cast(nib.Nifti1Image, nib.load(image)).dataobj))
     draw_montage(job.files.montage, brain, mni_template(QC_GRID).brain, job.files.image.name, key)

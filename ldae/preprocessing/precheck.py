@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
@@ -37,7 +38,7 @@ def load_scan(path: str | Path) -> Volume:
         its voxels or field of view are not those of a head.
     """
     try:
-        image = nib.load(path)
+        image = cast(nib.Nifti1Image, nib.load(path))
         data = np.asanyarray(image.dataobj, dtype=np.float32)
     except (OSError, EOFError, ImageFileError, ValueError) as error:
         raise UserError(path, "a NIfTI image", f"{type(error).__name__}: {error}", "convert this scan again") from None

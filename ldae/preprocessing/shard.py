@@ -121,7 +121,7 @@ def _kept(sidecar: Path, hashes: dict[str, str], key: str) -> dict | None:
     return record if hashes | {"Key": key} == {name: record.get(name) for name in (*hashes, "Key")} else None
 
 
-def _row(job: ScanJob, result: dict | None, error: str) -> dict:
+def _row(job: ScanJob, result: dict, error: str) -> dict:
     row = {"subject": job.subject, "session": job.session, "source": job.source}
     if error:
         return row | {"status": ERROR, "reason": " ".join(error.split())}

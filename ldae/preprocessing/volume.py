@@ -67,7 +67,8 @@ def coarsen(volume: Volume, spacing_mm: float) -> tuple[Volume, tuple[int, int, 
     factors : tuple of int
         Voxels in a block along each axis.
     """
-    factors = tuple(int(f) for f in np.maximum(1, np.rint(spacing_mm / volume.spacing_mm)))
+    x, y, z = np.maximum(1, np.rint(spacing_mm / volume.spacing_mm)).astype(int).tolist()
+    factors = (x, y, z)
     if factors == (1, 1, 1):
         return volume, factors
     filled = np.pad(volume.data, [(0, -n % f) for n, f in zip(volume.data.shape, factors, strict=True)], mode="edge")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
@@ -33,7 +34,7 @@ def draw_qc_montage(qc: str | Path, config: QCConfig, output: str | Path, count:
         reason = f"judged by {scan.rater}: {scan.override_reason}" if scan.override else scan.reason
         panel.set_title(f"{scan.subject} {scan.session} {scan.verdict} {reason:.60}", fontsize=6)
         if scan.path and Path(scan.path).is_file():
-            volume = nib.load(scan.path).get_fdata(dtype=np.float32)
+            volume = cast(nib.Nifti1Image, nib.load(scan.path)).get_fdata(dtype=np.float32)
             show_image(panel, central_slices(volume), cmap="gray", vmin=0, vmax=1)
         else:
             panel.text(0.5, 0.5, "no image", ha="center", va="center", fontsize=8)

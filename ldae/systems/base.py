@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TypeVar
 
 import torch
+from torch import nn
 
-from ldae.diffusion.samplers import Solver, make_levels, sample
+from ldae.diffusion.samplers import Direction, Solver, make_levels, sample
 from ldae.diffusion.schedule import Schedule
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class DiffusionAutoencoder(ABC):
@@ -51,7 +55,7 @@ class DiffusionAutoencoder(ABC):
         return self._integrate(z_T, y_sem, steps, solver, "decode")
 
     def _integrate(
-        self, z: torch.Tensor, y_sem: torch.Tensor | None, steps: int, solver: Solver, direction: str
+        self, z: torch.Tensor, y_sem: torch.Tensor | None, steps: int, solver: Solver, direction: Direction
     ) -> torch.Tensor:
         y_sem = None if y_sem is None else y_sem.to(self.device)
 
@@ -60,6 +64,11 @@ class DiffusionAutoencoder(ABC):
 
         levels = make_levels(self.schedule, steps, solver)
         return sample(eps_function, z.to(self.device), levels, direction=direction, solver=solver)
+
+
+def frozen(module: Module, device: torch.device) -> Module:
+    """The module on a device, in eval mode and without gradients."""
+    return module.to(device).eval().requires_grad_(False)
 
 
 def pick_device(name: str) -> str:

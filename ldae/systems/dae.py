@@ -11,7 +11,7 @@ from ldae.diffusion.schedule import Schedule
 from ldae.models.voxel_dae import VoxelDAE, resample
 from ldae.networks.dae import build_voxel_dae
 from ldae.networks.diffusion import build_schedule
-from ldae.systems.base import DiffusionAutoencoder, pick_device
+from ldae.systems.base import DiffusionAutoencoder, frozen, pick_device
 from ldae.weights import load_weights
 
 
@@ -24,9 +24,7 @@ class VoxelDiffusionAutoencoder(DiffusionAutoencoder):
 
     def __init__(self, network: VoxelDAE, schedule: Schedule, device: str | torch.device = "cpu") -> None:
         self.device = torch.device(device)
-        self.network, self.schedule = (
-            module.to(self.device).eval().requires_grad_(False) for module in (network, schedule)
-        )
+        self.network, self.schedule = frozen(network, self.device), frozen(schedule, self.device)
 
     @classmethod
     def load(cls, models_dir: str | Path, config: Config, device: str = "auto") -> VoxelDiffusionAutoencoder:

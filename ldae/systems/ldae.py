@@ -15,7 +15,7 @@ from ldae.models.representation import RepresentationNet
 from ldae.networks.autoencoder import build_autoencoder
 from ldae.networks.diffusion import build_denoiser, build_schedule
 from ldae.networks.representation import build_representation
-from ldae.systems.base import DiffusionAutoencoder, pick_device
+from ldae.systems.base import DiffusionAutoencoder, frozen, pick_device
 from ldae.weights import load_weights
 
 # For each weights file the sections of the configuration and the other files that it depends on.
@@ -44,10 +44,11 @@ class LatentDiffusionAutoencoder(DiffusionAutoencoder):
         device: str | torch.device = "cpu",
     ) -> None:
         self.device = torch.device(device)
-        modules = (autoencoder, normalizer, denoiser, representation, schedule)
-        self.autoencoder, self.normalizer, self.denoiser, self.representation, self.schedule = (
-            module.to(self.device).eval().requires_grad_(False) for module in modules
-        )
+        self.autoencoder = frozen(autoencoder, self.device)
+        self.normalizer = frozen(normalizer, self.device)
+        self.denoiser = frozen(denoiser, self.device)
+        self.representation = frozen(representation, self.device)
+        self.schedule = frozen(schedule, self.device)
 
     @classmethod
     def load(cls, models_dir: str | Path, config: Config, device: str = "auto") -> LatentDiffusionAutoencoder:

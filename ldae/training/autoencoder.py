@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from monai.losses import PatchAdversarialLoss
@@ -80,11 +81,13 @@ class AutoencoderStage(Stage):
             self.manual_backward(losses["discriminator"] / parts)
         self.track("train", losses, len(batch))
         if (batch_idx + 1) % parts == 0:
-            generator, discriminator = self.optimizers()
+            optimizers: Any = self.optimizers()
+            schedulers: Any = self.lr_schedulers()
+            generator, discriminator = optimizers
             self.take_step(generator)
             if with_adversary:
                 self.take_step(discriminator)
-            for scheduler in self.lr_schedulers():
+            for scheduler in schedulers:
                 scheduler.step()
 
     def validation_step(self, batch: torch.Tensor, batch_idx: int) -> None:

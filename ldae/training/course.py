@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -43,11 +44,12 @@ class Course(L.Callback):
         Each hash of the code that trained, with the number of steps taken before: ``from_step`` and ``code``.
     """
 
+    progress: Progress
+
     def __init__(self, seed: int, history: str | Path, run: str, code: str = "") -> None:
         self.seed, self.history, self.run, self.code = seed, Path(history), run, code
         self.rows: list[dict[str, float]] = []
         self.codes: list[dict[str, int | str]] = []
-        self.progress: Progress | None = None
 
     def state_dict(self) -> dict:
         """What the checkpoint keeps."""
@@ -75,7 +77,7 @@ class Course(L.Callback):
             names = sorted({name for row in self.rows for name in row} - {"step"})
             write_table(self.history, pd.DataFrame(self.rows, columns=["step", *names]))
 
-    def on_train_start(self, trainer: L.Trainer, module: Stage) -> None:
+    def on_train_start(self, trainer: L.Trainer, module: Stage) -> None:  # type: ignore[override]
         """Note which code trains from here on, and say so where it is another than before."""
         if not self.codes:
             self.codes = [{"from_step": 0, "code": self.code}]
@@ -87,20 +89,23 @@ class Course(L.Callback):
             logger.info("%s: the training continues after step %d", self.history.stem, self.step)
         self.progress = Progress(logger, self.history.stem, module.settings.steps, "steps", self.step)
 
-    def on_train_batch_start(self, trainer: L.Trainer, module: Stage, batch: object, batch_idx: int) -> None:
+    def on_train_batch_start(  # type: ignore[override]
+        self, trainer: L.Trainer, module: Stage, batch: object, batch_idx: int
+    ) -> None:
         """Set the randomness by (seed, step, part of the batch, process)."""
-        sampler = trainer.train_dataloader.sampler
+        loader: Any = trainer.train_dataloader
+        sampler = loader.sampler
         step, part = divmod(sampler.epoch * sampler.batches + batch_idx, module.settings.accumulate)
         module.step = step
         _seed(module, self.seed, 0, step, part, trainer.global_rank)
 
-    def on_validation_batch_start(
+    def on_validation_batch_start(  # type: ignore[override]
         self, trainer: L.Trainer, module: Stage, batch: object, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Set the randomness by the number of the batch, the same at each validation."""
         _seed(module, self.seed, 1, batch_idx, 0, trainer.global_rank)
 
-    def on_train_epoch_end(self, trainer: L.Trainer, module: Stage) -> None:
+    def on_train_epoch_end(self, trainer: L.Trainer, module: Stage) -> None:  # type: ignore[override]
         """Add a row to the history; losses that are not finite end the training."""
         step = (len(self.rows) + 1) * module.settings.validate_every_steps
         losses = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}

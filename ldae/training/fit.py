@@ -128,8 +128,16 @@ def fit_and_save(
     with training_state(job.checkpoint_dir, run) as state_dir:
         torch.manual_seed(job.seed)
         stage = build()
-        places = {"state_dir": state_dir, "history_path": job.history, "tensorboard_dir": job.tensorboard_dir}
-        result = fit(stage, train, validation, seed=job.seed, code=job.code, **places)
+        result = fit(
+            stage,
+            train,
+            validation,
+            seed=job.seed,
+            state_dir=state_dir,
+            history_path=job.history,
+            tensorboard_dir=job.tensorboard_dir,
+            code=job.code,
+        )
         stage.load_state_dict(result.state)
         if is_main_process():
             sidecar = {**run, **origin(), "code": result.codes, "steps": result.steps, "best": result.best}
@@ -138,6 +146,8 @@ def fit_and_save(
 
 class Loaders(L.LightningDataModule):
     """Training batches by (seed, step), validation batches in order."""
+
+    trainer: L.Trainer
 
     def __init__(
         self, train: Volumes | Aligned, validation: Volumes | Aligned, settings: TrainingConfig, seed: int

@@ -17,6 +17,7 @@ from ldae.data.scans import LATENT_COLUMNS, latent_path, read_scans
 from ldae.data.volumes import Volumes, read_latent
 from ldae.errors import UserError
 from ldae.files import atomic_path, hash_file, write_table
+from ldae.models.autoencoder import Autoencoder
 from ldae.models.latent_normalizer import LatentNormalizer
 from ldae.networks.autoencoder import build_autoencoder
 from ldae.training.state import dump_sections, list_subjects, origin
@@ -71,7 +72,7 @@ def encode_latents(
 
 
 @torch.inference_mode()
-def _encode(table: pd.DataFrame, autoencoder: torch.nn.Module, batch_size: int) -> None:
+def _encode(table: pd.DataFrame, autoencoder: Autoencoder, batch_size: int) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     autoencoder.to(device).eval()
     for rows, scans in scan_batches(table, batch_size, "latents"):

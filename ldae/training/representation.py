@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,8 @@ from ldae.data.scans import join_latents, read_scans
 from ldae.data.volumes import Aligned, Reordered, Volumes, next_subjects_scan, read_volume
 from ldae.diffusion.losses import draw_noise, posterior_gap_loss
 from ldae.files import hash_file
-from ldae.models.denoiser import Denoiser
+from ldae.models.denoiser import Denoiser, Features
+from ldae.models.latent_normalizer import LatentNormalizer
 from ldae.networks.diffusion import build_denoiser, build_schedule
 from ldae.networks.representation import build_representation
 from ldae.training.backbone import load_backbone_weights
@@ -74,7 +76,7 @@ def train_representation(
     fit_and_save(job, run, build, "representation", Aligned(*fitted), Aligned(*held_out, partners))
 
 
-def read_pairs(rows: pd.DataFrame, normalizer: torch.nn.Module) -> tuple[Volumes, Volumes]:
+def read_pairs(rows: pd.DataFrame, normalizer: LatentNormalizer) -> tuple[Volumes, Volumes]:
     """Scans (1, D, H, W) and their normalised latents z_0."""
     return Volumes(rows["path"], read_volume), Volumes(rows["latent_path"], normalized_reader(normalizer))
 
@@ -93,7 +95,7 @@ class RepresentationStage(Stage):
         encoder: EncoderConfig,
         diffusion: DiffusionConfig,
         denoiser: Denoiser,
-        grid_shape: tuple[int, int, int],
+        grid_shape: Sequence[int],
     ) -> None:
         super().__init__(config.training)
         self.learning_rate, self.snr_exponent = config.learning_rate, config.snr_exponent
@@ -106,11 +108,16 @@ class RepresentationStage(Stage):
         return self.scheduled(torch.optim.Adam(self.representation.parameters(), self.learning_rate))
 
     def gap(
-        self, estimator: torch.nn.Module, z_0: torch.Tensor, y_sem: torch.Tensor, *draw: torch.Tensor
+        self,
+        estimator: Callable[[Features, torch.Tensor], torch.Tensor],
+        z_0: torch.Tensor,
+        y_sem: torch.Tensor,
+        t: torch.Tensor,
+        eps: torch.Tensor,
     ) -> torch.Tensor:
-        """Posterior-mean gap of each scan (B,) at the levels and noises of `draw`."""
+        """Posterior-mean gap of each scan (B,) at timesteps t (B,) and noises eps of the shape of z_0."""
         denoiser = self.denoiser.to(self.device)
-        return posterior_gap_loss(denoiser, estimator, self.schedule, z_0, y_sem, *draw, self.snr_exponent)
+        return posterior_gap_loss(denoiser, estimator, self.schedule, z_0, y_sem, t, eps, self.snr_exponent)
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int) -> torch.Tensor:
         """The gap at random levels."""
@@ -127,7 +134,11 @@ class RepresentationStage(Stage):
         encoder, estimator = self.representation.semantic_encoder, self.representation.gradient_estimator
         own, shuffled = encoder(x), encoder(other)
         draws = [draw_noise(self.schedule, z_0, self.noise) for _ in range(VALIDATION_DRAWS)]
-        cases = {"loss": (estimator, own), "loss_shuffled": (estimator, shuffled), "loss_none": (_no_shift, own)}
+        cases: dict[str, tuple[Callable, torch.Tensor]] = {
+            "loss": (estimator, own),
+            "loss_shuffled": (estimator, shuffled),
+            "loss_none": (_no_shift, own),
+        }
         losses = {
             name: torch.stack([self.gap(shift, z_0, y_sem, *draw) for draw in draws]).mean()
             for name, (shift, y_sem) in cases.items()

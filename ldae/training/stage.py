@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Generic, TypeVar
 
 import lightning as L
 import torch
@@ -13,21 +14,23 @@ from ldae.config.models import TrainingConfig
 
 VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
 
+Network = TypeVar("Network", bound=nn.Module)
 
-class Frozen:
+
+class Frozen(Generic[Network]):
     """A network that is used and never trained.
 
     It is in eval mode, without gradients, and no part of the owning module's parameters, saved state or averaged copy.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Network) -> None:
         self.network = network.eval().requires_grad_(False)
 
-    def to(self, device: torch.device) -> nn.Module:
+    def to(self, device: torch.device) -> Network:
         """Move the network and return it."""
         return self.network.to(device)
 
-    def __deepcopy__(self, memo: dict) -> Frozen:
+    def __deepcopy__(self, memo: dict) -> Frozen[Network]:
         return self
 
 
@@ -60,8 +63,8 @@ class Stage(L.LightningModule):
     def track(self, prefix: str, losses: dict[str, torch.Tensor], scans: int) -> None:
         """Record means over the epoch, as ``<prefix>_<name>``; they become the row of the history."""
         named = {f"{prefix}_{name}": value.detach() for name, value in losses.items()}
-        options = {"on_step": False, "on_epoch": True, "logger": False, "sync_dist": prefix == "val"}
-        self.log_dict(named, batch_size=scans, **options)
+        synced = prefix == "val"
+        self.log_dict(named, batch_size=scans, on_step=False, on_epoch=True, logger=False, sync_dist=synced)
 
     def scheduled(self, *optimizers: torch.optim.Optimizer) -> tuple[list[torch.optim.Optimizer], list[dict]]:
         """What `configure_optimizers` returns: each optimizer, its learning rate set at every step by one factor."""

@@ -104,19 +104,20 @@ class SupervisedStage(Stage):
         task: Task,
         config: SupervisedConfig,
         encoder: EncoderConfig,
-        grid_shape: tuple[int, int, int],
+        grid_shape: Sequence[int],
         targets: Sequence[float],
     ) -> None:
         super().__init__(config.training)
         self.learning_rate = config.learning_rate
         self.encoder = build_supervised_encoder(encoder, grid_shape)
-        targets = torch.tensor(targets)
+        known = torch.tensor(targets)
+        self.criterion: nn.Module
         if task == "age":
-            self.encoder.target_mean.copy_(targets.mean())
-            self.encoder.target_std.copy_(targets.std())
+            self.encoder.target_mean.copy_(known.mean())
+            self.encoder.target_std.copy_(known.std())
             self.criterion = nn.L1Loss()
         else:
-            self.criterion = nn.BCEWithLogitsLoss(pos_weight=(targets == 0).sum() / (targets == 1).sum())
+            self.criterion = nn.BCEWithLogitsLoss(pos_weight=(known == 0).sum() / (known == 1).sum())
 
     def configure_optimizers(self) -> tuple[list, list]:
         """Adam."""

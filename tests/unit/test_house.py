@@ -1,4 +1,4 @@
-"""The house stays one that a newcomer can walk through: short files, scripts of one shape, no module that only passes on."""
+"""The house stays one that a newcomer can walk through: short files, scripts of one shape, no re-exports."""
 
 import ast
 import re

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 import numpy as np
@@ -44,7 +45,8 @@ def accept_volume(folder: Path, name: str, stack: Stack) -> str:
     try:
         content = gzip.decompress((folder / name).read_bytes())
         image = nib.Nifti1Image.from_bytes(content)
-        voxels = np.asanyarray(image.dataobj.get_unscaled()).reshape(image.shape[:3], order="F")
+        stored = cast(nib.arrayproxy.ArrayProxy, image.dataobj)
+        voxels = np.asanyarray(stored.get_unscaled()).reshape(image.shape[:3], order="F")
     except (OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError) as error:
         raise RefusedVolume(f"the converted image cannot be read ({type(error).__name__})") from None
     if sorted(voxels.shape) != sorted(stack.shape):

@@ -64,7 +64,8 @@ def check_download(
     files = pd.DataFrame(columns=[*DISK_COLUMNS, *VERDICT_COLUMNS])
     if subjects:
         files = check_headers(list_files(dicom_dir), dicom_dir, workers=workers, state=state)
-    images, notes = pd.DataFrame(columns=INVENTORY_COLUMNS), []
+    images = pd.DataFrame(columns=INVENTORY_COLUMNS)
+    notes: list[str] = []
     if tables is None:
         faulty = files[files["verdict"].ne(SOUND)]
         quarantine = list_faults(faulty.assign(reason=faulty["fault"], cure=faulty["fault_cure"]))

@@ -121,7 +121,8 @@ def explain(
     choices : why, by image ID, for the selected
     reasons : reason and cure, by image ID, for the others
     """
-    choices, reasons = {}, {}
+    choices: dict[str, str] = {}
+    reasons: dict[str, tuple[str, str]] = {}
     for visit in sorted({image["visit"] for image in shown}):
         candidates = [image for image in shown if image["visit"] == visit]
         winner = next((image for image in candidates if image["image_id"] in viscodes), None)
@@ -214,7 +215,7 @@ def _unmatched(image: dict, shown: list[dict], viscodes: dict[str, str]) -> tupl
 
 def _aliases(images: list[dict], facts: dict[str, pd.DataFrame]) -> dict[str, str]:
     """Names under which Clinica takes processed series, for visits of which it would take nothing else."""
-    names = {}
+    names: dict[str, str] = {}
     for visit in {image["visit"] for image in images}:
         passed = [image for image in images if image["visit"] == visit and _passed(image, facts)]
         if not (_processed(passed, PREFERRED)[0] or any(_is_taken(image, phase_of(image, facts)) for image in passed)):

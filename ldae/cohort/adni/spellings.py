@@ -9,7 +9,7 @@ from ldae.cohort.adni.names import APOE, DIAGNOSES, MAYO, META, QUALITY, TABLE_C
 
 SUBJECT_NAMES = ("ptid", "subject_id", "subjectid", "subject", "participantid", "participant_id")
 # Other names of a column, the likeliest first; case, spaces and punctuation never count.
-VARIANTS = {
+VARIANTS: dict[str, dict[str, tuple[str, ...]]] = {
     META: {
         "SubjectID": SUBJECT_NAMES,
         "Orig/Proc": ("image_type", "mri_type"),
@@ -53,9 +53,9 @@ def renamed_columns(columns: Sequence[str], name: str) -> dict[str, str]:
     renamed: dict[str, str] = {}
     for wanted in [column for column in TABLE_COLUMNS[name] + OPTIONAL.get(name, []) if column not in columns]:
         for variant in (wanted, *VARIANTS.get(name, {}).get(wanted, ())):
-            column = spelled.get(_spelling(variant))
-            if column is not None and column not in renamed and column not in TABLE_COLUMNS[name]:
-                renamed[column] = wanted
+            found = spelled.get(_spelling(variant))
+            if found is not None and found not in renamed and found not in TABLE_COLUMNS[name]:
+                renamed[found] = wanted
                 break
     return renamed
 

@@ -135,7 +135,8 @@ def _read_strings(path: Path) -> pd.DataFrame:
 
 def _join_images(parts: list[_Part], phases: dict[str, str]) -> tuple[pd.DataFrame, list[str]]:
     """One list of images: of each image the row of the first file that lists it."""
-    images, notes = [], []
+    images: list[pd.DataFrame] = []
+    notes: list[str] = []
     for part in parts:
         frame, more = (part.frame, []) if part.source.legacy else name_visits(part.frame, phases)
         notes += [f"{part.source.path.name}: {note}" for note in more]

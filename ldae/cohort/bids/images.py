@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 
@@ -112,7 +113,7 @@ def _look_at(path: Path, root: Path) -> Image:
     """One file with its labels and, if it cannot be used, the reason."""
     folders = path.relative_to(root).parts[:-2]
     subject, session = folders[0].removeprefix("sub-"), folders[1].removeprefix("ses-") if folders[1:] else ""
-    image = {"subject": subject, "session": session or ONLY_SESSION, "path": path}
+    image: dict[str, Any] = {"subject": subject, "session": session or ONLY_SESSION, "path": path}
     match = re.fullmatch(NAME, path.name)
     if not match or (match["subject"], match["session"] or "") != (subject, session):
         expected = f"{'_'.join(folders)}[_entity-label]_T1w with labels of letters and digits"

@@ -75,7 +75,8 @@ def read_tables(bids_dir: str | Path, columns: ColumnsConfig, notes: Notes) -> D
         Tables that cannot be read, rows that stand twice, columns that are named in the config and not there; all at
         once.
     """
-    root, tables, errors = Path(bids_dir), DatasetTables(), []
+    root, tables = Path(bids_dir), DatasetTables()
+    errors: list[UserError] = []
     path = root / "participants.tsv"
     if path.is_file():
         rows = _read(path, "participant_id", errors)
@@ -178,7 +179,7 @@ class Facts:
         """Diagnosis, age (years), sex, months, field_strength_t, site, diagnosis_bl, age_bl; empty where not known."""
         months, first = self._months[subject, session], session == self._first[subject]
         age, age_bl = self._number("age", subject, session), self._number("age", subject)
-        if age is None and None not in (age_bl, months):
+        if age is None and age_bl is not None and months is not None:
             age = age_bl + months / MONTHS_PER_YEAR
         diagnosis_bl = self._diagnosis(subject) or self._diagnosis(subject, self._first[subject])
         holds_here = (first and months is not None) or not self._visits_have_diagnosis

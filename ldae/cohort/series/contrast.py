@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 CONTRAST_ELEMENTS = [
     *("ImageType", "ScanningSequence", "EchoTime", "InversionTime", "RepetitionTime", "DiffusionBValue"),
@@ -58,7 +58,7 @@ def other_contrast(find: Callable) -> str:
     return next((reason for holds, reason in rules if holds), "")
 
 
-def _words(value: object) -> set[str]:
+def _words(value: str | Iterable) -> set[str]:
     values = value.split("\\") if isinstance(value, str) else value
     return {str(word).strip().upper() for word in values}
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -152,7 +153,7 @@ class _Header:
         if not packed:
             self._check_pixels(left - (8 if syntax.is_implicit_VR else 12))
 
-    def need(self, element: str, convert: Callable) -> object:
+    def need(self, element: str, convert: Callable) -> Any:
         """The converted element."""
         try:
             value = self._elements.get(element)
@@ -164,7 +165,7 @@ class _Header:
         except Exception as error:  # as above
             raise BrokenSeries(f"{self.name} has an unreadable {element} ({type(error).__name__})") from None
 
-    def find(self, element: str, convert: Callable, default: object) -> object:
+    def find(self, element: str, convert: Callable, default: Any) -> Any:
         """The converted element, or `default` where it is absent or makes no sense: no scan depends on it."""
         try:
             return self.need(element, convert)

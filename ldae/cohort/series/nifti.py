@@ -7,6 +7,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import nibabel as nib
 
@@ -29,9 +30,12 @@ def check_nifti(files: Sequence[Path]) -> VolumeFacts:
         raise BrokenSeries(f"{len(files)} NIfTI files of one image", "keep one")
     path = Path(files[0])
     try:
-        image = nib.load(path)
+        image = cast(nib.Nifti1Image, nib.load(path))
         shape, zooms = image.shape, image.header.get_zooms()
-        expected = int(image.dataobj.offset) + math.prod(shape) * image.get_data_dtype().itemsize
+        expected = (
+            int(cast(nib.arrayproxy.ArrayProxy, image.dataobj).offset)
+            + math.prod(shape) * image.get_data_dtype().itemsize
+        )
         present = _count_bytes(path)
     except (EOFError, zlib.error):
         raise BrokenSeries(f"{path.name} is truncated") from None

@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
@@ -85,10 +86,10 @@ def nifti_stack(path: Path) -> Stack:
     BrokenSeries
         Its header has neither qform nor sform, so that left and right are unknown.
     """
-    image = nib.load(path)
+    image = cast(nib.Nifti1Image, nib.load(path))
     if not (image.header["qform_code"] > 0 or image.header["sform_code"] > 0):
         raise BrokenSeries(f"{path.name} has neither qform nor sform: left and right are unknown", ORIGINAL_SERIES)
-    shape = image.shape[:3]
+    shape: Any = image.shape[:3]
     return Stack(
         image.affine[:3, :3], shape, lambda index: np.asanyarray(image.dataobj[:, :, index]).reshape(shape[:2])
     )

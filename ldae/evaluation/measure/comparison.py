@@ -14,6 +14,7 @@ from ldae.config import names
 from ldae.config.load import Config
 from ldae.data.batches import scan_batches
 from ldae.data.scans import read_scans
+from ldae.diffusion.samplers import Solver
 from ldae.evaluation.measure.metrics import load_lpips, ms_ssim, ms_ssim_scales, mse, psnr, ssim
 from ldae.evaluation.measure.selection import scans_of
 from ldae.files import read_table, write_table
@@ -81,7 +82,7 @@ def compare(
     scans: pd.DataFrame,
     *,
     steps: Sequence[int],
-    solver: str,
+    solver: Solver,
     spacing_mm: float,
     batch_size: int,
     lpips: Callable | None,
@@ -145,7 +146,7 @@ def read_comparison(path: str | Path) -> pd.DataFrame:
 
 
 def rebuild(
-    system: ComparedSystem, scans: torch.Tensor, steps: Sequence[int], solver: str
+    system: ComparedSystem, scans: torch.Tensor, steps: Sequence[int], solver: Solver
 ) -> Iterator[tuple[int | None, int, torch.Tensor, torch.Tensor]]:
     """Yield (T, numbers in the latent, reconstruction, target), both (B, 1, D, H, W) on one grid."""
     codec = system.codec

@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ldae.config import names
 from ldae.config.load import Config
 from ldae.config.models import SamplingConfig
+from ldae.diffusion.samplers import Solver
 from ldae.errors import UserError
 from ldae.evaluation.measure.comparison import read_comparison
 from ldae.files import read_table, write_table
@@ -43,7 +44,7 @@ class Measurement:
     load: Callable[[str, Config], DiffusionAutoencoder]
     models_dir: str
     config: Config
-    solver: str
+    solver: Solver
     batch_size: int
     repeats: int
     threads: int

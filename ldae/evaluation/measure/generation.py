@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ldae.config.load import Config
 from ldae.data.batches import scan_batches
 from ldae.data.scans import read_scans
 from ldae.data.volumes import read_volumes
+from ldae.diffusion.samplers import Solver
 from ldae.errors import UserError
 from ldae.evaluation.arrays import write_arrays
 from ldae.evaluation.measure.extractors import Extractor, load_extractors
@@ -39,7 +40,7 @@ class GenerationPlan:
 
     samples: int
     steps: int
-    solver: str
+    solver: Solver
     seed: int
     shown: int
 
@@ -144,14 +145,14 @@ def generate(
         There are no test or no training scans.
     """
     train, test = (scans_of(scans, split) for split in ("train", "test"))
-    available = [extractor for extractor in extractors if extractor.extract is not None]
+    available = {each.name: each.extract for each in extractors if each.extract is not None}
     measured = GenerationMeasurements(notes={extractor.name: extractor.note for extractor in extractors})
     kept = _real(ldae, test, available, plan.samples, batch_size, measured)
     kept[SAMPLES] = draw_samples(ldae, ldae.encode_image(kept[TEST][:1]).shape[1:], plan, batch_size)
     measured.units[SAMPLES] = np.array([f"sample {i}" for i in range(plan.samples)])
-    for extractor in available:
+    for extractor, extract in available.items():
         batches = kept[SAMPLES].split(batch_size)
-        measured.features[extractor.name, SAMPLES] = np.concatenate([_numbers(extractor.extract(x)) for x in batches])
+        measured.features[extractor, SAMPLES] = np.concatenate([_numbers(extract(x)) for x in batches])
     measured.facts |= {"solver": plan.solver, "steps": plan.steps, "training_scans": len(train)}
     measured.facts |= {"ms_ssim_scales": ms_ssim_scales(kept[TEST].shape[2:])}
     for name in JUDGED:
@@ -217,7 +218,7 @@ def read_measurements(path: str | Path) -> GenerationMeasurements:
 def _real(
     ldae: DiffusionAutoencoder,
     test: pd.DataFrame,
-    extractors: Sequence[Extractor],
+    extractors: Mapping[str, Callable[[torch.Tensor], torch.Tensor]],
     most: int,
     batch_size: int,
     measured: GenerationMeasurements,
@@ -230,8 +231,8 @@ def _real(
         wanted = torch.from_numpy(rows.index.isin(firsts))
         for name, images in ((TEST, scans), (REBUILT, ldae.decode_image(ldae.encode_image(scans)).float().cpu())):
             kept[name].append(images[wanted])
-            for extractor in extractors:
-                features.setdefault((extractor.name, name), []).append(_numbers(extractor.extract(images)))
+            for extractor, extract in extractors.items():
+                features.setdefault((extractor, name), []).append(_numbers(extract(images)))
     measured.features |= {key: np.concatenate(parts) for key, parts in features.items()}
     measured.units |= dict.fromkeys(kept, test["subject"].to_numpy(dtype=str))
     return {name: torch.cat(parts) for name, parts in kept.items()}
@@ -240,7 +241,7 @@ def _real(
 def _compare_training(
     train: pd.DataFrame,
     kept: dict[str, torch.Tensor],
-    extractors: Sequence[Extractor],
+    extractors: Mapping[str, Callable[[torch.Tensor], torch.Tensor]],
     plan: GenerationPlan,
     batch_size: int,
     measured: GenerationMeasurements,
@@ -248,13 +249,14 @@ def _compare_training(
     """One pass over the training scans: distances to every one, features of as many as there are samples."""
     drawn = train.sample(min(plan.samples, len(train)), random_state=plan.seed).index
     nearest = {name: Nearest(kept[name]) for name in JUDGED}
-    features: dict[str, list[np.ndarray]] = {extractor.name: [] for extractor in extractors}
+    features: dict[str, list[np.ndarray]] = {extractor: [] for extractor in extractors}
     for rows, scans in scan_batches(train, batch_size, "generation, training scans"):
         for search in nearest.values():
             search.update(rows.index.to_numpy(), scans)
         wanted = scans[torch.from_numpy(rows.index.isin(drawn))]
-        for extractor in extractors if len(wanted) else ():
-            features[extractor.name].append(_numbers(extractor.extract(wanted)))
+        if len(wanted):
+            for extractor, extract in extractors.items():
+                features[extractor].append(_numbers(extract(wanted)))
     measured.features |= {(name, TRAINING): np.concatenate(parts) for name, parts in features.items()}
     measured.units[TRAINING] = train.loc[train.index.isin(drawn), "subject"].to_numpy(dtype=str)
     measured.nearest |= {name: search.mse.numpy() for name, search in nearest.items()}

@@ -181,7 +181,7 @@ def _measure(
     ldae: DiffusionAutoencoder, scans: pd.DataFrame, triples: pd.DataFrame, codes: Codes, sampler: SamplingConfig
 ) -> Iterator[dict]:
     first, middle, last = (triples[name].to_numpy() for name in ("first", "middle", "last"))
-    given = tuple(read_volumes(list(scans["path"][rows])) for rows in (first, last))
+    given = read_volumes(list(scans["path"][first])), read_volumes(list(scans["path"][last]))
     targets = {
         SCAN: read_volumes(list(scans["path"][middle])),
         RECONSTRUCTION: ldae.decode_image(codes.z_0[middle]).float(),

@@ -16,6 +16,7 @@ from ldae.data.batches import scan_batches
 from ldae.data.labels import join_labels, read_dataset
 from ldae.data.scans import SCAN_KEY, read_scans
 from ldae.data.volumes import next_subjects_scan
+from ldae.diffusion.samplers import Solver
 from ldae.errors import UserError
 from ldae.evaluation.arrays import write_arrays
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
@@ -62,7 +63,7 @@ class ReconstructionPlan:
 
     steps: Sequence[int]
     compared_steps: int
-    solver: str
+    solver: Solver
     seed: int
 
 
@@ -140,7 +141,8 @@ def reconstruct(
         Volumes (shown, D, H, W) float32 scan, autoencoder, ldae, y_sem_only; subject, session.
     """
     own, other = semantic_codes(test, embeddings)
-    records, kept = [], {name: {} for name in EXAMPLES}
+    records: list[dict] = []
+    kept: dict[str, dict] = {name: {} for name in EXAMPLES}
     for rows, images in scan_batches(test, batch_size, "reconstruction"):
         at = torch.from_numpy(rows.index.to_numpy())
         codes = own[at], None if other is None else other[at]
@@ -209,7 +211,8 @@ def _rebuild(
         return ldae.decode_image(ldae.decode_stochastic(z_T, y_sem, steps, plan.solver)).float().cpu()
 
     z_0 = ldae.encode_image(scans)
-    y_sem, y_other = (None if code is None else code.to(z_0.device) for code in codes)
+    y_sem = codes[0].to(z_0.device)
+    y_other = None if codes[1] is None else codes[1].to(z_0.device)
     noise = scan_noise(rows, z_0.shape, plan.seed).to(z_0.device)
     yield Rebuilt(names.AUTOENCODER, "", "", None, ldae.decode_image(z_0).float().cpu())
     for steps in sorted({*plan.steps, plan.compared_steps}):

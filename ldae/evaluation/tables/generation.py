@@ -71,7 +71,7 @@ def _frechet(measured: GenerationMeasurements, boot: SetBootstrap) -> Iterator[d
             images, real = measured.features[extractor, name], measured.features[extractor, TEST]
             weights = [boot.weights(which, measured.units[which]) for which in (name, TEST)]
             drawn = min(map(len, weights))
-            result = estimate_frechet(images, real, *(each[:drawn] for each in weights), boot.confidence)
+            result = estimate_frechet(images, real, weights[0][:drawn], weights[1][:drawn], boot.confidence)
             few = min(len(images), len(real)) <= images.shape[1]
             yield {
                 **row,

@@ -26,7 +26,12 @@ BINS_ALWAYS = (6, 12, 18, 24)
 GAPS = {"between the given scans": "between_months", "nearer given scan to the target": "nearer_months"}
 ALL_GAPS = "all"
 # Published for the autoencoder's reconstruction as target; which of the two gaps is meant is not stated.
-PAPER = {(6, "ssim"): "0.969", (6, "mse"): "0.0019", (24, "ssim"): "> 0.93", (24, "mse"): "< 0.004"}
+PAPER: dict[tuple[int | None, str], str] = {
+    (6, "ssim"): "0.969",
+    (6, "mse"): "0.0019",
+    (24, "ssim"): "> 0.93",
+    (24, "mse"): "< 0.004",
+}
 
 
 def read_interpolations(path: str | Path) -> pd.DataFrame:

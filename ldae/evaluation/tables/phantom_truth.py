@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -136,8 +137,8 @@ def training_mean_mse(dataset: pd.DataFrame, batch_size: int) -> pd.DataFrame:
     """Mean squared error of the mean training image on each test scan: subject, session, mean_mse."""
     train, test = (dataset[dataset["split"] == split] for split in ("train", "test"))
     batches = scan_batches(train, batch_size, "training-mean image")
-    mean = sum(scans.double().sum(0, keepdim=True) for _, scans in batches) / len(train)
-    errors = [mse(mean, scans).numpy() for _, scans in scan_batches(test, batch_size, "its error")]
+    total: Any = sum(scans.double().sum(0, keepdim=True) for _, scans in batches)
+    errors = [mse(total / len(train), scans).numpy() for _, scans in scan_batches(test, batch_size, "its error")]
     return test[SCAN_KEY].assign(mean_mse=np.concatenate(errors))
 
 

@@ -43,7 +43,7 @@ def extract(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
         return _read_mask(Path(paths["{output}"]), volume)
 
 
-def record(config: PreprocessingConfig) -> dict[str, str]:
+def record(config: PreprocessingConfig) -> dict[str, str | None]:
     """The command, SHA-256 of its program's file, and what the version command prints."""
     program = _program(KEY, shlex.split(config.brain_extraction_command)[0])
     return {

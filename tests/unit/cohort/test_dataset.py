@@ -103,7 +103,7 @@ def test_a_diagnosis_that_is_unknown_stays_empty(build):
 
 @pytest.mark.parametrize("scans", [[scan("A")], [scan("A"), scan("B"), scan("C")]])
 def test_other_scans_than_the_converted_ones_are_refused(build, scans):
-    with pytest.raises(UserError, match="sub-[BC] ses-M000"):
+    with pytest.raises(UserError, match=r"sub-[BC] ses-M000"):
         build([image("A"), image("B")], scans)
 
 

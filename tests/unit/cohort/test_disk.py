@@ -31,7 +31,7 @@ def test_a_level_too_low_names_the_right_folder(tmp_path, below):
 def test_folders_without_subjects_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path, tmp_path / "empty", tmp_path / "absent"):
-        with pytest.raises(UserError, match="cohort.dicom_dir"):
+        with pytest.raises(UserError, match=r"cohort\.dicom_dir"):
             check_level(folder)
 
 

@@ -11,7 +11,7 @@ from ldae.errors import UserError
 
 
 @pytest.mark.parametrize(
-    ("split", "subjects"), [("train", ["S0", "S0", "S1", "S2", "S3", "S4"]), ("validation", ["S5", "S5", "S6", "S7"])]
+    "split, subjects", [("train", ["S0", "S0", "S1", "S2", "S3", "S4"]), ("validation", ["S5", "S5", "S6", "S7"])]
 )
 def test_rows_are_those_of_the_split_in_their_order(cohort, split, subjects):
     rows = fitting_rows(read_scans(cohort.scans), split)

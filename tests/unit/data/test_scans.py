@@ -25,7 +25,7 @@ def test_labels_like_numbers_stay_text(cohort):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "change, message",
     [
         (lambda table: table.head(0), "no row"),
         (lambda table: table.drop(columns="image_sha256"), "image_sha256"),
@@ -57,7 +57,7 @@ def absent(table):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "change, message",
     [
         (lambda table: table[table["session"] == "M000"], "none of sub-S0_ses-M006"),
         (move, "sub-S0_ses-M000 in the split validation"),

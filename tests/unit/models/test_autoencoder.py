@@ -11,7 +11,7 @@ SIZES = {"channels": [4, 4, 8], "latent_channels": 3, "residual_blocks": 1, "nor
 
 
 @pytest.mark.parametrize(
-    ("channels", "latent_channels", "expected"), [([4, 4, 8], 3, (3, 4, 5, 2)), ([4, 8], 2, (2, 8, 10, 4))]
+    "channels, latent_channels, expected", [([4, 4, 8], 3, (3, 4, 5, 2)), ([4, 8], 2, (2, 8, 10, 4))]
 )
 def test_latents_are_smaller_by_two_at_each_level(channels, latent_channels, expected):
     net = Autoencoder(**{**SIZES, "channels": channels, "latent_channels": latent_channels})

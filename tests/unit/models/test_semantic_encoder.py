@@ -46,7 +46,7 @@ class Query(nn.Module):
         return query, None
 
 
-@pytest.mark.parametrize(("semantic_dim", "grid"), [(16, (32, 40, 32)), (128, (16, 16, 8))])
+@pytest.mark.parametrize("semantic_dim, grid", [(16, (32, 40, 32)), (128, (16, 16, 8))])
 def test_gives_one_standardised_vector_per_scan(make_encoder, semantic_dim, grid):
     y_sem = make_encoder(grid, semantic_dim=semantic_dim)(torch.rand(2, 1, *grid))
     assert y_sem.shape == (2, semantic_dim)

@@ -128,7 +128,7 @@ def test_one_failed_subject_fails_the_download_and_leaves_nothing(tmp_path, monk
     monkeypatch.setattr(
         phantom, "run_items", lambda _, items, **__: [Outcome(item, error="disk full") for item in items]
     )
-    with pytest.raises(UserError, match="6 failed.*disk full"):
+    with pytest.raises(UserError, match=r"6 failed.*disk full"):
         phantom.make_phantom(
             CONFIG, tmp_path / "images", tmp_path / "clinical", tmp_path / "truth.csv", seed=0, workers=1
         )

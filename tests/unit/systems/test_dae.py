@@ -22,7 +22,7 @@ def test_the_dae_works_on_its_own_grid(dae):
     assert dae.decode_image(torch.full_like(z_0, 3.0)).max() == 1
 
 
-@pytest.mark.parametrize(("solver", "steps", "tolerance"), [("2m", 10, 0.05), ("ddim", 40, 0.1)])
+@pytest.mark.parametrize("solver, steps, tolerance", [("2m", 10, 0.05), ("ddim", 40, 0.1)])
 def test_the_dae_encodes_and_decodes_back(dae, solver, steps, tolerance):
     x = torch.rand(2, 1, *GRID, generator=torch.Generator().manual_seed(1))
     z_0, y_sem = dae.encode_image(x), dae.encode_semantic(x)

@@ -34,7 +34,7 @@ def test_latents_are_the_normalised_posterior_mean(model):
     assert torch.allclose(model.normalizer.denormalize(model.encode_image(x)), z_mu, atol=1e-5)
 
 
-@pytest.mark.parametrize(("solver", "steps", "tolerance"), [("2m", 10, 0.05), ("ddim", 40, 0.1)])
+@pytest.mark.parametrize("solver, steps, tolerance", [("2m", 10, 0.05), ("ddim", 40, 0.1)])
 @pytest.mark.parametrize("conditional", [True, False])
 def test_encoding_then_decoding_returns(model, solver, steps, tolerance, conditional):
     z_0 = torch.randn(2, 3, 4, 4, 4, generator=torch.Generator().manual_seed(1))
@@ -102,7 +102,7 @@ def test_it_loads_what_was_saved(folder, config, model):
 
 
 @pytest.mark.parametrize(
-    ("section", "key", "value"),
+    "section, key, value",
     [
         ("diffusion", "beta_end", 0.01),
         ("autoencoder", "kl_weight", 0.5),

@@ -141,7 +141,7 @@ def test_the_reconstruction_is_to_be_taken_for_a_scan(one_batch, make_stage):
     torch.testing.assert_close(before.seen["discriminator"], expected)
 
 
-@pytest.mark.parametrize(("changes", "step"), [({"adversarial_weight": 0.0}, 9), ({"adversarial_start_step": 4}, 3)])
+@pytest.mark.parametrize("changes, step", [({"adversarial_weight": 0.0}, 9), ({"adversarial_start_step": 4}, 3)])
 def test_without_an_adversary_the_discriminator_rests(one_batch, changes, step):
     stage = one_batch(step=step, **changes)
     assert stage.stepped == ["generator"]
@@ -163,7 +163,7 @@ def test_parts_of_a_batch_share_one_step_and_one_mean(one_batch):
     assert last.losses_back == pytest.approx([losses["loss"].item() / 3, losses["discriminator"].item() / 3])
 
 
-@pytest.mark.parametrize(("clip", "norm"), [(0.5, 0.5), (0.0, 6.0)])
+@pytest.mark.parametrize("clip, norm", [(0.5, 0.5), (0.0, 6.0)])
 def test_a_step_clips_first_and_leaves_no_gradient(make_stage, make_training, clip, norm):
     stage = make_stage(training=make_training(gradient_clip=clip))
     weight = nn.Parameter(torch.zeros(4))

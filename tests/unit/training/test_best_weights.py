@@ -65,7 +65,7 @@ def test_accumulation_equals_the_big_batch(fit_line, make_training):
         torch.testing.assert_close(states[0][name], states[1][name])
 
 
-@pytest.mark.parametrize(("clip", "clipped"), [(0.05, True), (0.0, False)])
+@pytest.mark.parametrize("clip, clipped", [(0.05, True), (0.0, False)])
 def test_gradients_are_clipped_to_the_norm(fit_line, make_training, clip, clipped):
     stage = Line(make_training(steps=1, validate_every_steps=1, gradient_clip=clip, ema_decay=0.0, warmup_steps=0))
     start = torch.cat([parameter.detach().clone().flatten() for parameter in stage.parameters()])

@@ -44,7 +44,7 @@ def same(first, second):
 
 
 @pytest.mark.parametrize(
-    ("kill_at", "changes"), [(1, {}), (2, {"ema_decay": 0.0}), (5, {"cooldown_fraction": 0.5, "accumulate": 2})]
+    "kill_at, changes", [(1, {}), (2, {"ema_decay": 0.0}), (5, {"cooldown_fraction": 0.5, "accumulate": 2})]
 )
 def test_killed_and_resumed_equals_uninterrupted(make_stage, train, make_training, kill, tmp_path, kill_at, changes):
     settings = make_training(**changes)

@@ -182,7 +182,7 @@ def test_the_strata_are_the_labels_of_the_images_that_are_used(dataset, tmp_path
 def test_a_dataset_without_a_usable_image_is_an_error(tmp_path):
     root = describe(tmp_path / "bids")
     write_image(root, "sub-01_T1w").write_bytes(b"")
-    with pytest.raises(UserError, match="1 x .* is empty"):
+    with pytest.raises(UserError, match=r"1 x .* is empty"):
         run(root, tmp_path)
 
 

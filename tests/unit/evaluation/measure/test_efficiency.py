@@ -99,7 +99,7 @@ def test_every_system_is_measured_doing_everything_at_both_numbers_of_steps():
 
 
 @pytest.mark.parametrize(
-    ("operation", "walks"), [(ENCODE, ["encode"]), (DECODE, ["decode"]), (RECONSTRUCT, ["encode", "decode"])]
+    "operation, walks", [(ENCODE, ["encode"]), (DECODE, ["decode"]), (RECONSTRUCT, ["encode", "decode"])]
 )
 @pytest.mark.parametrize("system", [LDAE, LDDIM])
 def test_an_operation_walks_its_own_ways_and_counts_their_time_and_arithmetic(system, operation, walks):

@@ -188,7 +188,7 @@ def test_the_nearest_scan_is_that_of_a_search_over_all_pairs():
     torch.testing.assert_close(mean_square(scans.flatten(1)), scans.square().flatten(1).mean(1))
 
 
-@pytest.mark.parametrize(("count", "pairs"), [(0, 0), (1, 0), (2, 1), (3, 3), (4, 6), (9, 36), (20, 80)])
+@pytest.mark.parametrize("count, pairs", [(0, 0), (1, 0), (2, 1), (3, 3), (4, 6), (9, 36), (20, 80)])
 def test_pairs_are_of_different_images_and_each_image_has_its_share(count, pairs):
     drawn = draw_pairs(count, seed=3)
     assert drawn.shape == (pairs, 2)

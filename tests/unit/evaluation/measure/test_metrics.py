@@ -105,7 +105,7 @@ def reference_ms_ssim(first, second, weights):
     return float(value)
 
 
-@pytest.mark.parametrize(("size", "scales"), [(12, 1), (20, 2), (32, 3)])
+@pytest.mark.parametrize("size, scales", [(12, 1), (20, 2), (32, 3)])
 def test_ms_ssim_is_the_published_one_on_as_many_scales_as_fit(size, scales):
     assert ms_ssim_scales((size, size + 2, size)) == scales
     generator = torch.Generator().manual_seed(3)
