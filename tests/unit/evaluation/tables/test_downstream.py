@@ -179,7 +179,7 @@ def test_scores_are_those_of_the_test_scans_by_the_probe_of_the_others():
     assert cn.value["mae"] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("task", "positive", "negative"), [(0, "AD", "CN"), (1, "MCI", "CN"), (2, "AD", "MCI")])
+@pytest.mark.parametrize("task, positive, negative", [(0, "AD", "CN"), (1, "MCI", "CN"), (2, "AD", "MCI")])
 def test_the_worse_diagnosis_is_the_positive_one_and_the_threshold_is_the_probes(task, positive, negative):
     embeddings = make_embeddings(1.0)
     scores, _ = evaluate_encoders({LDAE: embeddings}, ONCE, BOOTSTRAP, SEED)

@@ -58,7 +58,7 @@ def test_a_working_model_meets_the_properties(results):
 
 
 @pytest.mark.parametrize(
-    ("start", "column", "value", "failing"),
+    "start, column, value, failing",
     [
         ("", "mse", 1.0, "AutoencoderKL's MSE"),
         (ENCODED, "ssim", 0.93, "SSIM, LDAE"),
