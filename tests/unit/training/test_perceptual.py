@@ -40,10 +40,11 @@ def backbone(tmp_path):
 def test_the_named_backbone_is_the_one_used(autoencoder_config, backbone):
     path, network = backbone
     hub = torch.hub.get_dir()
-    changes = {"perceptual_weight": 0.001, "perceptual_weights": str(path)}
+    changes = {"perceptual_weight": 0.001, "perceptual_weights": str(path), "perceptual_slice_fraction": 0.3}
     loss, note = load_perceptual_loss(autoencoder_config.model_copy(update=changes))
     first = loss.perceptual_function.net.slice1[0].weight
     assert torch.equal(first, network.features[0].weight)
+    assert loss.fake_3d_ratio == 0.3
     assert torch.hub.get_dir() == hub
     assert "mine.pth" in note
     scan = torch.rand(1, 1, 32, 32, 32)
