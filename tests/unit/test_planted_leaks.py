@@ -17,7 +17,7 @@ from ldae.training.dae import train_dae
 from ldae.training.latents import encode_latents
 from ldae.training.ldm import train_ldm
 from ldae.training.representation import train_representation
-from ldae.training.state import Job
+from ldae.training.state import TrainingJob
 from ldae.training.supervised import train_supervised
 from tests.unit.evaluation.codes import make_embeddings
 from tests.unit.sources import ROOT
@@ -29,12 +29,12 @@ STAGES = {
     "latents": lambda data, job, none: encode_latents(
         data, none, CONFIG.autoencoder, CONFIG.latents, manifest=none, statistics=none
     ),
-    "ldm": lambda data, job, none: train_ldm(data, none, CONFIG.ldm, CONFIG.diffusion, job),
+    "ldm": lambda data, job, none: train_ldm(data, none, none, CONFIG.ldm, CONFIG.diffusion, job),
     "representation": lambda data, job, none: train_representation(
-        data, none, none, CONFIG.representation, CONFIG.encoder, CONFIG.ldm, CONFIG.diffusion, job
+        data, none, none, none, CONFIG.representation, CONFIG.encoder, CONFIG.ldm, CONFIG.diffusion, job
     ),
     "dae": lambda data, job, none: train_dae(data, CONFIG.dae, CONFIG.encoder, CONFIG.diffusion, job),
-    "supervised": lambda data, job, none: train_supervised(data, "age", CONFIG.supervised, CONFIG.encoder, job),
+    "supervised": lambda data, job, none: train_supervised(data, data, "age", CONFIG.supervised, CONFIG.encoder, job),
     "evaluation": lambda data, job, none: read_dataset(data),
 }
 
@@ -42,7 +42,7 @@ STAGES = {
 @pytest.fixture
 def torn():
     """A dataset whose first subject has one scan in the test split and another in the training split."""
-    table = make_embeddings(1.0, subjects=12).table.assign(path="scan.nii.gz", latent_path="latent.npz")
+    table = make_embeddings(1.0, subjects=12).table.assign(path="scan.nii.gz", image_sha256="0")
     table["split"] = np.resize(["train", "validation"], len(table))
     return pd.concat([table, table[:1].assign(session="M012", split="test")], ignore_index=True)
 
@@ -51,8 +51,8 @@ def torn():
 def test_no_stage_starts(stage, torn, tmp_path):
     path, absent = tmp_path / "dataset.csv", tmp_path / "absent"
     torn.to_csv(path, index=False)
-    job = Job(0, tmp_path / "weights.safetensors", tmp_path / "history.csv", tmp_path / "checkpoints")
-    with pytest.raises((UserError, ValueError), match=SMUGGLED):
+    job = TrainingJob(0, tmp_path / "weights.safetensors", tmp_path / "history.csv", tmp_path / "checkpoints")
+    with pytest.raises(UserError, match=SMUGGLED):
         STAGES[stage](path, job, absent)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["dataset.csv"]
 
