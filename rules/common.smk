@@ -18,7 +18,7 @@ try:
 except ModuleNotFoundError as error:
     raise WorkflowError(
         f"The environment Snakemake runs in lacks {error.name}. Take the one that `make demo` creates "
-        "(source .venv/bin/activate), or add what the Snakefile needs beside Snakemake: pip install pydantic pandas"
+        "(source .venv/bin/activate), or add what the Snakefile needs beside Snakemake: pip install pydantic"
     )
 
 for variable, value in GLIBC_KEEPS_MEMORY.items():
