@@ -41,7 +41,7 @@ def hash_script(script: str | Path, root: str | Path) -> str:
     root, script = Path(root).resolve(), Path(script).resolve()
     digest, packages = hashlib.sha256(), set()
     for file in sorted(import_closure(script, root)):
-        if file.is_relative_to(root / SETTINGS) and file != root / NAMES:
+        if file == Path(__file__).resolve() or (file.is_relative_to(root / SETTINGS) and file != root / NAMES):
             continue
         source = _read(file)
         packages |= source.packages

@@ -1,5 +1,6 @@
 """What the rules share: the checked configuration, names, and helpers; no other rule file defines a shared name."""
 
+import hashlib
 import math
 import os
 import sys
@@ -50,6 +51,11 @@ wildcard_constraints:
 def code_of(script):
     """Hash of a script and of all it imports, taken when a job needs it."""
     return lambda wildcards: hash_script(f"{workflow.basedir}/workflow_scripts/{script}", workflow.basedir)
+
+
+def hash_text(file):
+    """Hash of a file of the checkout; as an input it would count as another file in another checkout."""
+    return hashlib.sha256(Path(workflow.basedir, file).read_bytes()).hexdigest()[:16]
 
 
 SCRIPT = "../workflow_scripts/{params.script}"

@@ -67,7 +67,6 @@ rule qc_page:
         qc="results/qc.csv",
         overrides="results/cohort/qc_overrides.csv",
         pictures=expand("results/pictures_shards/{shard}.csv", shard=SHARDS),
-        template=f"{workflow.basedir}/ldae/report/qc_page.html",
     output:
         "results/qc.html",
     log:
@@ -80,6 +79,7 @@ rule qc_page:
         **needs(2000, 10),
     params:
         config=section("qc"),
+        template=lambda wildcards: hash_text("ldae/report/qc_page.html"),
         code=code_of("qc_page.py"),
     message:
         "write the page of quality control"

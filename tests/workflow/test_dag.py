@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import sys
 
 import nibabel as nib
 import numpy as np
@@ -16,7 +17,8 @@ from tests.workflow.conftest import Workflow, copy_sources
 PROBE_RULES = {"table_downstream", "figure_probes", "table_leakage", "table_phantom_truth"}
 TRAININGS = {"autoencoder", "latents", "ldm", "representation"}
 MEASURED = {"embeddings", "measure_reconstruction"}
-IMAGES = {"check", "convert", "bids", "preprocess"}
+IMAGES = {"inventory", "check", "convert", "bids", "preprocess"}
+CONDA_INFO = {"conda_version": "26.7.1", "root_prefix": "/", "conda_prefix": "/", "get": {"channel_priority": "strict"}}
 
 
 @pytest.fixture
@@ -160,10 +162,10 @@ def test_a_changed_quality_limit_preprocesses_nothing(tiny, tmp_path):
         ("ldae/diffusion/samplers.py", MEASURED, TRAININGS | {"preprocess", "dataset", "scans"}),
         ("ldae/models/autoencoder.py", TRAININGS | MEASURED, {"preprocess", "dataset", "bids", "scans"}),
         ("ldae/preprocessing/verdict.py", {"qc"}, IMAGES | {"pictures"}),
-        ("ldae/preprocessing/montage.py", {"pictures", "figure_qc_montage"}, IMAGES | TRAININGS | {"qc", "scans"}),
+        ("ldae/preprocessing/montage.py", {"pictures", "qc_page"}, IMAGES | TRAININGS | {"qc", "scans"}),
         ("ldae/preprocessing/registration.py", TRAININGS | {"preprocess", "dataset"}, {"phantom", "check", "bids"}),
         ("ldae/cohort/adni/conversion.py", TRAININGS | {"bids", "preprocess"}, {"phantom", "check"}),
-        ("ldae/data/labels.py", {"table_downstream"}, TRAININGS | MEASURED | IMAGES),
+        ("ldae/data/labels.py", {"table_downstream"}, TRAININGS | IMAGES | {"embeddings", "scans"}),
     ],
 )
 def test_a_changed_statement_reruns_the_stages_that_use_it(tiny, edited, module, reruns, keeps):
@@ -180,13 +182,17 @@ def test_comments_and_docstrings_rerun_nothing(tiny, edited):
     assert "Nothing to be done" in tiny.run("--cores", "2", "--dry-run")
 
 
-def test_a_fresh_clone_and_a_conda_environment_rerun_nothing(tiny, tmp_path):
+def test_a_fresh_clone_and_a_conda_environment_rerun_nothing(tiny, tmp_path, monkeypatch):
     """New times of all files, and the flag --use-conda, change no result."""
     clone = copy_sources(tmp_path / "clone")
     for file in clone.rglob("*"):
         os.utime(file)
     workflow = Workflow(clone, tiny.directory, tiny.overlays)
     assert "Nothing to be done" in workflow.run("--cores", "2", "--dry-run")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    conda = tmp_path / "conda"
+    conda.write_text(f"#!{sys.executable}\nprint({json.dumps(CONDA_INFO)!r})\n", encoding="utf-8")
+    conda.chmod(0o755)
     assert "Nothing to be done" in workflow.run("--cores", "2", "--dry-run", "--use-conda")
 
 
@@ -247,7 +253,7 @@ def test_a_missing_clinical_table_stops_the_check_with_one_message(tiny, tmp_pat
             (clinical / path.name).write_bytes(path.read_bytes())
     directory = tmp_path / "run"
     directory.mkdir()
-    own = f"cohort:\n  dicom_dir: {tiny.directory}/results/phantom/images\n  clinical_dir: {clinical}\n"
+    own = f"cohort:\n  source: adni\n  dicom_dir: {tiny.directory}/results/phantom/images\n  clinical_dir: {clinical}\n"
     workflow = type(tiny)(tiny.checkout, directory, tiny.overlays).with_overlay(tmp_path / "own.yaml", own)
     output = workflow.run("--cores", "2", "check", check=False)
     assert "ADNIMERGE" in output
@@ -259,7 +265,7 @@ def test_a_wrong_folder_level_stops_the_check_with_one_message(tiny, tmp_path):
     directory = tmp_path / "run"
     directory.mkdir()
     phantom = tiny.directory / "results/phantom"
-    own = f"cohort:\n  dicom_dir: {phantom}\n  clinical_dir: {phantom}/clinical\n"
+    own = f"cohort:\n  source: adni\n  dicom_dir: {phantom}\n  clinical_dir: {phantom}/clinical\n"
     workflow = type(tiny)(tiny.checkout, directory, tiny.overlays).with_overlay(tmp_path / "own.yaml", own)
     output = workflow.run("--cores", "2", "check", check=False)
     assert str(phantom) in output
