@@ -45,3 +45,4 @@ rule all:
         expand("results/tables/{table}.csv", table=TABLES),
         expand("results/figures/{figure}.png", figure=FIGURES),
         "results/qc.html",
+        SPLIT,

@@ -38,6 +38,8 @@ ALL_ENCODERS = names.ENCODERS | SLOW_ENCODERS
 SYSTEM_SECTIONS = ["preprocessing", "diffusion", "encoder", "dae", "supervised"]
 GENERATED_MB = 4 * CONFIG.evaluation.generation.samples * math.prod(CONFIG.preprocessing.grid_shape) // 10**6
 
+# A target of its own: Snakemake passes over a deleted file as long as what is made of it is there.
+SPLIT = "results/split.csv"
 TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "leakage"] + ["phantom_truth"] * IS_PHANTOM
 PAPER_TABLES = ["comparison", "downstream_paper", "interpolation", "generation", "efficiency", "leakage_paper"]
 FIGURES = ["qc_montage", "training_curves", "reconstructions", "probes"]

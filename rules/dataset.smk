@@ -2,7 +2,7 @@
 
 from ldae.data.assignments import refuse_other_sides
 
-refuse_other_sides(CONFIG.split.file, "results/split.csv")
+refuse_other_sides(CONFIG.split.file, SPLIT)
 
 
 rule split:
@@ -11,7 +11,7 @@ rule split:
         qc="results/qc.csv",
         strata="results/cohort/strata.csv",
     output:
-        split=update("results/split.csv"),
+        split=update(SPLIT),
     log:
         "results/logs/split.log",
     benchmark:
@@ -35,7 +35,7 @@ rule scans:
     """The table of the scans that passed: all that a training may know of the cohort."""
     input:
         qc="results/qc.csv",
-        split="results/split.csv",
+        split=SPLIT,
     output:
         scans="results/scans.csv",
     log:

@@ -1,5 +1,7 @@
-# Figures drawn from results alone: the script, and what it reads.
+QC_MONTAGE = {"config": section("qc"), "scans": CONFIG.report.montage_scans}
+# The script of each figure, and what it reads.
 FIGURE_SOURCES = {
+    "qc_montage": ("qc_montage", {"qc": "results/qc.csv"}),
     "reconstructions": (
         "reconstructions",
         {"examples": "results/evaluation/examples.npz", "dataset": "results/dataset.csv"},
@@ -30,35 +32,12 @@ for figure, (kind, sources) in FIGURE_SOURCES.items():
         resources:
             **needs(2000, 30),
         params:
+            **(QC_MONTAGE if kind == "qc_montage" else {}),
             **runs(f"figure_{kind}.py"),
         message:
             f"draw: {figure}"
         script:
             SCRIPT
-
-
-rule figure_qc_montage:
-    """The riskiest scans after preprocessing."""
-    input:
-        "results/qc.csv",
-    output:
-        report("results/figures/qc_montage.png", caption="captions/figure_qc_montage.rst", category="Figures"),
-    log:
-        "results/logs/figure_qc_montage.log",
-    benchmark:
-        "results/benchmarks/figure_qc_montage.tsv"
-    conda:
-        ENV
-    resources:
-        **needs(2000, 10),
-    params:
-        config=section("qc"),
-        scans=CONFIG.report.montage_scans,
-        code=code_of("figure_qc_montage.py"),
-    message:
-        "draw the QC montage"
-    script:
-        "../workflow_scripts/figure_qc_montage.py"
 
 
 rule qc_page:

@@ -28,6 +28,7 @@ rule tables:
     """Every table of the first target."""
     input:
         expand("results/tables/{table}.csv", table=TABLES),
+        SPLIT,
 
 
 rule figures:
@@ -41,3 +42,4 @@ rule paper_tables:
     input:
         expand("results/tables/{table}.csv", table=PAPER_TABLES),
         expand("results/figures/{figure}.png", figure=PAPER_FIGURES),
+        SPLIT,

@@ -70,17 +70,3 @@ def test_hashes_follow_the_content(tmp_path):
     assert files.hash_file(tmp_path / "x") == hashlib.sha256(b"content").hexdigest()
     assert files.hash_content({"a": 1, "b": 2}) == files.hash_content({"b": 2, "a": 1})
     assert files.hash_content({"a": 1}) != files.hash_content({"a": 2})
-
-
-def test_module_hashes_follow_the_sources(tmp_path, monkeypatch):
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "net.py").write_text("a = 1")
-    (tmp_path / "pool.py").write_text("b = 1")
-    monkeypatch.setattr(files, "__file__", str(tmp_path / "files.py"))
-    package, module, other = files.hash_modules("models"), files.hash_modules("models/net"), files.hash_modules("pool")
-    (tmp_path / "models" / "net.py").write_text("a = 2")
-    assert files.hash_modules("models") != package
-    assert files.hash_modules("models/net") != module
-    assert files.hash_modules("pool") == other
-    with pytest.raises(ValueError, match="no module ldae/nets"):
-        files.hash_modules("nets")

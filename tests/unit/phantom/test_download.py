@@ -79,7 +79,7 @@ def test_the_truth_has_one_row_a_scan_and_agrees_with_the_cohort(download):
 def test_the_same_seed_gives_the_same_download(download, tmp_path, in_process):
     subject = draw_cohort(CONFIG, 0)[0]
     (tmp_path / "images").mkdir()
-    rows = phantom.fabricate_subject((CONFIG, 0, subject, tmp_path / "images"))
+    rows = phantom.fabricate_subject(phantom.SubjectJob(CONFIG, 0, subject, tmp_path / "images"))
     truth = pd.read_csv(download / "truth.csv").query("subject == @subject.label")
     assert [row["ventricle_ml"] for row in rows] == list(truth.ventricle_ml)
     again = sorted((tmp_path / "images").rglob("*.dcm"))
@@ -137,5 +137,5 @@ def test_one_failed_subject_fails_the_download_and_leaves_nothing(tmp_path, monk
 
 def test_a_subject_without_scan_has_no_folder(tmp_path):
     config = CONFIG.model_copy(update={"missing_scan_fraction": 1.0})
-    assert phantom.fabricate_subject((config, 0, draw_cohort(config, 0)[0], tmp_path)) == []
+    assert phantom.fabricate_subject(phantom.SubjectJob(config, 0, draw_cohort(config, 0)[0], tmp_path)) == []
     assert not list(tmp_path.iterdir())

@@ -1,23 +1,16 @@
 """Real Clinica and real dcm2niix on tiny series."""
 
 import gzip
-import hashlib
 import re
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import pandas as pd
 import pydicom
 import pytest
 
-from ldae.cohort.adni.conversion import convert_shard
-from ldae.cohort.adni.merge import merge_shards
-from ldae.cohort.clinica import ConversionFailed, run_clinica
 from ldae.cohort.columns import IMAGE_COLUMNS
-from ldae.errors import UserError
 from ldae.files import read_table
-from ldae.pool import Outcome
 from tests.adni_download import (
     COLUMNS_OF_PIXELS,
     ROWS,
@@ -27,48 +20,10 @@ from tests.adni_download import (
     visit_row,
     write_processed,
     write_series,
-    write_unchecked_inventory,
 )
+from tests.unit.cohort.adni.conversions import convert, fingerprint, label
 
 GOOD, CUT, GAP = "011_S_0021", "012_S_0345", "013_S_6007"
-
-
-def convert(download, out, code="1"):
-    """Run inventory and conversion of the whole download in the folder `out`; return the images."""
-    write_unchecked_inventory(download, out / "0.csv")
-    folders = (download.dicom_dir, download.clinical_dir, out / "bids", out / "state")
-    convert_shard(out / "0.csv", out / "images.csv", *folders, timeout_s=120, code=code, workers=1)
-    return read_strings(out / "images.csv").set_index("image_id")
-
-
-def label(download, out):
-    """Look the visits of the converted images up; return the table of the conversion."""
-    tables = {name: out / f"{name}.csv" for name in ("conversion", "visits")}
-    bids = out / "bids"
-    described = {"participants": bids / "participants.tsv", "description": bids / "dataset_description.json"}
-    merge_shards([out / "images.csv"], download.clinical_dir, **tables, **described)
-    return read_strings(out / "conversion.csv").set_index("image_id")
-
-
-def read_strings(path):
-    return read_table(path, dtype=str, keep_default_na=False)
-
-
-@pytest.fixture
-def in_process(monkeypatch):
-    """Spare the start of a process pool."""
-    monkeypatch.setattr(
-        "ldae.cohort.adni.conversion.run_items",
-        lambda function, items, **_: (Outcome(item, function(item)) for item in items),
-    )
-
-
-def fingerprint(folder):
-    """Names, contents and times of everything below a folder."""
-    return {
-        str(path): (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "")
-        for path in sorted(Path(folder).rglob("*"))
-    }
 
 
 @pytest.fixture(scope="module")
@@ -293,103 +248,3 @@ def test_visits_without_a_scan_are_listed(kinds):
         ["M000", "CN", "3", "102"],
         ["M012", "MCI", "0", ""],
     ]
-
-
-@pytest.fixture
-def single(tmp_path, in_process):
-    """One converted subject."""
-    download = Download(tmp_path / "download")
-    download.add(GOOD, 10)
-    return download, tmp_path / "out", convert(download.write(), tmp_path / "out")
-
-
-def rewrite(download, **values):
-    """Change the subject's row of ADNIMERGE."""
-    download.visits[0] |= values
-    pd.DataFrame(download.visits).to_csv(download.clinical_dir / "ADNIMERGE.csv", index=False)
-
-
-def never(*_):
-    raise AssertionError("Clinica was called")
-
-
-def test_a_changed_csv_refreshes_the_tables_and_leaves_the_images_alone(single, monkeypatch):
-    download, out, before = single
-    path = Path(before.loc["10", "path"])
-    image = (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes())
-    earlier = label(download, out)
-    rewrite(download, DX="Dementia", AGE="75.5", PTGENDER="Male", PTEDUCAT="9", APOE4="2", DX_bl="LMCI", SITE="7")
-    monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", never)
-    assert convert(download, out).equals(before)
-    after = label(download, out)
-    facts = ["diagnosis", "age", "sex", "education_years", "apoe4", "diagnosis_bl", "site"]
-    assert after.loc["10", facts].tolist() == ["AD", "75.5", "M", "9", "2", "MCI", "7"]
-    assert after.drop(columns=[*facts, "age_bl"]).equals(earlier.drop(columns=[*facts, "age_bl"]))
-    assert (path.stat().st_mtime_ns, path.stat().st_ino, path.read_bytes()) == image
-    assert "ses-M000\tAD\t75.5" in next((out / "bids").rglob("*_sessions.tsv")).read_text()
-    assert read_table(out / "visits.csv").loc[0, "diagnosis"] == "AD"
-
-
-def test_a_visit_that_is_gone_from_the_tables_is_said(single):
-    download, out, _ = single
-    rewrite(download, VISCODE="m06")
-    with pytest.raises(UserError, match="sub-ADNI011S0021 at bl"):
-        label(download, out)
-
-
-def test_what_decides_the_choice_of_images_converts_again(single, monkeypatch):
-    download, out, _ = single
-    state = out / "state" / "ADNI011S0021.json"
-    kept = state.read_bytes()
-    monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", never)
-    for values in ({"EXAMDATE": "2010-03-09"}, {"COLPROT": "ADNIGO"}, {"ORIGPROT": "ADNIGO"}):
-        state.write_bytes(kept)
-        rewrite(download, **{"EXAMDATE": "2010-03-01", "COLPROT": "ADNI1", "ORIGPROT": "ADNI1"} | values)
-        with pytest.raises(AssertionError, match="Clinica was called"):
-            convert(download, out)
-
-
-def test_a_converter_that_swaps_left_and_right_is_caught(tmp_path, monkeypatch, in_process):
-    def swapping(images, clinical, bids, timeout_s):
-        selected = run_clinica(images, clinical, bids, timeout_s)
-        path = next(bids.rglob("*.nii.gz"))
-        image = nib.load(path)
-        nib.save(nib.Nifti1Image(image.get_fdata()[::-1], image.affine, image.header), path)
-        return selected
-
-    download = Download(tmp_path / "download")
-    download.add(GOOD, 10)
-    monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", swapping)
-    report = convert(download.write(), tmp_path)
-    assert report.loc["10", ["status", "reason"]].tolist() == [
-        "failed",
-        "the converted volume has left and right swapped",
-    ]
-    assert not list((tmp_path / "bids").iterdir())
-    assert not list((tmp_path / "state").iterdir())
-
-
-def test_nothing_of_an_interrupted_conversion_is_taken_as_done(single, monkeypatch):
-    download, out, before = single
-    (out / "state" / "ADNI011S0021.json").unlink()
-    (out / "state" / ".partial-sub-ADNI011S0021-x" / "bids").mkdir(parents=True)
-    path = Path(before.loc["10", "path"])
-    path.write_bytes(b"half")
-    (path.parent / "stray.nii.gz").write_bytes(b"half")
-    assert convert(download, out).equals(before)
-    assert not list(out.rglob(".partial-*"))
-    assert not list(out.rglob("stray*"))
-    assert nib.load(path).get_fdata().std() > 0
-
-
-def test_a_failing_subject_leaves_no_earlier_images_behind(single, monkeypatch):
-    download, out, _ = single
-
-    def fails(*_):
-        raise ConversionFailed("Clinica took longer than 1 s")
-
-    monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", fails)
-    report = convert(download, out, code="2")
-    assert report.loc["10", "status"] == "failed"
-    assert not list((out / "bids").iterdir())
-    assert not list((out / "state").iterdir())
