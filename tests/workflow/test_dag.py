@@ -18,7 +18,9 @@ PROBE_RULES = {"table_downstream", "figure_probes", "table_leakage", "table_phan
 TRAININGS = {"autoencoder", "latents", "ldm", "representation"}
 MEASURED = {"embeddings", "measure_reconstruction"}
 IMAGES = {"inventory", "check", "convert", "bids", "preprocess"}
-CONDA_INFO = {"conda_version": "26.7.1", "root_prefix": "/", "conda_prefix": "/", "get": {"channel_priority": "strict"}}
+# All that Snakemake asks of conda before it creates an environment.
+CONDA_INFO = {"conda_version": "26.7.1", "platform": "linux-64", "root_prefix": "/", "conda_prefix": "/"}
+CONDA_INFO |= {"get": {"channel_priority": "strict"}}
 
 
 @pytest.fixture
