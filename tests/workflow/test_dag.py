@@ -224,6 +224,20 @@ def test_sixteen_thousand_scans_written_anew_unchanged_train_nothing(tiny):
     assert "Nothing to be done" in tiny.run("--cores", "2", "--dry-run")
 
 
+def test_a_deleted_or_edited_split_is_a_new_one(tiny):
+    split = tiny.directory / "results/split.csv"
+    before = split.read_text(encoding="utf-8")
+    try:
+        split.unlink()
+        assert {"split", "scans", "autoencoder"} <= set(tiny.plan())
+        split.write_text(before.replace("train", "validation", 1), encoding="utf-8")
+        plan = set(tiny.plan())
+        assert {"scans", "autoencoder"} <= plan and not plan & {*IMAGES, "split"}
+    finally:
+        split.write_text(before, encoding="utf-8")
+    assert "Nothing to be done" in tiny.run("--cores", "2", "--dry-run")
+
+
 def test_a_deleted_table_is_made_again_from_what_is_there(tiny):
     before = tiny.read("results/tables/downstream.csv")
     (tiny.directory / "results/tables/downstream.csv").unlink()
