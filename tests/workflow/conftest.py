@@ -125,4 +125,4 @@ def planted(tmp_path_factory):
     damaged = damage_subjects(download / "images")
     paths = f"cohort: {{source: adni, dicom_dir: {download}/images, clinical_dir: {download}/clinical}}\n"
     workflow = Workflow(checkout, folder / "run", (tiny_yaml,)).with_overlay(folder / "paths.yaml", paths)
-    return workflow, workflow.run("--cores", "2", "results/qc.html", "results/figures/qc_montage.png"), damaged
+    return workflow, workflow.run("--cores", "2", "preprocess_all"), damaged

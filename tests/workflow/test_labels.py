@@ -175,7 +175,7 @@ def test_a_frozen_split_runs_nothing(study, tmp_path):
 def test_a_deleted_split_is_made_anew(study):
     path = study.directory / "results/split.csv"
     kept = path.rename(path.with_suffix(".kept"))
-    planned = plan(study)
+    planned = set(study.plan(*TARGETS, "results/split.csv"))
     kept.rename(path)
     assert planned == SPLIT | {"dataset"}
 

@@ -13,18 +13,20 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from ldae.preprocessing import scan as scan_module
-from ldae.preprocessing.scan import ScanFiles, preprocess_scan
+from ldae.preprocessing.layout import ScanFiles
+from ldae.preprocessing.scan import preprocess_scan
 from tests.planted_download import SECRETS
 from tests.unit.preprocessing.conftest import config, head  # noqa: F401  (fixtures)
 
 COLUMNS = {
     # codes and names of files
     *("subject", "session", "participant_id", "session_id", "filename", "ptid", "image_id", "series_id", "scan_id"),
-    *("shard", "folder", "format", "files", "files_hash", "clinical_hash", "path", "latent_path", "source", "slices"),
+    *("shard", "folder", "format", "files", "files_hash", "viscode", "path", "latent_path", "source", "slices"),
     # facts that the pipeline uses
     *("diagnosis", "diagnosis_bl", "diagnosis_baseline", "age", "age_bl", "sex", "apoe4", "education_years", "months"),
     *("site", "phase", "original_study", "visit", "scan_date", "sequence", "field_strength_t", "header_field_t"),
     *("exam_date", "mri_field", "months_from_baseline", "images", "split", "qc", "image_sha256"),
+    *("qc_image_sha256", "picture"),
     # what became of a scan
     *(
         "status",
@@ -149,8 +151,6 @@ def test_face_and_skull_are_gone_from_every_derivative(planted):
 
 
 def test_the_picture_is_drawn_of_the_extracted_brain_alone(head, config, tmp_path, monkeypatch):  # noqa: F811
-    drawn = []
-    monkeypatch.setattr(scan_module, "draw_montage", lambda path, brain, *rest: drawn.append(brain.data))
     resampled = []
     resample = scan_module.resample_brain
 
@@ -159,6 +159,8 @@ def test_the_picture_is_drawn_of_the_extracted_brain_alone(head, config, tmp_pat
         return resampled[-1]
 
     monkeypatch.setattr(scan_module, "resample_brain", keep)
-    preprocess_scan(head, ScanFiles.of(tmp_path, "X", "M000"), config)
-    _brain, mask = next(pair for pair in resampled if pair[1].shape == drawn[0].shape)
-    assert len(drawn) == 1 and (drawn[0][~mask] == 0).all() and (drawn[0][mask] > 0).mean() > 0.9
+    files = ScanFiles.of(tmp_path, "X", "M000")
+    preprocess_scan(head, files, config)
+    drawn = np.asarray(nib.load(files.qc_image).dataobj)
+    _brain, mask = next(pair for pair in resampled if pair[1].shape == drawn.shape)
+    assert (drawn[~mask] == 0).all() and (drawn[mask] > 0).mean() > 0.9

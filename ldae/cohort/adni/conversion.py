@@ -157,6 +157,8 @@ def _convert(job: SubjectConversion) -> dict[str, dict]:
                     "choice": choices[name]
                 }
         if any(end["status"] == "converted" for end in ends.values()):
+            for table in (work / "bids" / job.name).glob("*.tsv"):
+                table.unlink()  # Clinica's, with dates and laboratory values; the rule bids writes what is needed
             (work / "bids" / job.name).rename(Path(job.bids_dir) / job.name)
     return ends
 
