@@ -112,6 +112,7 @@ FIXED = {
         "script",
         "shards",
         "latents_dir",
+        "template",
         "checkpoints",
         "tensorboard",
         "download",
