@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from ldae.data.sides import SPLITS
 from ldae.errors import UserError, UserErrors
 
-SPLITS = ("train", "validation", "test")
 ONE_SIDE = "one side per subject"
 
 

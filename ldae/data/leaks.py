@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.data.split import SPLITS
+from ldae.data.sides import SPLITS
 from ldae.errors import UserError
 
 SCANS = "results/scans.csv"

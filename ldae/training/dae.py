@@ -17,7 +17,7 @@ from ldae.networks.dae import build_voxel_dae
 from ldae.networks.diffusion import build_schedule
 from ldae.training.backbone import load_backbone_weights
 from ldae.training.fit import fit_and_save
-from ldae.training.latents import fit_normalizer
+from ldae.training.normalizer import fit_normalizer
 from ldae.training.stage import VALIDATION_DRAWS, Stage
 from ldae.training.state import TrainingJob, describe_run
 

@@ -172,9 +172,11 @@ def _make_trainer(
 ) -> L.Trainer:
     """Lightning's trainer; the best state is chosen, and the last one kept, at each validation."""
     settings, manual = module.settings, not module.automatic_optimization
-    keep = ModelCheckpoint(
-        state_dir, "best", module.monitor, save_last=True, enable_version_counter=False, save_on_train_epoch_end=True
-    )
+    # Two callbacks: `save_last` of the first would save where the monitored loss has improved, and nowhere else.
+    keep = [
+        ModelCheckpoint(state_dir, name, monitor, enable_version_counter=False, save_on_train_epoch_end=True)
+        for name, monitor in ((Path(BEST).stem, module.monitor), (Path(LAST).stem, None))
+    ]
     average = [WeightAveraging(multi_avg_fn=_moving_average(settings.ema_decay))] if settings.ema_decay else []
     return L.Trainer(
         accelerator="auto",
@@ -185,7 +187,7 @@ def _make_trainer(
         max_epochs=settings.steps // settings.validate_every_steps,
         accumulate_grad_batches=1 if manual else settings.accumulate,
         gradient_clip_val=None if manual else settings.gradient_clip or None,
-        callbacks=[*callbacks, keep, *average],
+        callbacks=[*callbacks, *keep, *average],
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         logger=board,

@@ -14,7 +14,7 @@ from ldae.data.volumes import Volumes
 from ldae.diffusion.losses import draw_noise, noise_loss
 from ldae.networks.diffusion import build_denoiser, build_schedule
 from ldae.training.fit import fit_and_save
-from ldae.training.latents import load_normalizer, normalized_reader
+from ldae.training.normalizer import load_normalizer, normalized_reader
 from ldae.training.stage import VALIDATION_DRAWS, Stage
 from ldae.training.state import TrainingJob, describe_run
 

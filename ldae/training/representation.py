@@ -20,7 +20,7 @@ from ldae.networks.diffusion import build_denoiser, build_schedule
 from ldae.networks.representation import build_representation
 from ldae.training.backbone import load_backbone_weights
 from ldae.training.fit import fit_and_save
-from ldae.training.latents import load_normalizer, normalized_reader
+from ldae.training.normalizer import load_normalizer, normalized_reader
 from ldae.training.stage import VALIDATION_DRAWS, Frozen, Stage
 from ldae.training.state import TrainingJob, describe_run, dump_sections
 from ldae.weights import load_weights

@@ -124,10 +124,10 @@ def usable_state(folder: Path, network: dict[str, torch.Tensor], callbacks: tupl
     if not (folder / LAST).exists():
         return None
     try:
-        state, best = (
+        state, _ = (
             torch.load(folder / name, map_location="cpu", weights_only=True, mmap=True) for name in (LAST, BEST)
         )
-        misfit = _misfit(network, state["state_dict"]) or _misfit(network, best["state_dict"])
+        misfit = _misfit(network, state["state_dict"])
         missing = [key for key in callbacks if key not in state["callbacks"]]
         if not misfit and not missing:
             return state

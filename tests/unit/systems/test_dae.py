@@ -18,7 +18,9 @@ def test_the_dae_works_on_its_own_grid(dae):
     assert z_0.shape == (2, 1, *DAE_GRID)
     assert -1 <= z_0.min() < 0 < z_0.max() <= 1
     assert torch.allclose(dae.decode_image(z_0), resample(x, DAE_GRID), atol=1e-6)
-    assert dae.encode_semantic(x).shape == (2, 8)
+    y_sem = dae.network.semantic_encoder(resample(x, DAE_GRID))
+    assert y_sem.shape == (2, 8)
+    assert torch.equal(dae.encode_semantic(x), y_sem)
     assert dae.decode_image(torch.full_like(z_0, 3.0)).max() == 1
 
 

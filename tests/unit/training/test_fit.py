@@ -145,6 +145,18 @@ def test_training_stops_after_patience_and_stays_so(make_stage, train, make_trai
     assert train(again, "again").steps == 6
 
 
+def test_the_state_is_saved_at_every_validation_improved_or_not(make_stage, train, make_training, kill):
+    settings = make_training(steps=20, patience=9)
+    stage = make_stage(settings, learning_rate=1e-30)
+    with kill(stage, 7):
+        train(stage, "long")
+    again, steps = make_stage(settings, learning_rate=1e-30), []
+    whole = again.training_step
+    again.training_step = lambda batch, batch_idx: steps.append(again.step) or whole(batch, batch_idx)
+    train(again, "long")
+    assert steps[0] == 6
+
+
 def test_patience_outlives_a_kill(make_stage, train, make_training, kill):
     settings = make_training(steps=20, patience=3)
     stage = make_stage(settings, learning_rate=1e-30)

@@ -14,7 +14,8 @@ from ldae.data.volumes import Volumes, read_latent, read_volume
 from ldae.errors import UserError
 from ldae.files import hash_file, read_json
 from ldae.networks.autoencoder import build_autoencoder
-from ldae.training.latents import encode_latents, fit_normalizer, load_normalizer, normalized_reader
+from ldae.training.latents import encode_latents
+from ldae.training.normalizer import fit_normalizer, load_normalizer, normalized_reader
 from ldae.weights import load_weights, save_weights
 
 
