@@ -208,3 +208,13 @@ def test_the_seed_decides_how_the_weights_start(make_training, make_job, diffusi
         saved.append(load_file(job.output))
     assert same(saved[0], saved[1])
     assert not torch.equal(saved[0]["conv_in.conv.weight"], saved[2]["conv_in.conv.weight"])
+
+
+def test_the_jobs_seed_decides_the_noise_and_the_batches(make_training, make_job, make_stage, latents):
+    """The weights start alike."""
+    saved = []
+    for seed in (3, 4):
+        job = make_job(f"seed{seed}", seed=seed)
+        fit_and_save(job, {"seed": seed}, lambda: make_stage(make_training(steps=2)), "denoiser", *latents)
+        saved.append(load_file(job.output))
+    assert not same(*saved)
