@@ -45,4 +45,6 @@ rule all:
         expand("results/tables/{table}.csv", table=TABLES),
         expand("results/figures/{figure}.png", figure=FIGURES),
         "results/qc.html",
+        "results/predictions.csv",
+        MODEL,
         SPLIT,

@@ -31,6 +31,8 @@ ENV = f"{workflow.basedir}/envs/ldae.yaml"
 IS_PHANTOM = CONFIG.cohort.is_phantom
 
 LDAE_MODELS = [f"results/models/{name}.safetensors" for name in names.LDAE_MODELS]
+PROBES, REFERENCE = "results/models/probes.json", "results/models/reference.safetensors"
+MODEL = "results/models/model.json"  # what makes the folder a model to use
 LDAE_SECTIONS = ["preprocessing", "autoencoder", "latents", "diffusion", "ldm", "encoder", "representation"]
 # Take long, and no table of the first target needs them.
 SLOW_ENCODERS = names.slow_encoders(CONFIG.evaluation.supervised_tasks)
@@ -40,7 +42,9 @@ GENERATED_MB = 4 * CONFIG.evaluation.generation.samples * math.prod(CONFIG.prepr
 
 # A target of its own: Snakemake passes over a deleted file as long as what is made of it is there.
 SPLIT = "results/split.csv"
-TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "leakage"] + ["phantom_truth"] * IS_PHANTOM
+TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "counterfactual", "leakage"] + [
+    "phantom_truth"
+] * IS_PHANTOM
 PAPER_TABLES = ["comparison", "downstream_paper", "interpolation", "generation", "efficiency", "leakage_paper"]
 FIGURES = ["qc_montage", "training_curves", "reconstructions", "probes"]
 PAPER_FIGURES = ["generated", "training_curves_paper", "probes_paper"]

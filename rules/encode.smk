@@ -125,3 +125,84 @@ rule demographics:
         "facts about the people as features"
     script:
         "../workflow_scripts/demographics.py"
+
+
+rule reference:
+    """How far the validation scans are from the training scans: the measure of any new scan."""
+    input:
+        scans="results/scans.csv",
+        embeddings="results/embeddings/ldae.npz",
+        models=LDAE_MODELS,
+    output:
+        weights=REFERENCE,
+        sidecar=REFERENCE.replace(".safetensors", ".json"),
+    log:
+        "results/logs/reference.log",
+    benchmark:
+        "results/benchmarks/reference.tsv"
+    conda:
+        ENV
+    threads: 8
+    resources:
+        **needs(6000, 240, gpu=1),
+    params:
+        config=section(*LDAE_SECTIONS, "sampling", "seed") | evaluation("batch_size"),
+        code=code_of("reference.py"),
+    message:
+        "measure how familiar the validation scans are"
+    script:
+        "../workflow_scripts/reference.py"
+
+
+rule predictions:
+    """The probes of y_sem, and what they say of every scan."""
+    input:
+        dataset="results/dataset.csv",
+        embeddings="results/embeddings/ldae.npz",
+        representation="results/models/representation.safetensors",
+    output:
+        stored=PROBES,
+        predictions="results/predictions.csv",
+        codes="results/embeddings.csv",
+    log:
+        "results/logs/predictions.log",
+    benchmark:
+        "results/benchmarks/predictions.tsv"
+    conda:
+        ENV
+    resources:
+        **needs(4000, 60),
+    params:
+        config=evaluation("probes"),
+        code=code_of("predictions.py"),
+    message:
+        "predict diagnosis and age of every scan"
+    script:
+        "../workflow_scripts/predictions.py"
+
+
+rule model:
+    """Describe the trained model, so that its folder can be loaded on its own."""
+    input:
+        dataset="results/dataset.csv",
+        models=LDAE_MODELS,
+        probes=PROBES,
+        reference=REFERENCE,
+    output:
+        MODEL,
+    log:
+        "results/logs/model.log",
+    benchmark:
+        "results/benchmarks/model.tsv"
+    conda:
+        ENV
+    resources:
+        **needs(2000, 10),
+    params:
+        config=section(*LDAE_SECTIONS, "qc", "sampling") | evaluation("batch_size"),
+        phantom=IS_PHANTOM,
+        code=code_of("model.py"),
+    message:
+        "describe the trained model"
+    script:
+        "../workflow_scripts/model.py"

@@ -19,6 +19,11 @@ TO_MEASURE = {
         "writes": {"measured": "interpolation_scans.csv"},
         "config": section(*LDAE_SECTIONS, "sampling") | evaluation("batch_size"),
     },
+    "counterfactual": {  # the probes' directions come from labels
+        "reads": SCANS | {"probes": PROBES},
+        "writes": {"measured": "counterfactual_scans.csv"},
+        "config": section(*LDAE_SECTIONS, "sampling") | evaluation("batch_size", "counterfactual"),
+    },
     "generation": {
         "reads": SCANS,
         "writes": {"measured": "generation.npz", "examples": "generated.npz"},

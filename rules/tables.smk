@@ -43,7 +43,6 @@ rule table_downstream:
         embeddings=expand("results/embeddings/{name}.npz", name=names.ENCODERS),
     output:
         table=report("results/tables/downstream.csv", caption="captions/downstream.rst", category="Tables"),
-        probe="results/models/probe_ad_cn.json",
         subjects="results/models/probe_subjects.json",
     log:
         "results/logs/table_downstream.log",
@@ -78,6 +77,31 @@ use rule table_downstream as table_downstream_paper with:
         encoders=list(ALL_ENCODERS.values()),
     message:
         "fit the linear probes, those of the slow systems as well"
+
+
+rule table_counterfactual:
+    """What editing a scan changes in it, beside what differs between people."""
+    input:
+        **({"truth": "results/phantom/truth.csv"} if IS_PHANTOM else {}),
+        measured="results/evaluation/counterfactual_scans.csv",
+        dataset="results/dataset.csv",
+    output:
+        report("results/tables/counterfactual.csv", caption="captions/counterfactual.rst", category="Tables"),
+    log:
+        "results/logs/table_counterfactual.log",
+    benchmark:
+        "results/benchmarks/table_counterfactual.tsv"
+    conda:
+        ENV
+    resources:
+        **needs(4000, 60),
+    params:
+        config=BOOTSTRAP,
+        code=code_of("table_counterfactual.py"),
+    message:
+        "tabulate: counterfactual"
+    script:
+        "../workflow_scripts/table_counterfactual.py"
 
 
 rule table_leakage:
@@ -127,6 +151,7 @@ rule table_phantom_truth:
         embeddings="results/embeddings/ldae.npz",
         reconstructions="results/evaluation/reconstruction_scans.csv",
         downstream="results/tables/downstream.csv",
+        counterfactual="results/tables/counterfactual.csv",
     output:
         report("results/tables/phantom_truth.csv", caption="captions/phantom_truth.rst", category="Tables"),
     log:

@@ -13,6 +13,7 @@ if __name__ == "__main__":
             snakemake.input.embeddings,
             snakemake.input.reconstructions,
             snakemake.input.downstream,
+            snakemake.input.counterfactual,
             partial_config(snakemake.params.config),
             snakemake.output[0],
         )

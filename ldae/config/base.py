@@ -45,4 +45,7 @@ RisingCounts = Annotated[Counts, Field(json_schema_extra={"uniqueItems": True}),
 RisingPositives = Annotated[
     list[Positive], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_rising)
 ]
+RisingNumbers = Annotated[
+    list[float], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_rising)
+]
 Different = AfterValidator(_different)

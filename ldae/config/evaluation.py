@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from ldae.config.base import Count, Different, RisingCounts, RisingPositives, Section, Share, Text
+from ldae.config.base import Count, Different, RisingCounts, RisingNumbers, RisingPositives, Section, Share, Text
 
 
 class BootstrapConfig(Section):
@@ -50,6 +50,20 @@ class EfficiencyConfig(Section):
     repeats: Count = Field(description="measurements of each operation")
 
 
+class CounterfactualConfig(Section):
+    """How far test scans are edited."""
+
+    log_odds: RisingNumbers = Field(description="strengths of an edit towards AD (below 0: towards CN), with 0")
+    years: RisingNumbers = Field(description="strengths of an edit of the age, with 0")
+
+    @field_validator("log_odds", "years")
+    @classmethod
+    def _holds_zero_and_both_sides(cls, values: list[float]) -> list[float]:
+        if not values[0] < 0 < values[-1] or 0 not in values:
+            raise ValueError("must hold 0, and numbers on both sides of it")
+        return values
+
+
 class GenerationConfig(Section):
     """Scans sampled from noise, and what their features come from."""
 
@@ -81,6 +95,7 @@ class EvaluationConfig(Section):
     comparison: ComparisonConfig
     efficiency: EfficiencyConfig
     generation: GenerationConfig
+    counterfactual: CounterfactualConfig
     lpips: LPIPSConfig
     supervised_tasks: Annotated[list[Literal["ad_cn", "age"]], Different] = Field(
         description="labels a supervised encoder is trained for; leave out what the cohort lacks"

@@ -14,6 +14,9 @@ NAMES = ("csf_share", "grey_share", "white_share", "ventricles_share")
 VENTRICLE_DEPTH_MM = 25.0
 VENTRICLE_MARGIN_MM = 6.0
 FITTED_VOXELS = 20_000
+REGIONS = ("ventricles_share", "medial_temporal_share", "pons_level")
+HIPPOCAMPI_MM = ((10.0, 19.0, 10.0), (-26.0, -22.0, -14.0), (26.0, -22.0, -14.0))  # semi-axes, centres
+PONS_MM = ((9.0, 8.0, 11.0), (0.0, -27.0, -33.0))
 START_QUANTILES, START_WEIGHTS, START_SD = (0.1, 0.45, 0.85), (0.2, 0.45, 0.35), 0.1  # of fluid, grey, white matter
 
 
@@ -35,6 +38,13 @@ def measure_shares(scan: np.ndarray, grid: Grid) -> np.ndarray:
         (4,) float64, 0..1, the shares `NAMES`; the first three add up to 1.
     """
     inside = scan > 0
+    posterior = segment(scan, inside)
+    fluid = posterior[ventricle_region(grid)[inside], 0].sum()
+    return np.append(posterior.sum(0), fluid) / len(posterior)
+
+
+def segment(scan: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """How far each of the n voxels of a scan (D, H, W) that are `inside` is fluid, grey and white matter: (n, 3)."""
     values = scan[inside].astype(np.float64)[:, None]
     step = max(1, len(values) // FITTED_VOXELS)
     mixture = GaussianMixture(
@@ -44,9 +54,28 @@ def measure_shares(scan: np.ndarray, grid: Grid) -> np.ndarray:
         precisions_init=np.full((3, 1, 1), START_SD**-2),
         random_state=0,
     ).fit(values[::step])
-    posterior = mixture.predict_proba(values)[:, np.argsort(mixture.means_[:, 0])]
+    return mixture.predict_proba(values)[:, np.argsort(mixture.means_[:, 0])]
+
+
+def measure_regions(scan: np.ndarray, grid: Grid, inside: np.ndarray) -> dict[str, float]:
+    """What disease changes, and what it leaves alone: `REGIONS` of a scan (D, H, W), its brain being `inside`.
+
+    ``ventricles_share`` is that of `measure_shares`; ``medial_temporal_share`` the tissue, grey and white, within
+    ellipsoids around the hippocampi, as a share of the brain; ``pons_level`` the mean intensity of the pons, 0..1.
+    """
+    posterior = segment(scan, inside)
     fluid = posterior[ventricle_region(grid)[inside], 0].sum()
-    return np.append(posterior.sum(0), fluid) / len(values)
+    tissue = posterior[ellipsoids(grid, *HIPPOCAMPI_MM)[inside], 1:].sum()
+    level = float(scan[ellipsoids(grid, *PONS_MM)].mean())
+    return dict(zip(REGIONS, (fluid / len(posterior), tissue / len(posterior), level), strict=True))
+
+
+@lru_cache(maxsize=4)
+def ellipsoids(grid: Grid, semi_axes: tuple[float, float, float], *centers: tuple[float, float, float]) -> np.ndarray:
+    """Voxels of `grid` within ellipsoids about MNI152 coordinates: boolean, (D, H, W)."""
+    points = np.indices(grid.shape).T * grid.spacing_mm + grid.affine[:3, 3]
+    distances = [(((points - center) / semi_axes) ** 2).sum(-1) for center in centers]
+    return (np.min(distances, axis=0) <= 1).T
 
 
 @lru_cache(maxsize=2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from ldae.evaluation.measure.selection import scans_of
 from ldae.files import write_table
 from ldae.progress import Progress
 from ldae.systems.base import DiffusionAutoencoder
+from ldae.systems.codes import Codes, encode_scans
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 logger = logging.getLogger(__name__)
@@ -42,19 +42,6 @@ INTERPOLATION_COLUMNS = (
     *(*TRIPLE, "t", "between_months", "nearer_months", "system", "target", "solver", "steps"),
     *(*INTERPOLATION_METRICS, "note"),
 )
-
-
-@dataclass(frozen=True)
-class Codes:
-    """Of some scans: z_0 and z_T (scans, C, d, h, w), y_sem (scans, dim), on the CPU."""
-
-    z_0: torch.Tensor
-    y_sem: torch.Tensor
-    z_T: torch.Tensor
-
-    def at(self, rows: np.ndarray) -> Codes:
-        """The codes of the scans in these rows."""
-        return Codes(self.z_0[rows], self.y_sem[rows], self.z_T[rows])
 
 
 def measure_interpolation(dataset: str | Path, models_dir: str | Path, config: Config, output: str | Path) -> None:
@@ -151,10 +138,8 @@ def encode(ldae: DiffusionAutoencoder, scans: pd.DataFrame, sampler: SamplingCon
     """Each scan's codes, computed once however many triples it is part of."""
     codes = []
     for _, images in scan_batches(scans, batch_size, "interpolation, encoding"):
-        z_0, y_sem = ldae.encode_image(images), ldae.encode_semantic(images)
-        z_T = ldae.encode_stochastic(z_0, y_sem, sampler.steps, sampler.solver)
-        codes.append([code.float().cpu() for code in (z_0, y_sem, z_T)])
-    return Codes(*(torch.cat(parts) for parts in zip(*codes, strict=True)))
+        codes.append(encode_scans(ldae, images, sampler.steps, sampler.solver))
+    return Codes.join(codes)
 
 
 def predict(

@@ -145,23 +145,3 @@ def fit_ridge(embeddings: Embeddings, target: np.ndarray, alpha_grid: Sequence[f
         return mean_absolute_error(true, model.predict(features))
 
     return fit_probe(embeddings, target, lambda alpha: Ridge(alpha=alpha), alpha_grid, loss)
-
-
-def describe_probe(probe: Probe, embeddings: Embeddings, positive: str, negative: str) -> dict:
-    """Weights and scaler of a classifier as plain lists, for manipulating y_sem.
-
-    ``norm(y) = (y - scaler_mean) / scaler_scale``; the log-odds of `positive` are ``weights . norm(y) + intercept``.
-    """
-    scaler, model = probe.model.named_steps["standardscaler"], probe.model.named_steps["logisticregression"]
-    fitted = (embeddings.table["split"] == "train") & embeddings.table["diagnosis"].isin([positive, negative])
-    return {
-        "task": f"{positive} vs {negative}",
-        "positive": positive,
-        "scaler_mean": scaler.mean_.tolist(),
-        "scaler_scale": scaler.scale_.tolist(),
-        "weights": model.coef_[0].tolist(),
-        "intercept": float(model.intercept_[0]),
-        "c": probe.regularisation,
-        "threshold": probe.threshold,
-        "training_subjects": int(embeddings.table["subject"][fitted].nunique()),
-    }

@@ -21,7 +21,7 @@ from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.statistics.bootstrap import Statistic, difference, draw_weights, estimate
-from ldae.evaluation.statistics.probes import Probe, describe_probe, fit_classifier, fit_ridge
+from ldae.evaluation.statistics.probes import Probe, fit_classifier, fit_ridge
 from ldae.evaluation.statistics.scores import classification_scores, regression_scores
 from ldae.files import write_json, write_table
 
@@ -87,7 +87,6 @@ def write_downstream(
     *,
     table: str | Path,
     subjects: str | Path,
-    probe: str | Path | None = None,
 ) -> None:
     """Fit and score the probes of every encoder, and write what they give.
 
@@ -97,18 +96,14 @@ def write_downstream(
         The table of labels, and the file of each encoder by its name in the table.
     probes, bootstrap, seed : ProbesConfig, BootstrapConfig, int
         Grids, redraws and the bootstrap.
-    table, subjects, probe : path
-        The CSV; a JSON of whom each probe saw; a JSON of LDAE's probe of AD vs CN, if wanted.
+    table, subjects : path
+        The CSV; a JSON of whom each probe saw.
     """
     labels = read_dataset(dataset)
     encoders = {name: label_embeddings(read_embeddings(path), labels) for name, path in embeddings.items()}
     scores, seen = evaluate_encoders(encoders, probes, bootstrap, seed)
     write_table(table, scores)
     write_json(subjects, seen)
-    if probe is not None:
-        task = TASKS[0]
-        chosen = of_task(encoders[names.LDAE], task)
-        write_json(probe, describe_probe(fit_task(task, chosen, probes), chosen, *task.diagnoses))
 
 
 def label_embeddings(embeddings: Embeddings, dataset: pd.DataFrame) -> Embeddings:

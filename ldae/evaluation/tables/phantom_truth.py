@@ -28,9 +28,13 @@ from ldae.evaluation.statistics.bootstrap import (
 )
 from ldae.evaluation.statistics.probes import fit_ridge
 from ldae.evaluation.statistics.scores import pearson, regression_scores, roc_auc
-from ldae.evaluation.tables.downstream import AD_VS_CN, label_embeddings
+from ldae.evaluation.tables.counterfactual import IDENTITY, TABLE_COLUMNS
+from ldae.evaluation.tables.downstream import AD_VS_CN, AGE, label_embeddings
 from ldae.evaluation.tables.reconstruction import read_reconstructions
 from ldae.files import read_table, write_table
+from ldae.systems.probe import DEFAULT_ALONG
+
+EXPECTED_TO_GROW = ((AD_VS_CN, "ventricles_share"), (AGE, "ventricles_share"))
 
 
 class TruthTable:
@@ -56,6 +60,7 @@ def write_truth_table(
     embeddings: str | Path,
     reconstructions: str | Path,
     downstream: str | Path,
+    counterfactual: str | Path,
     config: Config,
     output: str | Path,
 ) -> None:
@@ -63,8 +68,8 @@ def write_truth_table(
 
     Parameters
     ----------
-    truth, dataset, embeddings, reconstructions, downstream : path
-        truth.csv, dataset.csv, y_sem of its scans, reconstruction_scans.csv, downstream.csv.
+    truth, dataset, embeddings, reconstructions, downstream, counterfactual : path
+        truth.csv, dataset.csv, y_sem of its scans, reconstruction_scans.csv, downstream.csv, counterfactual.csv.
     config : Config
         seed, sampling, and of the evaluation batch_size, bootstrap and probes.
     output : path
@@ -77,6 +82,7 @@ def write_truth_table(
         read_embeddings(embeddings),
         read_reconstructions(reconstructions),
         read_table(downstream, ("encoder", "task", "scans", "metric", "value", "low", "high")),
+        read_table(counterfactual, TABLE_COLUMNS),
         steps=config.sampling.steps,
         alpha_grid=settings.probes.alpha_grid,
         batch_size=settings.batch_size,
@@ -92,6 +98,7 @@ def check_against_truth(
     embeddings: Embeddings,
     reconstructions: pd.DataFrame,
     downstream: pd.DataFrame,
+    counterfactual: pd.DataFrame,
     *,
     steps: int,
     alpha_grid: list[float],
@@ -105,8 +112,8 @@ def check_against_truth(
     ----------
     truth : DataFrame
         truth.csv: subject, session, diagnosis, age (years), ventricle_ml.
-    dataset, embeddings, reconstructions, downstream
-        dataset.csv, y_sem of its scans, reconstruction_scans.csv, downstream.csv.
+    dataset, embeddings, reconstructions, downstream, counterfactual
+        dataset.csv, y_sem of its scans, reconstruction_scans.csv, downstream.csv, counterfactual.csv.
     steps : int
         Sampler steps T of the reconstructions judged.
     alpha_grid : list of float
@@ -129,6 +136,7 @@ def check_against_truth(
         raise UserError("results/phantom/truth.csv", "a row for every scan", found, "run the rule phantom again")
     _add_atrophy(table, labelled, known, alpha_grid)
     _add_probe(table, downstream)
+    _add_edits(table, counterfactual)
     _add_reference(table, known, alpha_grid)
     return pd.DataFrame(table.rows)
 
@@ -176,6 +184,23 @@ def _add_probe(table: TruthTable, downstream: pd.DataFrame) -> None:
     auc = downstream[(downstream[list(columns)] == pd.Series(columns)).all(axis=1)].iloc[0]
     result = Estimate(*(float(auc[name]) for name in ("value", "low", "high")))
     table.add("AUC of AD vs CN from y_sem, test", result, "interval > 0.5", result.low > 0.5)
+
+
+def _add_edits(table: TruthTable, counterfactual: pd.DataFrame) -> None:
+    """What the edits along the default direction must change, and whom they must leave recognisable."""
+    rows = counterfactual[counterfactual["along"] == DEFAULT_ALONG].set_index(["edit", "measure"])
+    for edit, measure in EXPECTED_TO_GROW:
+        if (edit, measure) in rows.index:
+            row = rows.loc[(edit, measure)]
+            slope = Estimate(row["value"], row["low"], row["high"])
+            table.add(f"{measure} {row['unit']}, scans edited: {edit}", slope, "interval > 0", slope.low > 0)
+            step = Estimate(row["smallest_step"], np.nan, np.nan)
+            table.add(f"{measure}, smallest step from strength to strength: {edit}", step, "> 0", step.value > 0)
+    for edit in dict.fromkeys(edit for edit, _ in EXPECTED_TO_GROW):
+        row = rows.loc[(edit, IDENTITY)] if (edit, IDENTITY) in rows.index else None
+        if row is not None and np.isfinite(row["value"]):
+            ratio = Estimate(row["value"], row["low"], row["high"])
+            table.add(f"{IDENTITY}, scans edited most: {edit}", ratio, "interval < 1", ratio.high < 1)
 
 
 def _add_reference(table: TruthTable, known: pd.DataFrame, alpha_grid: list[float]) -> None:

@@ -1,0 +1,73 @@
+"""The reference that tells whether a new scan is like those that a model was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA
+
+from ldae.config import names
+from ldae.config.load import Config
+from ldae.data.batches import scan_batches
+from ldae.data.leaks import fitting_rows
+from ldae.data.scans import read_scans
+from ldae.errors import UserError
+from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
+from ldae.files import hash_file
+from ldae.systems.codes import Codes, encode_scans
+from ldae.systems.ldae import LatentDiffusionAutoencoder
+from ldae.systems.reference import Reference
+from ldae.weights import save_tensors
+
+
+def write_reference(
+    scans: str | Path, embeddings: str | Path, models_dir: str | Path, config: Config, output: str | Path
+) -> None:
+    """Measure the training scans' y_sem and the validation scans' distances, and write ``reference.safetensors``.
+
+    Parameters
+    ----------
+    scans, embeddings, models_dir, output : path
+        The table of scans, y_sem of them, the folder of the LDAE's weights, the file to write.
+    config : Config
+        The sections of an LDAE, sampling, seed, and evaluation.batch_size.
+    """
+    table = read_scans(scans)
+    system = LatentDiffusionAutoencoder.load(models_dir, config)
+    validation = fitting_rows(table, "validation", scans)
+    codes, errors = [], []
+    for _, images in scan_batches(validation, config.evaluation.batch_size, "reference, validation scans"):
+        part = encode_scans(system, images, config.sampling.steps, config.sampling.solver)
+        codes.append(part)
+        errors.append((system.decode_image(part.z_0).float().cpu() - images).square().flatten(1).mean(1))
+    reference = build_reference(read_embeddings(embeddings), Codes.join(codes), torch.cat(errors), config.seed)
+    parents = {name: hash_file(Path(models_dir, f"{name}.safetensors")) for name in names.LDAE_MODELS}
+    save_tensors(vars(reference), output, {"parents": parents, "validation_scans": len(validation)})
+
+
+def build_reference(embeddings: Embeddings, validation: Codes, errors: torch.Tensor, seed: int) -> Reference:
+    """The reference of training y_sem, and of the validation scans' codes and autoencoder errors (mse, (B,)).
+
+    Raises
+    ------
+    UserError
+        There are fewer than two validation scans or three training scans.
+    """
+    train = embeddings.features[(embeddings.table["split"] == "train").to_numpy()].astype("float64")
+    if len(train) < 3 or len(validation) < 2:
+        found = f"{len(train)} and {len(validation)}"
+        cure = "use more subjects, or raise split.validation_fraction"
+        raise UserError("results/scans.csv", "three training and two validation scans", found, cure)
+    pca = PCA(2, svd_solver="full").fit(train)
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+    reference = Reference(
+        center=torch.from_numpy(train.mean(0)),
+        precision=torch.from_numpy(LedoitWolf().fit(train).precision_),
+        components=torch.from_numpy(pca.components_),
+        map=torch.from_numpy(pca.transform(train))[order],
+        validation=torch.zeros(0, 3, dtype=torch.float64),
+    )
+    measured = reference.measure(validation, errors).log()
+    return Reference(**{**vars(reference), "validation": measured})

@@ -1,0 +1,37 @@
+"""The file of the probes beside the weights whose y_sem they read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from ldae.config.base import Section
+from ldae.errors import UserError
+from ldae.systems.description import CURE, PROBES
+from ldae.systems.probe import Probe
+
+
+class StoredProbes(Section):
+    """`probes.json`."""
+
+    representation_sha256: str = Field(description="of the weights whose y_sem the probes were fitted to")
+    probes: dict[str, Probe]
+
+
+def read_probes(models_dir: str | Path, representation_sha256: str) -> dict[str, Probe]:
+    """The probes of ``probes.json`` by name.
+
+    Raises
+    ------
+    UserError
+        The file is damaged, or its probes were fitted to y_sem of other weights.
+    """
+    path = Path(models_dir, PROBES)
+    try:
+        stored = StoredProbes.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise UserError(path, "linear probes", f"{error}"[:300], CURE) from None
+    if stored.representation_sha256 != representation_sha256:
+        raise UserError(path, "probes of the representation beside it", "those of another one", CURE)
+    return stored.probes
