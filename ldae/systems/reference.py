@@ -43,7 +43,8 @@ class Reference:
     Attributes
     ----------
     center, precision : tensors (S,), (S, S)
-        Mean and inverse covariance (Ledoit and Wolf, 2004) of the training scans' y_sem.
+        Mean and inverse covariance of the training scans' y_sem, shrunk on standardised features (Ledoit and Wolf,
+        J. Multivariate Analysis 88:365, 2004).
     components : tensor (2, S)
         Their first two principal components.
     map : tensor (scans, 2)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from ldae.config import names
 from ldae.config.load import Config
@@ -60,11 +62,12 @@ def build_reference(embeddings: Embeddings, validation: Codes, errors: torch.Ten
         found = f"{len(train)} and {len(validation)}"
         cure = "use more subjects, or raise split.validation_fraction"
         raise UserError("results/scans.csv", "three training and two validation scans", found, cure)
+    spread = StandardScaler().fit(train).scale_
     pca = PCA(2, svd_solver="full").fit(train)
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
     reference = Reference(
         center=torch.from_numpy(train.mean(0)),
-        precision=torch.from_numpy(LedoitWolf().fit(train).precision_),
+        precision=torch.from_numpy(LedoitWolf().fit(train / spread).precision_ / np.outer(spread, spread)),
         components=torch.from_numpy(pca.components_),
         map=torch.from_numpy(pca.transform(train))[order],
         validation=torch.zeros(0, 3, dtype=torch.float64),

@@ -6,7 +6,7 @@ from sklearn.metrics import log_loss
 
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings
-from ldae.evaluation.statistics.probes import choose_threshold, describe_probe, fit_classifier, fit_ridge
+from ldae.evaluation.statistics.probes import choose_threshold, fit_classifier, fit_ridge
 from tests.unit.evaluation.codes import make_embeddings
 
 GRID = [0.01, 0.1, 1.0, 10.0]
@@ -183,12 +183,3 @@ def test_too_few_subjects_are_said():
     with pytest.raises(UserError, match="validation scans"):
         fit_ridge(no_validation, no_validation.table["age"], GRID)
     assert fit_ridge(no_validation, no_validation.table["age"], [1.0])
-
-
-def test_the_summary_reproduces_the_probe():
-    embeddings = two_classes(make_embeddings(1.0))
-    probe = fit_classifier(embeddings, "AD", GRID)
-    summary = describe_probe(probe, embeddings, "AD", "CN")
-    normed = (embeddings.features - np.array(summary["scaler_mean"])) / np.array(summary["scaler_scale"])
-    log_odds = normed @ np.array(summary["weights"]) + summary["intercept"]
-    np.testing.assert_allclose(1 / (1 + np.exp(-log_odds)), probe.predict(embeddings), rtol=1e-5)
