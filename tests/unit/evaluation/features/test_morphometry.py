@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from ldae.evaluation.features.morphometry import NAMES, measure_shares, ventricle_region
+from ldae.evaluation.features.morphometry import (
+    CENTRUM_SEMIOVALE_MM,
+    HIPPOCAMPI_MM,
+    NAMES,
+    ellipsoids,
+    measure_regions,
+    measure_shares,
+    ventricle_region,
+)
 from ldae.phantom.anatomy import Anatomy, draw_shape, render_head
 from ldae.preprocessing.grid import Grid, mni_template
 
@@ -40,3 +48,44 @@ def test_the_ventricles_lie_in_the_middle_of_the_brain():
     region = ventricle_region(GRID)
     assert 50 < region.sum() * 0.064 < 250
     assert not (region & ~mni_template(GRID).brain).any()
+
+
+def test_an_ellipsoid_lies_where_it_is_said_to():
+    region = ellipsoids(GRID, (10.0, 20.0, 12.0), (20.0, -30.0, 10.0))
+    points = np.argwhere(region) * 4.0 + GRID.affine[:3, 3]
+    np.testing.assert_allclose(points.mean(0), [20, -30, 10], atol=1.0)
+    assert (np.abs(points - [20, -30, 10]).max(0) <= [10, 20, 12]).all()
+    assert region.sum() * 0.064 == pytest.approx(4 / 3 * np.pi * 10 * 20 * 12 / 1000, rel=0.1)
+    both = ellipsoids(GRID, *HIPPOCAMPI_MM)
+    np.testing.assert_array_equal(both, both[::-1])
+    assert both.sum() == 2 * ellipsoids(GRID, *HIPPOCAMPI_MM[:2]).sum()
+
+
+def regions(ventricle_mm: float, grey_loss: float) -> dict[str, float]:
+    scan, _ = brain(ventricle_mm, grey_loss, seed=4)
+    return measure_regions(scan, GRID, scan > 0)
+
+
+def test_disease_moves_the_ventricles_and_the_medial_temporal_lobe_and_leaves_the_centrum_semiovale():
+    healthy, ill = regions(2.0, 0.1), regions(6.0, 0.4)
+    change = {name: ill[name] / healthy[name] - 1 for name in healthy}
+    assert change["ventricles_share"] > 0.2
+    assert change["medial_temporal_share"] < -0.02
+    assert abs(change["semiovale_level"]) < 0.02
+
+
+def test_regions_are_measured_inside_the_given_brain_alone():
+    scan, _ = brain(3.0, 0.2)
+    inside = scan > 0
+    outside = np.where(inside, scan, 0.03).astype(np.float32)
+    assert measure_regions(outside, GRID, inside) == pytest.approx(measure_regions(scan, GRID, inside))
+    shares = measure_shares(scan, GRID)
+    assert measure_regions(scan, GRID, inside)["ventricles_share"] == shares[NAMES.index("ventricles_share")]
+
+
+def test_the_control_is_the_intensity_there():
+    scan, _ = brain(3.0, 0.2)
+    region = ellipsoids(GRID, *CENTRUM_SEMIOVALE_MM)
+    brighter = np.where(region, scan + 0.05, scan)
+    pair = [measure_regions(volume, GRID, scan > 0)["semiovale_level"] for volume in (scan, brighter)]
+    assert pair[1] - pair[0] == pytest.approx(0.05)

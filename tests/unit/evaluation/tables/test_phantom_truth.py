@@ -11,6 +11,7 @@ from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
 from ldae.evaluation.measure.reconstruction import ENCODED, OTHER, SEMANTIC
+from ldae.evaluation.tables.counterfactual import IDENTITY, TABLE_COLUMNS
 from ldae.evaluation.tables.phantom_truth import check_against_truth, training_mean_mse, write_truth_table
 
 BOOTSTRAP = BootstrapConfig(draws=300, confidence=0.95)
@@ -40,7 +41,25 @@ def results(fake_ldae, dataset):
         ],
         columns=columns,
     )
-    return truth, dataset, embeddings, scans.reset_index(drop=True).astype({"steps": "Int64"}), downstream
+    scans = scans.reset_index(drop=True).astype({"steps": "Int64"})
+    return truth, dataset, embeddings, scans, downstream, edits()
+
+
+def edits(**changes) -> pd.DataFrame:
+    """A table of counterfactuals as it should be, along the default direction, and a worse one along another."""
+    rows = []
+    for along, sign in (("pattern", 1), ("weights", -1)):
+        for edit, unit, slope in (("AD vs CN", "per log-odds", 0.0005), ("age", "per year", 0.0002)):
+            row = {
+                "edit": edit,
+                "along": along,
+                "measure": "ventricles_share",
+                "unit": unit,
+                "smallest_step": sign * 0.01,
+            }
+            rows.append(row | {"value": sign * slope, "low": sign * slope / 2, "high": sign * slope * 2} | changes)
+            rows.append(key | {"measure": IDENTITY, "unit": "ratio", "value": 0.5, "low": 0.4, "high": 0.6})
+    return pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
 
 
 def met(table: pd.DataFrame) -> dict[str, object]:
@@ -51,7 +70,7 @@ def test_a_working_model_meets_the_properties(results):
     table = check_against_truth(*results, **OPTIONS)
     assert list(table.columns) == ["property", "value", "low", "high", "expected", "met"]
     judged = {name: value for name, value in met(table).items() if value != "" and "true ventricle" not in name}
-    assert len(judged) == 7
+    assert len(judged) == 13
     assert all(judged.values())
     correlation = table[table["property"].str.startswith("correlation")].iloc[0]
     assert correlation["value"] > 0.99
@@ -79,17 +98,36 @@ def test_each_property_can_fail(results, start, column, value, failing):
 
 
 def test_a_code_without_atrophy_and_a_chance_probe_fail(results):
-    truth, dataset, embeddings, scans, downstream = results
+    truth, dataset, embeddings, scans, downstream, edited = results
     truth["ventricle_ml"] = np.random.default_rng(0).random(len(truth))
-    table = check_against_truth(truth, dataset, embeddings, scans, downstream.assign(low=0.45), **OPTIONS)
+    table = check_against_truth(truth, dataset, embeddings, scans, downstream.assign(low=0.45), edited, **OPTIONS)
     missed = met(table)
     assert not missed["correlation of ventricle volume with its prediction from y_sem, test"]
     assert not missed["AUC of AD vs CN from y_sem, test"]
 
 
+@pytest.mark.parametrize(
+    "changes, failing",
+    [({"low": -0.0001}, "ventricles_share per"), ({"smallest_step": 0.0}, "ventricles_share, smallest step")],
+)
+def test_an_edit_that_changes_nothing_fails(results, changes, failing):
+    judged = met(check_against_truth(*results[:5], edits(**changes), **OPTIONS))
+    assert [name for name, value in judged.items() if name.startswith(failing)]
+    assert not any(value for name, value in judged.items() if name.startswith(failing))
+
+
+def test_an_edit_that_makes_somebody_else_fails(results):
+    edited = edits()
+    edited.loc[edited["measure"] == IDENTITY, "high"] = 1.1
+    judged = met(check_against_truth(*results[:5], edited, **OPTIONS))
+    assert not any(value for name, value in judged.items() if name.startswith(IDENTITY))
+
+
 def test_a_single_test_subject_leaves_the_comparison_undefined_and_unmet(results):
-    truth, dataset, embeddings, scans, downstream = results
-    table = check_against_truth(truth, dataset, embeddings, scans[scans["start"] != OTHER], downstream, **OPTIONS)
+    truth, dataset, embeddings, scans, downstream, edited = results
+    table = check_against_truth(
+        truth, dataset, embeddings, scans[scans["start"] != OTHER], downstream, edited, **OPTIONS
+    )
     row = table[table["property"].str.startswith("MSE from own y_sem -")].iloc[0]
     assert np.isnan(row["value"])
     assert not row["met"]
@@ -113,14 +151,14 @@ def value(table, name):
 
 def test_each_property_is_the_quantity_it_names(results, dataset):
     """Every figure of the reconstructions by hand, on values that differ from scan to scan."""
-    truth, _, embeddings, scans, downstream = results
+    truth, _, embeddings, scans, downstream, edited = results
     rng = np.random.default_rng(8)
     scans["mse"] *= 1 + 0.2 * rng.random(len(scans))
     scans["ssim"] += 0.01 * rng.random(len(scans))
     scans["z_T_std"] += 0.05 * rng.random(len(scans))
     other_steps = scans[scans["steps"] == 20].assign(steps=50, mse=9.0, ssim=0.1, z_T_std=9.0)
     scans = pd.concat([scans, other_steps.astype({"steps": "Int64"})], ignore_index=True)
-    table = check_against_truth(truth, dataset, embeddings, scans, downstream, **OPTIONS)
+    table = check_against_truth(truth, dataset, embeddings, scans, downstream, edited, **OPTIONS)
     start = {
         name: scans[(scans["start"] == name) & ((scans["steps"] == 20) | (name == ""))].reset_index(drop=True)
         for name in ("", ENCODED, SEMANTIC, OTHER)
@@ -138,26 +176,28 @@ def test_each_property_is_the_quantity_it_names(results, dataset):
 
 def test_the_correlation_is_on_test_scans_by_a_probe_of_training_scans(results, dataset):
     """Truth that follows the code in training scans and runs against it in test scans."""
-    truth, _, embeddings, scans, downstream = results
+    truth, _, embeddings, scans, downstream, edited = results
     test = (dataset["split"] == "test").to_numpy()
     code = embeddings.features[:, 0]
     ventricles = np.where(test, 10 - 20 * code, 100 * code)
     turned = truth.assign(ventricle_ml=ventricles)
-    table = check_against_truth(turned, dataset, embeddings, scans, downstream, **OPTIONS)
+    table = check_against_truth(turned, dataset, embeddings, scans, downstream, edited, **OPTIONS)
     row = value(table, "correlation")
     assert row.value == pytest.approx(-1, abs=1e-3)
     assert not row.met
 
 
 def test_the_ceiling_is_that_of_the_true_volume_with_ad_positive(results, dataset):
-    truth, _, embeddings, scans, downstream = results
+    truth, _, embeddings, scans, downstream, edited = results
     rng = np.random.default_rng(5)
     volume = 20 + 8.0 * (dataset["diagnosis"] == "AD") + 6 * rng.random(len(dataset)) + (dataset["age"] - 60)
     volume[dataset["split"] == "test"] -= 12.0 * (dataset["diagnosis"] == "AD")
     known = dataset.assign(volume=volume)
     test = known["split"] == "test"
     two = known["diagnosis"] != "MCI"
-    table = check_against_truth(truth.assign(ventricle_ml=volume), dataset, embeddings, scans, downstream, **OPTIONS)
+    table = check_against_truth(
+        truth.assign(ventricle_ml=volume), dataset, embeddings, scans, downstream, edited, **OPTIONS
+    )
     for where, rows in (("all subjects", known[two]), ("test", known[two & test])):
         expected = roc_auc_score(rows["diagnosis"] == "AD", rows["volume"])
         row = value(table, f"AUC of AD vs CN from the true ventricle volume, {where}")
@@ -181,18 +221,19 @@ def test_labels_come_from_the_dataset_by_scan(results, dataset):
 
 
 def test_the_rule_reads_what_the_others_wrote(results, tmp_path):
-    truth, dataset, embeddings, scans, downstream = results
+    truth, dataset, embeddings, scans, downstream, edited = results
     scans = scans.assign(solver="2m", lpips=np.nan, note="")
-    for name, table in {"truth": truth, "dataset": dataset, "scans": scans, "downstream": downstream}.items():
+    tables = {"truth": truth, "dataset": dataset, "scans": scans, "downstream": downstream, "edits": edited}
+    for name, table in tables.items():
         table.to_csv(tmp_path / f"{name}.csv", index=False)
     write_embeddings(tmp_path / "ldae.npz", embeddings)
     evaluation = types.SimpleNamespace(
         batch_size=4, bootstrap=BOOTSTRAP, probes=types.SimpleNamespace(alpha_grid=[0.01])
     )
     config = types.SimpleNamespace(seed=3, sampling=types.SimpleNamespace(steps=20), evaluation=evaluation)
-    inputs = (tmp_path / name for name in ("truth.csv", "dataset.csv", "ldae.npz", "scans.csv", "downstream.csv"))
-    write_truth_table(*inputs, config, tmp_path / "table.csv")
-    wanted = check_against_truth(truth, dataset, embeddings, scans, downstream, **OPTIONS)
+    read = ("truth.csv", "dataset.csv", "ldae.npz", "scans.csv", "downstream.csv", "edits.csv")
+    write_truth_table(*(tmp_path / name for name in read), config, tmp_path / "table.csv")
+    wanted = check_against_truth(truth, dataset, embeddings, scans, downstream, edited, **OPTIONS)
     found = pd.read_csv(tmp_path / "table.csv")
     np.testing.assert_allclose(found["value"], wanted["value"], rtol=1e-5)
     np.testing.assert_allclose(found["low"], wanted["low"], rtol=1e-5)
