@@ -50,13 +50,8 @@ def edits(**changes) -> pd.DataFrame:
     rows = []
     for along, sign in (("pattern", 1), ("weights", -1)):
         for edit, unit, slope in (("AD vs CN", "per log-odds", 0.0005), ("age", "per year", 0.0002)):
-            row = {
-                "edit": edit,
-                "along": along,
-                "measure": "ventricles_share",
-                "unit": unit,
-                "smallest_step": sign * 0.01,
-            }
+            key = {"edit": edit, "along": along}
+            row = key | {"measure": "ventricles_share", "unit": unit, "smallest_step": sign * 0.01}
             rows.append(row | {"value": sign * slope, "low": sign * slope / 2, "high": sign * slope * 2} | changes)
             rows.append(key | {"measure": IDENTITY, "unit": "ratio", "value": 0.5, "low": 0.4, "high": 0.6})
     return pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
