@@ -42,7 +42,7 @@ GENERATED_MB = 4 * CONFIG.evaluation.generation.samples * math.prod(CONFIG.prepr
 
 # A target of its own: Snakemake passes over a deleted file as long as what is made of it is there.
 SPLIT = "results/split.csv"
-TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "counterfactual", "leakage"] + [
+TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "calibration", "counterfactual", "leakage"] + [
     "phantom_truth"
 ] * IS_PHANTOM
 PAPER_TABLES = ["comparison", "downstream_paper", "interpolation", "generation", "efficiency", "leakage_paper"]

@@ -7,6 +7,7 @@ OF_ONE_FILE = {
     "interpolation": ("results/evaluation/interpolation_scans.csv", BOOTSTRAP),
     "generation": ("results/evaluation/generation.npz", BOOTSTRAP),
     "efficiency": ("results/evaluation/efficiency_runs.csv", {}),
+    "calibration": ("results/predictions.csv", BOOTSTRAP),
 }
 
 for table, (source, settings) in OF_ONE_FILE.items():
@@ -54,7 +55,7 @@ rule table_downstream:
         **needs(4000, 480),
     params:
         encoders=list(names.ENCODERS.values()),
-        config=section("seed") | evaluation("probes", "bootstrap"),
+        config=section("seed") | evaluation("probes", "bootstrap", "progression_months"),
         code=code_of("table_downstream.py"),
     message:
         "fit the linear probes"

@@ -14,5 +14,6 @@ if __name__ == "__main__":
             config.evaluation.probes,
             config.evaluation.bootstrap,
             config.seed,
+            progression_months=config.evaluation.progression_months,
             **dict(snakemake.output.items()),
         )

@@ -91,6 +91,9 @@ class EvaluationConfig(Section):
     figure_scans: Count = Field(description="scans shown in a figure of examples")
     bootstrap: BootstrapConfig
     probes: ProbesConfig
+    progression_months: Count = Field(
+        description="months after a scan within which MCI that becomes AD is progressive, and seen to the end stable"
+    )
     reconstruction: ReconstructionConfig
     comparison: ComparisonConfig
     efficiency: EfficiencyConfig

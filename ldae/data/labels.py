@@ -11,6 +11,7 @@ from ldae.errors import UserError
 from ldae.files import read_table
 
 LABELS = ("diagnosis", "sex", "age", "months")
+PROGRESSION = "progression"  # made of the others by `progression`
 DATASET_COLUMNS = ("subject", "session", "path", "split", *LABELS)
 DATASET = "results/dataset.csv"
 
@@ -31,7 +32,7 @@ def read_dataset(path: str | Path) -> pd.DataFrame:
 
 
 def join_labels(scans: pd.DataFrame, dataset: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `scans` in their order, with the columns `LABELS` of the same scans in `dataset`.
+    """The rows of `scans` in their order, with what `dataset` holds of `LABELS` and `PROGRESSION` for the same scans.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ def join_labels(scans: pd.DataFrame, dataset: pd.DataFrame) -> pd.DataFrame:
         A scan has no row in `dataset`, or stands in another split there.
     """
     key, cure = ["subject", "session"], "run again; what was made of results/scans.csv is older than the labels"
-    labels = dataset[[*key, "split", *LABELS]].rename(columns={"split": "split_of_labels"})
+    present = [name for name in (*LABELS, PROGRESSION) if name in dataset]
+    labels = dataset[[*key, "split", *present]].rename(columns={"split": "split_of_labels"})
     joined = scans.merge(labels, on=key, how="left", validate="one_to_one")
     wrong = joined["split_of_labels"] != joined["split"]
     if wrong.any():
@@ -56,3 +58,34 @@ def join_labels(scans: pd.DataFrame, dataset: pd.DataFrame) -> pd.DataFrame:
             raise UserError(DATASET, "a row for every scan", f"none for {scan}", cure)
         raise UserError(DATASET, f"{scan} in the split {first['split']}", str(side), cure)
     return joined.drop(columns="split_of_labels")
+
+
+def progression(dataset: pd.DataFrame, window_months: int) -> pd.Series:
+    """Whether MCI became AD within a window after each scan.
+
+    Parameters
+    ----------
+    dataset : DataFrame
+        What `read_dataset` returned: subject, diagnosis, months. Only its visits, those with a scan, are known.
+    window_months : int
+        How long after a scan is looked at.
+
+    Returns
+    -------
+    Series of str
+        "pMCI" (progressive) where the diagnosis is MCI and a later one up to `window_months` is AD; "sMCI" (stable)
+        where none is and the subject was seen with a diagnosis at the window's end or later; else "": another
+        diagnosis, AD before, an unknown time, or too short a follow-up.
+    """
+    known = dataset[(dataset["diagnosis"] != "") & dataset["months"].notna()]
+    found = pd.Series("", index=dataset.index)
+    for _, visits in known.groupby("subject"):
+        ill = visits.loc[visits["diagnosis"] == "AD", "months"]
+        for index, month in visits.loc[visits["diagnosis"] == "MCI", "months"].items():
+            if (ill < month).any():
+                continue
+            if (ill <= month + window_months).any():
+                found[index] = "pMCI"
+            elif visits["months"].max() >= month + window_months:
+                found[index] = "sMCI"
+    return found

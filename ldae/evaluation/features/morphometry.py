@@ -61,8 +61,8 @@ def measure_regions(scan: np.ndarray, grid: Grid, inside: np.ndarray) -> dict[st
     """What disease changes, and what it leaves alone: `REGIONS` of a scan (D, H, W), its brain being `inside`.
 
     ``ventricles_share`` is that of `measure_shares`; ``medial_temporal_share`` the tissue, grey and white, within
-    ellipsoids around the hippocampi, as a share of the brain; ``semiovale_level`` the mean intensity of the white matter
-    above the ventricles (centrum semiovale), 0..1.
+    ellipsoids around the hippocampi, as a share of the brain; ``semiovale_level`` the mean intensity of the white
+    matter above the ventricles (centrum semiovale), 0..1.
     """
     posterior = segment(scan, inside)
     fluid = posterior[ventricle_region(grid)[inside], 0].sum()

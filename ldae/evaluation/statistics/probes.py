@@ -94,8 +94,8 @@ def fit_probe(
     return Probe(models[best], grid[best], subjects)
 
 
-def fit_classifier(embeddings: Embeddings, positive: str, c_grid: Sequence[float]) -> Probe:
-    """Logistic regression of the diagnosis `positive` against the others.
+def fit_classifier(embeddings: Embeddings, positive: str, c_grid: Sequence[float], label: str = "diagnosis") -> Probe:
+    """Logistic regression of `positive`, a value of the column `label`, against the others.
 
     C has the lowest log-loss, and the threshold the highest balanced accuracy, on validation scans.
 
@@ -104,7 +104,7 @@ def fit_classifier(embeddings: Embeddings, positive: str, c_grid: Sequence[float
     UserError
         The training scans hold one class only, or see `fit_probe`.
     """
-    target = (embeddings.table["diagnosis"] == positive).to_numpy()
+    target = (embeddings.table[label] == positive).to_numpy()
     fitted = target[(embeddings.table["split"] == "train").to_numpy()]
     if fitted.all() or not fitted.any():
         found = f"{fitted.sum()} {positive} and {(~fitted).sum()} other scans"

@@ -66,6 +66,17 @@ def classification_scores(
     }
 
 
+def expected_calibration_error(probability: np.ndarray, positive: np.ndarray, bins: int = 10) -> Statistic:
+    """Mean distance of the probability from the frequency, 0..1, over `bins` equal ranges of the probability.
+
+    Each range counts by its scans (Guo et al., ICML 2017, equation 3).
+    """
+    probability = np.asarray(probability, dtype=np.float64)
+    place = np.minimum((probability * bins).astype(int), bins - 1)
+    excess = (probability - np.asarray(positive, dtype=np.float64))[:, None] * (place[:, None] == np.arange(bins))
+    return lambda weights: np.abs(weights @ excess).sum(1) / weights.sum(1)
+
+
 def _matthews(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray) -> np.ndarray:
     return (tp * tn - fp * fn) / np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
 

@@ -16,7 +16,7 @@ from sklearn.model_selection import GroupShuffleSplit
 
 from ldae.config import names
 from ldae.config.evaluation import BootstrapConfig, ProbesConfig
-from ldae.data.labels import join_labels, read_dataset
+from ldae.data.labels import PROGRESSION, join_labels, progression, read_dataset
 from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
@@ -48,15 +48,19 @@ PAPER_NOTES = {
 
 @dataclass(frozen=True)
 class Task:
-    """What is predicted: the first diagnosis against the second, or age in years within some diagnoses (none: all)."""
+    """What is predicted: the first class against the second, or age in years within some diagnoses (none: all).
+
+    The classes are values of the column `label`.
+    """
 
     name: str
-    diagnoses: tuple[str, ...]
+    classes: tuple[str, ...]
     classify: bool
+    label: str = "diagnosis"
 
     def rows(self, table: pd.DataFrame) -> np.ndarray:
         """Which scans the task is about."""
-        chosen = table["diagnosis"].isin(self.diagnoses) if self.diagnoses else pd.Series(True, table.index)
+        chosen = table[self.label].isin(self.classes) if self.classes else pd.Series(True, table.index)
         return (chosen if self.classify else chosen & table["age"].notna()).to_numpy()
 
 
@@ -66,6 +70,7 @@ TASKS = (
     Task("AD vs MCI", ("AD", "MCI"), True),
     Task(AGE, (), False),
     Task("age, CN only", ("CN",), False),
+    Task("pMCI vs sMCI", ("pMCI", "sMCI"), True, PROGRESSION),
 )
 
 
@@ -85,6 +90,7 @@ def write_downstream(
     bootstrap: BootstrapConfig,
     seed: int,
     *,
+    progression_months: int,
     table: str | Path,
     subjects: str | Path,
 ) -> None:
@@ -96,10 +102,13 @@ def write_downstream(
         The table of labels, and the file of each encoder by its name in the table.
     probes, bootstrap, seed : ProbesConfig, BootstrapConfig, int
         Grids, redraws and the bootstrap.
+    progression_months : int
+        The window of `ldae.data.labels.progression`.
     table, subjects : path
         The CSV; a JSON of whom each probe saw.
     """
     labels = read_dataset(dataset)
+    labels = labels.assign(**{PROGRESSION: progression(labels, progression_months)})
     encoders = {name: label_embeddings(read_embeddings(path), labels) for name, path in embeddings.items()}
     scores, seen = evaluate_encoders(encoders, probes, bootstrap, seed)
     write_table(table, scores)
@@ -210,7 +219,7 @@ def select_scans(test: pd.DataFrame) -> dict[str, np.ndarray]:
 def fit_task(task: Task, embeddings: Embeddings, probes: ProbesConfig) -> Probe:
     """The probe of a task on the scans of `of_task`."""
     if task.classify:
-        return fit_classifier(embeddings, task.diagnoses[0], probes.c_grid)
+        return fit_classifier(embeddings, task.classes[0], probes.c_grid, task.label)
     return fit_ridge(embeddings, embeddings.table["age"].to_numpy(), probes.alpha_grid)
 
 
@@ -254,7 +263,7 @@ def _test(embeddings: Embeddings) -> Embeddings:
 def _scores(task: Task, test: pd.DataFrame, prediction: Prediction, rows: np.ndarray) -> dict[str, Statistic]:
     values = prediction.values[rows]
     if task.classify:
-        positive = (test["diagnosis"] == task.diagnoses[0]).to_numpy()
+        positive = (test[task.label] == task.classes[0]).to_numpy()
         return classification_scores(values, positive[rows], prediction.threshold)
     return regression_scores(values, test["age"].to_numpy()[rows])
 

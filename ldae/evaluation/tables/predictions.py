@@ -65,7 +65,7 @@ def fit_probes(embeddings: Embeddings, probes: ProbesConfig) -> dict[str, Probe]
             probe = fit_task(task, chosen, probes)
         except UserError:
             continue  # downstream.csv says why
-        positive = task.diagnoses[0] if task.classify else ""
+        positive = task.classes[0] if task.classify else ""
         target = (chosen.table["diagnosis"] == positive if task.classify else chosen.table["age"]).to_numpy()
         fitted[name] = store_probe(probe, chosen, target, task.name, positive)
     return fitted

@@ -26,6 +26,7 @@ def make_embeddings(signal: float, subjects: int = 240, dim: int = 8, seed: int 
             "split": split,
             "age": age,
             "months": 0.0,
+            "progression": np.where(diagnosis == "MCI", np.array(["sMCI", "pMCI"])[np.arange(subjects) % 2], ""),
         }
     )
     return Embeddings((100 + 5 * y_sem).astype(np.float32), table, tuple(f"y_sem_{i}" for i in range(dim)))

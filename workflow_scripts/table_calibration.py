@@ -1,0 +1,12 @@
+"""Tabulate how far the probabilities can be taken at their word."""
+
+import _rule  # first: puts this checkout on the path
+
+from ldae.config.partial import partial_config
+from ldae.evaluation.tables.calibration import read_predictions, tabulate_calibration
+from ldae.files import write_table
+
+if __name__ == "__main__":
+    with _rule.rule_log(snakemake.log[0]):
+        config, predictions = partial_config(snakemake.params.config), read_predictions(snakemake.input[0])
+        write_table(snakemake.output[0], tabulate_calibration(predictions, config.evaluation.bootstrap, config.seed))
