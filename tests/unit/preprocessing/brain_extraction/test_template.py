@@ -6,6 +6,7 @@ from ldae.preprocessing.grid import Grid, mni_template
 from ldae.preprocessing.precheck import load_scan
 from ldae.preprocessing.registration import use_one_thread
 from ldae.preprocessing.resampling import resample
+from ldae.preprocessing.volume import Volume
 from tests.unit.preprocessing.conftest import HEAD_SCALE
 
 
