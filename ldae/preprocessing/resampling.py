@@ -24,7 +24,8 @@ def resample(volume: Volume, target: Volume, transforms: Sequence[str] = ()) -> 
     target : Volume
         Its voxels are where values are wanted; its data are not looked at.
     transforms : sequence of str
-        ANTs transform files from target to native space, the last applied first; none is the identity.
+        ANTs transform files from target to native space, a point going through the first one first; none is
+        the identity.
 
     Returns
     -------

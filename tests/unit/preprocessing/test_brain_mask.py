@@ -40,3 +40,15 @@ def test_deepbet_is_recorded_with_its_weights(config):
 def test_the_template_is_recorded_with_its_hash(config):
     found = engine_record(config.model_copy(update={"brain_extraction": "template"}))
     assert found["name"] == "template" and len(found["template_sha256"]) == 64
+
+
+def test_the_mask_of_the_configured_engine_is_boolean(config, monkeypatch):
+    """Each engine marks a voxel of its own with a number."""
+    for place, engine in enumerate(ENGINES.values()):
+        mask = np.zeros((4, 5, 6), np.uint8)
+        mask[1, place] = 3
+        monkeypatch.setattr(engine, "extract", lambda volume, config, mask=mask: mask)
+    volume = Volume(np.ones((4, 5, 6), np.float32), np.eye(4))
+    for place, name in enumerate(ENGINES):
+        found = extract_brain(volume, config.model_copy(update={"brain_extraction": name}))
+        assert found.dtype == bool and np.argwhere(found[:, :, 0]).tolist() == [[1, place]]

@@ -1,3 +1,5 @@
+import pytest
+
 from ldae.files import hash_file
 from ldae.preprocessing.layout import ScanFiles
 
@@ -24,3 +26,31 @@ def test_each_image_has_its_own_hash_and_an_absent_one_none(tmp_path):
         "MaskSHA256": "",
         "QCImageSHA256": hash_file(files.qc_image),
     }
+
+
+def written(folder):
+    files = ScanFiles.of(folder, "X", "M000")
+    for path in vars(files).values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(path.name.encode())
+    return files
+
+
+def test_everything_of_a_scan_is_removed_and_nothing_of_another(tmp_path):
+    files = written(tmp_path)
+    other = ScanFiles.of(tmp_path, "X", "M006").montage
+    other.write_bytes(b"picture")
+    files.remove()
+    files.remove()  # what is gone already is no error
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [other]
+
+
+@pytest.mark.parametrize("name", ["image", "mask", "qc_image", "montage"])
+def test_a_removal_that_stops_halfway_leaves_no_sidecar(tmp_path, name):
+    files = written(tmp_path)
+    stuck = getattr(files, name)
+    stuck.unlink()
+    stuck.mkdir()
+    with pytest.raises(OSError, match=stuck.name):
+        files.remove()
+    assert not files.sidecar.exists()

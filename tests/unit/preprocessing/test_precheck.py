@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from ldae.errors import UserError
-from ldae.preprocessing.precheck import load_scan
+from ldae.preprocessing.precheck import check_geometry, load_scan
+from ldae.preprocessing.volume import Volume
 
 SHAPE = (48, 60, 50)
 
@@ -76,3 +77,42 @@ def test_single_volume_4d_and_a_few_nan_are_harmless(tmp_path, data):
     volume = load_scan(write(tmp_path, data[..., None]))
     assert volume.data.shape == SHAPE
     assert (volume.data[3:6, 3:6, 3:6] == 0).all() and np.isfinite(volume.data).all()
+
+
+def geometry(spacing, shape, shear=0.0):
+    affine = np.diag([*spacing, 1.0])
+    affine[0, 1] = shear * spacing[1]
+    check_geometry("scan.nii.gz", Volume(np.zeros(shape, np.uint8), affine))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_voxels_and_field_of_view_are_good_up_to_their_limits_along_every_axis(axis):
+    def along(special, other):
+        return [special if a == axis else other for a in range(3)]
+
+    geometry(along(4.0, 2.0), along(35, 90))  # exactly 4 mm and 140 mm
+    geometry(along(0.3, 4.0), along(480, 40))
+    with pytest.raises(UserError, match="voxels of"):
+        geometry(along(4.01, 2.0), along(50, 90))
+    with pytest.raises(UserError, match="voxels of"):
+        geometry(along(0.29, 4.0), along(490, 40))
+    with pytest.raises(UserError, match="field of view"):
+        geometry(along(4.0, 2.0), along(34, 90))
+
+
+def test_axes_may_be_a_degree_off_and_no_more():
+    geometry((1.0, 1.2, 3.0), (150, 150, 60), shear=0.018)
+    geometry((1.0, 1.2, 3.0), (150, 150, 60), shear=-0.018)
+    for shear in (0.025, -0.025):
+        with pytest.raises(UserError, match="perpendicular"):
+            geometry((1.0, 1.2, 3.0), (150, 150, 60), shear)
+
+
+def test_up_to_a_tenth_of_the_voxels_may_not_be_finite(tmp_path, data):
+    order = np.random.default_rng(1).permutation(data.size)
+    data.flat[order[: data.size // 10]] = np.resize([np.nan, np.inf, -np.inf], data.size // 10)
+    expected = np.where(np.isfinite(data), data, 0)
+    np.testing.assert_array_equal(load_scan(write(tmp_path, data)).data, expected)
+    data.flat[order[: data.size // 9]] = np.nan
+    with pytest.raises(UserError, match="finite"):
+        load_scan(write(tmp_path, data))

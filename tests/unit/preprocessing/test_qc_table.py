@@ -108,3 +108,19 @@ def test_what_left_the_cohort_leaves_the_derivative_and_is_said(build, tmp_path,
     assert "ses-M012" in caplog.text
     assert "sub-S9" in caplog.text
     assert "ses-M000 is" not in caplog.text.split("sub-S9")[0]
+
+
+def test_subjects_and_their_sessions_are_in_order(build):
+    visits = [("B", "M000"), ("A", "M012"), ("B", "M024"), ("A", "M006"), ("C", "M000")]
+    table = build([scan(*visit) for visit in visits])["qc"]
+    assert table[["subject", "session"]].values.tolist() == [list(visit) for visit in sorted(visits)]
+
+
+def test_a_longer_session_name_is_another_session(build, tmp_path):
+    figures = tmp_path / "out" / "sub-A" / "figures"
+    (tmp_path / "out" / "sub-A" / "ses-M01" / "anat").mkdir(parents=True)
+    figures.mkdir()
+    for session in ("M01", "M012"):
+        (figures / f"sub-A_ses-{session}_desc-qc_T1w.png").touch()
+    build([scan("A", "M012")])
+    assert [path.name for path in figures.iterdir()] == ["sub-A_ses-M012_desc-qc_T1w.png"]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ldae.preprocessing.grid import QC_GRID, mni_template
+from ldae.preprocessing.grid import QC_GRID, Grid, Template, mni_template
 from ldae.preprocessing.quality import measure_alignment, measure_native
 from ldae.preprocessing.volume import Volume
 
@@ -73,3 +73,77 @@ def test_a_part_set_to_zero_is_a_cut_too():
     data[:, :, :8] = 0
     assert whole["border"] == 0
     assert measure_native(Volume(data, np.eye(4)), mask)["border"] == pytest.approx(1.0)
+
+
+def test_volume_and_border_of_oblong_voxels():
+    """A block of 10 x 20 x 30 mm on voxels of 1 x 2 x 3 mm, at the right and at the lower end of the image."""
+    mask = np.zeros((24, 26, 28), bool)
+    mask[-10:, 8:18, :10] = True
+    noise = np.random.default_rng(1).uniform(0, 1, mask.shape).astype(np.float32)
+    numbers = measure_native(Volume(noise, np.diag([1.0, 2.0, 3.0, 1.0])), mask)
+    assert numbers["brain_volume_ml"] == pytest.approx(6.0)
+    assert numbers["border"] == pytest.approx(6.0 + 2.0)  # 20 x 30 mm and 10 x 20 mm
+
+
+SMALL = Grid((30, 34, 28), 2.0, (0.0, 0.0, 0.0))
+BOX = (slice(8, 22), slice(5, 23), slice(10, 21))  # of the template's brain, off the middle of the grid
+
+
+def boxed(*box):
+    mask = np.zeros(SMALL.shape, bool)
+    mask[box] = True
+    return mask
+
+
+@pytest.fixture
+def small():
+    """A template whose intensities have no likeness to their own mirror images."""
+    t1 = np.random.default_rng(2).uniform(0.2, 1, SMALL.shape).astype(np.float32)
+    brain = boxed(*BOX)
+    return Template(np.where(brain, t1, 0), brain, brain, brain & False)
+
+
+def test_overlap_of_a_brain_that_is_shifted_and_longer(small):
+    """14 x 11 voxels across; along the middle axis from 7 to 30 where the template's goes from 5 to 23."""
+    mask = boxed(BOX[0], slice(7, 30), BOX[2])
+    numbers = measure_alignment(SMALL.volume(np.where(mask, small.t1 + 1, 0).astype(np.float32)), mask, small)
+    assert numbers["dice"] == pytest.approx(2 * 16 / (23 + 18))
+    assert numbers["missing"] == pytest.approx(2 / 18)
+    assert numbers["outside"] == pytest.approx(4 / 23)  # 7 voxels beyond, 3 of them near
+
+
+def test_intensities_are_compared_inside_both_masks(small):
+    mask = boxed(BOX[0], slice(9, 30), BOX[2])
+    other = np.random.default_rng(3).uniform(0, 5, SMALL.shape)
+    brain = np.where(mask, np.where(small.brain, 3 * small.t1 + 1, other), 0).astype(np.float32)
+    numbers = measure_alignment(SMALL.volume(brain), mask, small)
+    assert numbers["ncc"] == pytest.approx(1)
+    assert numbers["upright"] > 0.5
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_brain_turned_about_its_middle_is_not_upright(small, axis):
+    turned = np.zeros_like(small.t1)
+    turned[BOX] = np.flip(small.t1[BOX], axis)
+    numbers = measure_alignment(SMALL.volume(turned), small.brain, small)
+    assert abs(numbers["ncc"]) < 0.2
+    assert numbers["upright"] == pytest.approx((numbers["ncc"] - 1) / (abs(numbers["ncc"]) + 1), abs=1e-4)
+
+
+def test_a_template_that_turning_inverts_gives_the_most_upright_brain(small):
+    y, z = (np.arange(n) for n in SMALL.shape[1:])
+    pattern = ((y[:, None] - 13.5) * (z - 15.0))[None] + 100 + np.zeros(SMALL.shape)
+    template = Template(np.where(small.brain, pattern, 0).astype(np.float32), small.brain, small.grey, small.white)
+    numbers = measure_alignment(SMALL.volume(template.t1), small.brain, template)
+    assert numbers["ncc"] == pytest.approx(1) and numbers["upright"] == pytest.approx(1)
+
+
+def test_the_ratio_is_that_of_the_medians_and_both_tissues_are_white(small):
+    """White holds 4 and a fifth of 100, grey 2 and a fifth of 50; the larger part of grey's map is white's, too."""
+    rng = np.random.default_rng(4)
+    grey, white = boxed(slice(8, 22), BOX[1], BOX[2]), boxed(slice(11, 30), slice(0, 34), slice(0, 28))
+    few = rng.uniform(size=SMALL.shape) < 0.2
+    brain = np.where(white, np.where(few, 100, 4), np.where(few, 50, 2)).astype(np.float32)
+    template = Template(small.t1, small.brain, grey, white)
+    brain[~small.brain] = 900
+    assert measure_alignment(SMALL.volume(brain), brain > 0, template)["white_grey_ratio"] == pytest.approx(2)

@@ -60,3 +60,23 @@ def test_syn_comes_nearer_to_the_template_than_affine():
         with register(grid.volume(bent), kind, SPACING_MM) as files:
             errors[kind] = np.square(resample(grid.volume(bent), grid.volume(), files) - template).mean()
     assert errors["syn"] < 0.7 * errors["affine"]
+
+
+def test_the_scale_of_a_volume_is_that_of_all_axes_together(tmp_path):
+    """The affine leads from MNI152 to the scan: what it shrinks was enlarged on the way to MNI152."""
+    matrix = nib.eulerangles.euler2mat(0.3, -0.2, 0.1) @ np.array([[-0.8, 0.1, 0], [0, 0.9, -0.2], [0, 0, 1.1]])
+    files = [str(tmp_path / "Warp.nii.gz"), str(tmp_path / "Affine.mat")]
+    transform = ants.create_ants_transform(
+        transform_type="AffineTransform", matrix=matrix, translation=(9.0, -4.0, 2.0)
+    )
+    ants.write_transform(transform, files[1])
+    assert volume_scale(files) == pytest.approx(1 / (0.8 * 0.9 * 1.1))
+
+
+def test_syn_bends_and_affine_does_not(moved):
+    use_one_thread()
+    names = {}
+    for kind in ("affine", "syn"):
+        with register(moved[0], kind, 8.0) as files:
+            names[kind] = [Path(path).name.split("to-mni-")[1] for path in files]
+    assert names == {"affine": ["0GenericAffine.mat"], "syn": ["1Warp.nii.gz", "0GenericAffine.mat"]}

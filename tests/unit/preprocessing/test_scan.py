@@ -37,6 +37,22 @@ def test_a_head_becomes_a_brain_on_the_model_grid(done, config):
     brain = mni_template(grid).brain
     assert 2 * (mask & brain).sum() / (mask.sum() + brain.sum()) > 0.93
     assert np.corrcoef(data[mask & brain], mni_template(grid).t1[mask & brain])[0, 1] > 0.8
+    assert set(np.unique(nib.load(files.mask).dataobj)) == {0, 1}
+    for level in (0, 1):  # one voxel in a thousand is beyond each percentile
+        assert (data[mask] == level).sum() == pytest.approx(mask.sum() / 1000, abs=2)
+
+
+def test_the_heads_bias_is_gone(done, config):
+    """The head is a third brighter on one side than on the other."""
+    image = nib.load(done[1].image)
+    grid = Grid(config.grid_shape, config.grid_spacing_mm, config.grid_center_mm)
+    template, x = (
+        mni_template(grid),
+        nib.affines.apply_affine(image.affine, np.moveaxis(np.indices(image.shape), 0, -1)),
+    )
+    white = template.white & (image.get_fdata() > 0.3) & (x[..., 2] > -10)
+    right, left = (np.median(image.get_fdata()[white & (side * x[..., 0] > 25)]) for side in (1, -1))
+    assert right / left == pytest.approx(1, abs=0.06)
 
 
 def test_the_record_is_complete(done, head, qc):

@@ -223,3 +223,14 @@ def test_a_shard_without_scans_has_a_header(shop, tmp_path):
     (tmp_path / "conversion.csv").write_text("subject,session,status,path\nD,M000,failed,\n")
     table = run()
     assert table.empty and "dice" in table.columns
+
+
+def test_sessions_are_in_order_and_each_has_its_own_files(shop, tmp_path):
+    run, _, sources = shop
+    visits = [("B", "M012"), ("A", "M024"), ("B", "M006"), ("A", "M000")]
+    rows = [f"{name},{session},converted,{sources['AB'.index(name)]}" for name, session in visits]
+    (tmp_path / "conversion.csv").write_text("\n".join(["subject,session,status,path", *rows]) + "\n")
+    table = run()
+    assert list(zip(table.index, table["session"], strict=True)) == sorted(visits)
+    for row in table.itertuples():
+        assert Path(row.path).name.startswith(f"sub-{row.Index}_ses-{row.session}_") and Path(row.path).is_file()

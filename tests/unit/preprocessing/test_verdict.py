@@ -37,6 +37,12 @@ def test_the_reason_names_number_and_limit(qc):
     assert judge(numbers((1500, 0.95, 0.5, 0.0, 0.0, 1.3), border=3.0), qc)[1] == "border 3 is above 2"
 
 
+def test_a_failure_names_its_own_limit_and_the_worst_verdict_is_taken(qc):
+    status, reason = judge(numbers((2300, 0.93, 0.5, 0.0, 0.09, 1.3)), qc)
+    assert status == "fail"
+    assert reason == "brain_volume_ml 2300 is above 2100; dice 0.93 is below 0.945; missing 0.09 is above 0.08"
+
+
 def test_a_number_that_is_not_finite_fails(qc):
     assert judge(numbers((1500, float("nan"), 0.5, 0.0, 0.0, 1.3)), qc)[0] == "fail"
 

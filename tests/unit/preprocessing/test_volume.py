@@ -69,3 +69,54 @@ def test_written_file_has_the_affine_in_mni_space(tmp_path):
     image = nib.load(path)
     np.testing.assert_array_equal(image.affine, affine)
     assert int(image.header["sform_code"]) == 4 and nib.aff2axcodes(image.affine) == ("R", "A", "S")
+
+
+OBLONG = nib.affines.from_matvec(np.diag([1.0, 2.0, 0.5]), [-9.0, 4.0, 7.0])
+
+
+def test_blocks_are_means_of_as_many_voxels_as_fit_along_each_axis():
+    data = np.random.default_rng(0).normal(size=(9, 7, 13)).astype(np.float32)
+    coarse, factors = coarsen(Volume(data, nib.affines.from_matvec(np.diag([1.0, 1.9, 0.6]), [3, 2, 1])), 2.4)
+    assert factors == (2, 1, 4) and coarse.data.shape == (5, 7, 4)
+    assert coarse.data[1, 2, 2] == pytest.approx(data[2:4, 2, 8:12].mean(), abs=1e-6)
+    assert coarse.data[4, 3, 3] == pytest.approx(data[8, 3, 12], abs=1e-6)
+    np.testing.assert_allclose(coarse.affine[:3, 3], [3.5, 2, 1 + 1.5 * 0.6])
+    np.testing.assert_allclose(coarse.spacing_mm, [2, 1.9, 2.4])
+
+
+def test_the_first_voxel_kept_is_in_the_middle_of_its_step():
+    data = np.arange(9 * 7 * 23.0).reshape(9, 7, 23).astype(np.float32)
+    kept, first, steps = sample_every(Volume(data, OBLONG), 3.2)
+    assert steps.tolist() == [3, 2, 6] and first.tolist() == [1, 0, 2]
+    np.testing.assert_array_equal(kept.data, data[1::3, ::2, 2::6])
+    np.testing.assert_allclose(kept.affine[:3, 3], [-8, 4, 8])
+
+
+def test_the_margin_is_in_millimetres_on_every_side_and_ends_at_the_image():
+    volume = ramp((20, 22, 24), OBLONG)
+    mask = np.zeros(volume.data.shape, bool)
+    mask[8:11, 1:3, 12:18] = True
+    cut, cut_mask = crop(volume, mask, margin_mm=2.2)
+    np.testing.assert_array_equal(cut.data, volume.data[5:14, 0:5, 7:23])
+    np.testing.assert_array_equal(cut_mask, mask[5:14, 0:5, 7:23])
+    np.testing.assert_allclose(cut.affine[:3, 3], nib.affines.apply_affine(OBLONG, [5, 0, 7]))
+    whole, _ = crop(volume, mask, margin_mm=100)
+    np.testing.assert_array_equal(whole.data, volume.data)
+
+
+def test_both_affines_of_a_written_file_are_in_mni_space(tmp_path):
+    affine = nib.affines.from_matvec(np.diag([5.0, 4.0, 3.0]), [-70, -80, -60])
+    write_volume(tmp_path / "x.nii.gz", np.arange(60, dtype=np.uint8).reshape(3, 4, 5), affine)
+    image = nib.load(tmp_path / "x.nii.gz")
+    for found, code in (image.get_sform(coded=True), image.get_qform(coded=True)):
+        np.testing.assert_allclose(found, affine, atol=1e-5)
+        assert int(code) == 4
+    assert image.header.get_xyzt_units()[0] == "mm" and image.get_data_dtype() == np.uint8
+    np.testing.assert_array_equal(image.dataobj, np.arange(60).reshape(3, 4, 5))
+
+
+def test_ants_sees_oblong_voxels_along_their_own_axes():
+    image = ramp((7, 9, 8), OBLONG, axis=1).to_ants()
+    assert image.spacing == (1.0, 2.0, 0.5) and image.origin == (9.0, -4.0, 7.0)
+    np.testing.assert_allclose(image.direction, np.diag([-1, -1, 1]), atol=1e-12)
+    assert image[0, 3, 0] == 10

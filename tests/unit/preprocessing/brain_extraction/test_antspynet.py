@@ -14,14 +14,17 @@ from ldae.preprocessing.volume import Volume
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A module with ANTsPyNet's names, its own cache folder, and a network that finds two blobs, one with a hole."""
+    """A module with ANTsPyNet's names, its own cache folder, and three blobs, the second with a hole."""
     module, cache = ModuleType("antspynet"), {"folder": str(tmp_path / "cache")}
 
     def brain_extraction(image, modality, verbose):
         assert modality == "t1" and verbose is False
         probability = np.zeros(image.shape, np.float32)
+        probability[0, 0:2, 0:2] = 0.9
         probability[2:9, 2:9, 2:9] = 0.7
         probability[5, 5, 5] = 0.1
+        probability[2:9, 2:9, 8] = 0.5
+        probability[2:9, 2:9, 9] = 0.49
         probability[12, 12, 12] = 0.9
         return image.new_image_like(probability)
 
