@@ -13,6 +13,7 @@ LAYERS = [
         "code_hash",
         "errors",
         "files",
+        "lazy",
         "pool",
         "progress",
         "seeds",

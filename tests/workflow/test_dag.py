@@ -14,9 +14,10 @@ import yaml
 
 from tests.workflow.conftest import Workflow, copy_sources
 
-PROBE_RULES = {"table_downstream", "figure_probes", "table_leakage", "table_phantom_truth"}
+PROBE_RULES = {"table_downstream", "figure_probes", "table_leakage", "table_phantom_truth", "predictions", "model"}
+PROBE_RULES |= {"table_calibration", "measure_counterfactual", "table_counterfactual"}
 TRAININGS = {"autoencoder", "latents", "ldm", "representation"}
-MEASURED = {"embeddings", "measure_reconstruction"}
+MEASURED = {"embeddings", "measure_reconstruction", "reference"}
 IMAGES = {"inventory", "check", "convert", "bids", "preprocess"}
 # All that Snakemake asks of conda before it creates an environment.
 CONDA_INFO = {"conda_version": "26.7.1", "platform": "linux-64", "root_prefix": "/", "conda_prefix": "/"}
@@ -109,7 +110,7 @@ def test_the_downstream_table_has_every_metric(tiny):
     rows = table(tiny, "results/tables/downstream.csv")
     assert {"encoder", "task", "scans", "metric", "value", "low", "high", "spread", "difference", "paper"} <= set(rows)
     assert {"LDAE", "training mean", "PCA of the voxels", "untrained encoder"} <= set(rows.encoder.dropna())
-    assert set(rows.task) == {"AD vs CN", "MCI vs CN", "AD vs MCI", "age", "age, CN only"}
+    assert set(rows.task) == {"AD vs CN", "MCI vs CN", "AD vs MCI", "age", "age, CN only", "pMCI vs sMCI"}
 
 
 def test_nothing_has_seen_a_test_subject(tiny):
@@ -158,6 +159,7 @@ def test_a_changed_quality_limit_preprocesses_nothing(tiny, tmp_path):
     "module, reruns, keeps",
     [
         ("workflow_scripts/table_downstream.py", {"table_downstream"}, TRAININGS | MEASURED | {"table_reconstruction"}),
+        ("ldae/evaluation/tables/counterfactual.py", {"table_counterfactual"}, TRAININGS | MEASURED | {"predictions"}),
         ("ldae/evaluation/statistics/probes.py", {"table_downstream"}, TRAININGS | MEASURED | {"dataset"}),
         ("ldae/evaluation/tables/reconstruction.py", {"table_reconstruction"}, TRAININGS | MEASURED),
         ("ldae/report/figures.py", {"figure_qc_montage"}, TRAININGS | {"embeddings", "table_downstream"}),

@@ -73,6 +73,7 @@ def test_the_phantoms_true_ventricles_give_its_ceiling():
             "sex": [sex for _, _, sex in scans],
             "age": [visit.age for _, visit, _ in scans],
             "months": 0.0,
+            "progression": "",
         }
     )
     table["split"] = table["subject"].map(

@@ -1,0 +1,105 @@
+"""What each rule is given: param by param the setting that it is, or the settings that it holds by their places."""
+
+from __future__ import annotations
+
+LDAE = ("preprocessing", "autoencoder", "latents", "diffusion", "ldm", "encoder", "representation")
+SYSTEMS = ("preprocessing", "diffusion", "encoder", "dae", "supervised")
+BOOTSTRAP = ("seed", "evaluation.bootstrap")
+BATCH = "evaluation.batch_size"
+
+PHANTOM = {
+    "phantom": {"config": ("phantom", "seed")},
+    "inventory": {},
+    "check": {},
+    "strata": {},
+    "convert": {"timeout_s": "cohort.conversion_timeout_s"},
+    "bids": {},
+    "preprocess": {"config": ("preprocessing",)},
+    "pictures": {},
+    "qc": {"config": ("qc",)},
+    "figure_qc_montage": {"config": ("qc",), "scans": "report.montage_scans"},
+    "qc_page": {"config": ("qc",)},
+    "split": {"config": ("split",), "seed": "seed"},
+    "scans": {},
+    "dataset": {"overrides": "qc_overrides"},
+    "table_cohort": {},
+    "autoencoder": {"config": ("autoencoder", "seed")},
+    "latents": {"config": ("autoencoder", "latents")},
+    "ldm": {"config": ("ldm", "diffusion", "seed")},
+    "representation": {"config": ("representation", "encoder", "ldm", "diffusion", "seed")},
+    "dae": {"config": ("dae", "encoder", "diffusion", "seed")},
+    "supervised": {"config": ("supervised", "encoder", "seed")},
+    "embeddings": {"config": (*LDAE, BATCH)},
+    "system_embeddings": {"config": (*SYSTEMS, BATCH)},
+    "baselines": {"config": (*LDAE, "seed", BATCH)},
+    "demographics": {},
+    "reference": {"config": (*LDAE, "sampling", "seed", BATCH)},
+    "predictions": {"config": ("evaluation.probes",)},
+    "model": {"config": (*LDAE, "qc", "sampling", BATCH)},
+    "measure_reconstruction": {
+        "config": (
+            *(*LDAE, "sampling", "seed", BATCH),
+            *("evaluation.figure_scans", "evaluation.reconstruction", "evaluation.lpips"),
+        )
+    },
+    "measure_comparison": {
+        "config": (*LDAE, "dae", "sampling.solver", BATCH, "evaluation.comparison", "evaluation.lpips")
+    },
+    "measure_interpolation": {"config": (*LDAE, "sampling", BATCH)},
+    "measure_counterfactual": {"config": (*LDAE, "sampling", BATCH, "evaluation.counterfactual")},
+    "measure_generation": {
+        "config": (*LDAE, "sampling", "seed", BATCH, "evaluation.figure_scans", "evaluation.generation")
+    },
+    "measure_efficiency": {"config": (*LDAE, "dae", "sampling", "evaluation.efficiency")},
+    "table_reconstruction": {"config": BOOTSTRAP},
+    "table_comparison": {"config": BOOTSTRAP},
+    "table_interpolation": {"config": BOOTSTRAP},
+    "table_generation": {"config": BOOTSTRAP},
+    "table_efficiency": {},
+    "table_calibration": {"config": BOOTSTRAP},
+    "table_counterfactual": {"config": BOOTSTRAP},
+    "table_downstream": {"config": (*BOOTSTRAP, "evaluation.probes", "evaluation.progression_months")},
+    "table_downstream_paper": {"config": (*BOOTSTRAP, "evaluation.probes", "evaluation.progression_months")},
+    "table_leakage": {},
+    "table_leakage_paper": {},
+    "table_phantom_truth": {"config": (*BOOTSTRAP, "sampling.steps", BATCH, "evaluation.probes.alpha_grid")},
+    "figure_reconstructions": {},
+    "figure_training_curves": {},
+    "figure_training_curves_paper": {},
+    "figure_probes": {},
+    "figure_probes_paper": {},
+    "figure_generated": {},
+}
+LABELS = {"columns": "cohort.columns", "diagnoses": "cohort.diagnoses"}
+BIDS = {name: params for name, params in PHANTOM.items() if name not in ("phantom", "inventory", "check", "convert")}
+BIDS |= {"index": {"source": "cohort.source"}, "bids": LABELS, "strata": LABELS}
+OASIS = BIDS | {
+    "convert": {
+        "source": "cohort.source",
+        "clinical_dir": "cohort.clinical_dir",
+        "timeout_s": "cohort.conversion_timeout_s",
+        "arguments": "cohort.converter_arguments.oasis",
+    }
+}
+ADNI = {name: params for name, params in PHANTOM.items() if name != "phantom"}
+ADNI |= {"convert": PHANTOM["convert"] | {name: f"cohort.{name}" for name in ("dicom_dir", "clinical_dir")}}
+SOURCES = {"phantom": PHANTOM, "adni": ADNI, "bids": BIDS, "oasis": OASIS}
+FOLDERS = {"phantom": (), "adni": ("dicom_dir", "clinical_dir"), "bids": ("bids_dir",)}
+# Params that hold no setting: code, places below results/, what is on the disk, names.
+FIXED = {
+    *("code", "image_code", "checked_by", "indexed_by", "findings", "state", "state_dir", "bids_dir", "output_dir"),
+    *(
+        "script",
+        "shards",
+        "latents_dir",
+        "template",
+        "checkpoints",
+        "tensorboard",
+        "download",
+        "tables",
+        "images",
+        "dataset",
+        "encoders",
+        "phantom",
+    ),
+}
