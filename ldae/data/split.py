@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from ldae.config.cohort import SplitConfig
-from ldae.data.assignments import SPLITS, Assignment, read_assignments, refuse_other_sides, refuse_other_spellings
+from ldae.data.assignments import Assignment, read_assignments, refuse_other_sides, refuse_other_spellings
+from ldae.data.sides import SPLITS
 from ldae.errors import UserError
 from ldae.files import write_table
 

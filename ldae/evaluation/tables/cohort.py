@@ -6,7 +6,7 @@ from itertools import product
 
 import pandas as pd
 
-from ldae.data.split import SPLITS
+from ldae.data.sides import SPLITS
 
 DIAGNOSES = ("CN", "MCI", "AD", "unknown")
 
