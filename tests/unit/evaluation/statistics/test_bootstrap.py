@@ -7,6 +7,7 @@ from ldae.evaluation.statistics.bootstrap import difference, draw_weights, estim
 def test_scans_of_one_subject_are_drawn_together():
     subjects = np.array(["a", "b", "a", "c"])
     weights = draw_weights(subjects, 500, np.random.default_rng(0))
+    assert weights.shape == (500, 4)
     np.testing.assert_array_equal(weights[:, 0], weights[:, 2])
     np.testing.assert_array_equal(weights[:, [0, 1, 3]].sum(1), 3)
 

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -192,3 +193,17 @@ def test_the_summary_reproduces_the_probe():
     normed = (embeddings.features - np.array(summary["scaler_mean"])) / np.array(summary["scaler_scale"])
     log_odds = normed @ np.array(summary["weights"]) + summary["intercept"]
     np.testing.assert_allclose(1 / (1 + np.exp(-log_odds)), probe.predict(embeddings), rtol=1e-5)
+
+
+def test_the_summary_says_what_was_fitted_to_how_many_subjects():
+    """Subjects, not scans, and those of both diagnoses: the first twenty have a second visit."""
+    embeddings = make_embeddings(1.0)
+    again = embeddings.select(np.arange(240) < 20)
+    table = pd.concat([embeddings.table, again.table.assign(session="M012")], ignore_index=True)
+    twice = Embeddings(np.concatenate([embeddings.features, again.features]), table)
+    probe = fit_classifier(two_classes(twice), "AD", [0.3])
+    summary = describe_probe(probe, twice, "AD", "CN")
+    fitted = embeddings.table[(embeddings.table["split"] == "train") & (embeddings.table["diagnosis"] != "MCI")]
+    assert summary["training_subjects"] == len(fitted)
+    assert (summary["task"], summary["positive"], summary["c"]) == ("AD vs CN", "AD", 0.3)
+    assert summary["threshold"] == probe.threshold
