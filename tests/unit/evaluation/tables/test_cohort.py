@@ -36,6 +36,7 @@ def test_splits_and_diagnoses_add_up(rows):
 def test_people_are_described_at_their_first_scan(rows):
     everyone = rows.loc[("all", "all")]
     assert everyone.age_mean == pytest.approx((70 + 79.5) / 2)
+    assert everyone.age_sd == pytest.approx(9.5 / 2**0.5)  # of a sample: divided by one less
     assert everyone.age_min == 70
     assert everyone.age_max == 80
     assert everyone.female == 0.5
