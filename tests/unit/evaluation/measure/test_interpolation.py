@@ -157,6 +157,8 @@ def test_each_row_names_its_scans_and_is_measured_on_the_one_between(fake_ldae, 
         nearer = min(at - first, last - at)
         assert row.mse == pytest.approx((0.01 * nearer) ** 2, rel=1e-3)
         assert (row.t, row.between_months, row.nearer_months) == ((at - first) / (last - first), last - first, nearer)
+    rebuilt = scans[(scans["system"] == COPY_REBUILT) & (scans["target"] == RECONSTRUCTION)]
+    np.testing.assert_allclose(rebuilt["mse"], copies["mse"], rtol=1e-3)
 
 
 def test_training_scans_are_no_triples(fake_ldae, cohort):
