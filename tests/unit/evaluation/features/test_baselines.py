@@ -79,6 +79,8 @@ def test_components_need_two_training_subjects(scans):
     assert len(one[one["split"] == "train"]) == 2
     with pytest.raises(UserError, match="two training subjects"):
         baselines.voxel_components(one, 4)
+    two = scans[(scans["split"] != "train") | scans["subject"].isin(["ADNI0train", "ADNI1train"])]
+    assert baselines.voxel_components(two.reset_index(drop=True), 4).features.shape[1] == 1
 
 
 def test_the_constant_says_nothing(scans):

@@ -59,6 +59,14 @@ def test_the_latent_is_counted_with_all_its_channels(compared):
     }
 
 
+def test_every_channel_of_a_latent_counts(fake_ldae):
+    fake_ldae.encode_image = lambda x: x.repeat(1, 3, 1, 1, 1)
+    fake_ldae.decode_image = lambda z_0: z_0.mean(1, keepdim=True)
+    ldae, *_ = systems_of(fake_ldae, None)
+    ((_, size, _, _),) = rebuild(ldae, torch.rand(2, 1, 12, 14, 12), [4], "2m")
+    assert size == 3 * 12 * 14 * 12 + 2
+
+
 def test_an_exact_system_is_perfect_and_a_lossy_one_is_not(compared):
     means = compared.groupby(["system", "grid", "steps"], dropna=False)[["mse", "ssim"]].mean()
     assert means.loc[(LDAE, MODEL_GRID, 8), "mse"] < 1e-12

@@ -180,6 +180,9 @@ def test_too_few_subjects_are_said():
     no_ad = embeddings.select((embeddings.table["diagnosis"] != "AD").to_numpy())
     with pytest.raises(UserError, match="0 AD"):
         fit_classifier(no_ad, "AD", GRID)
+    only_ad = embeddings.select((embeddings.table["diagnosis"] == "AD").to_numpy())
+    with pytest.raises(UserError, match="0 other"):
+        fit_classifier(only_ad, "AD", GRID)
     no_validation = embeddings.select((embeddings.table["split"] != "validation").to_numpy())
     with pytest.raises(UserError, match="validation scans"):
         fit_ridge(no_validation, no_validation.table["age"], GRID)
