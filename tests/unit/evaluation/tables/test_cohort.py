@@ -10,8 +10,8 @@ def rows():
     scans = [
         ("a", "CN", 70.0, "F", "train", 0, 1.5),
         ("a", "MCI", 72.0, "F", "train", 24, 3.0),
-        ("b", "AD", 80.0, "M", "test", 6, 3.0),
-        ("b", "AD", 79.5, "M", "test", 0, 3.0),
+        ("b", "AD", 80.0, "M", "test", 18, 3.0),
+        ("b", "AD", 79.5, "M", "test", 12, 3.0),
         ("c", "", np.nan, "", "validation", 0, np.nan),
     ]
     columns = ["subject", "diagnosis", "age", "sex", "split", "months", "field_strength_t"]
