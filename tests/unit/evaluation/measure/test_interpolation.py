@@ -234,4 +234,6 @@ def test_the_sampler_of_the_config_is_used(cohort, fake_ldae):
     scans = interpolate(fake_ldae, cohort(lambda pattern, time: pattern), SamplingConfig(solver="ddim", steps=7), 4)
     assert seen == {(7, "ddim")}
     assert set(scans.loc[scans["system"] == LDAE, "steps"]) == {7}
+    assert set(scans.loc[scans["system"] == LDAE_LERP, "solver"]) == {"ddim"}
+    assert set(scans.loc[scans["system"] == BLEND, "solver"]) == {""}
     assert scans.loc[scans["system"] == BLEND, "steps"].isna().all()

@@ -77,6 +77,7 @@ def test_the_others_are_compared_with_ldae_on_the_same_draws(strong):
 
 def test_the_mean_explains_nothing(strong):
     age, auc = rows(strong, task=AGE, encoder="mean"), rows(strong, task=AD_VS_CN, encoder="mean")
+    assert (age.n_features == 1).all()
     assert age.value["r2"] <= 0
     assert age.value["slope"] == 0
     assert auc.value["roc_auc"] == 0.5

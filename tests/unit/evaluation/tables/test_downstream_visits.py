@@ -10,7 +10,15 @@ from ldae.evaluation.features.embeddings import Embeddings
 from ldae.evaluation.statistics.bootstrap import draw_weights, estimate
 from ldae.evaluation.statistics.probes import fit_classifier, fit_ridge
 from ldae.evaluation.statistics.scores import classification_scores, regression_scores
-from ldae.evaluation.tables.downstream import AD_VS_CN, AGE, PAPER, evaluate_encoders, redraw_validation, select_scans
+from ldae.evaluation.tables.downstream import (
+    AD_VS_CN,
+    AGE,
+    PAPER,
+    TASKS,
+    evaluate_encoders,
+    redraw_validation,
+    select_scans,
+)
 from tests.unit.evaluation.codes import make_embeddings
 
 PROBES = ProbesConfig(c_grid=[0.01, 0.1, 1.0], alpha_grid=[0.1, 1.0, 10.0], redraws=0)
@@ -74,6 +82,17 @@ def test_the_classifiers_threshold_comes_from_validation_subjects(scored):
     found = chosen[chosen["scans"] == "all"].set_index("metric")["value"]
     for name, statistic in classification_scores(probe.predict(test), true, probe.threshold).items():
         assert found[name] == pytest.approx(statistic(np.ones((1, len(true))))[0]), name
+
+
+def test_a_scan_without_an_age_takes_part_where_none_is_needed():
+    embeddings = make_embeddings(1.0, subjects=30)
+    known = np.arange(30) % 4 > 0
+    some = Embeddings(embeddings.features, embeddings.table.assign(age=embeddings.table["age"].where(known)))
+    cn, ad = ((embeddings.table["diagnosis"] == name).to_numpy() for name in ("CN", "AD"))
+    wanted = {AD_VS_CN: cn | ad, AGE: known, "age, CN only": known & cn}
+    for task in TASKS:
+        if task.name in wanted:
+            np.testing.assert_array_equal(task.rows(some.table), wanted[task.name])
 
 
 def test_without_a_visit_at_month_zero_there_is_no_baseline():
