@@ -75,7 +75,8 @@ def test_curves_show_every_quantity_of_every_stage(tmp_path, drawn):
     draw_training_curves({"autoencoder": tmp_path / "a.csv", "ldm": tmp_path / "b.csv"}, tmp_path / "out.png")
     titles = {panel.get_title(): len(panel.lines) for panel in drawn[0].axes if panel.get_title()}
     assert titles == {"autoencoder: loss": 3, "autoencoder: ssim": 1, "ldm: loss": 1}
-    panel = next(panel for panel in drawn[0].axes if panel.get_title() == "autoencoder: loss")
+    panel, _, other = (panel for panel in drawn[0].axes if panel.get_title())
+    assert list(other.lines[0].get_ydata()) == [2.0], "a step without a value is left out"
     lines = {line.get_label(): (line.get_linestyle(), list(line.get_ydata())) for line in panel.lines}
     assert lines == {"train": ("--", [2.0, 1.0]), "val": ("-", [2.0, 1.5]), "val, none": ("-", [2.0, 3.0])}
 

@@ -45,6 +45,7 @@ def test_every_encoder_and_task_is_drawn_with_its_interval(tmp_path, drawn):
     assert [float(point.get_xdata()[0]) for point in points] == [4.2, 6.0]
     assert len(auc.lines) == 2 * 2 + 1, "two encoders, and chance"
     assert [label.get_text() for label in auc.get_yticklabels()] == ["LDAE", "training mean"]
+    assert auc.yaxis_inverted(), "the first encoder stands on top"
 
 
 def test_a_table_without_a_task_is_refused(tmp_path):

@@ -94,12 +94,17 @@ def test_the_published_encoders_are_those_of_the_workflow():
     assert {name for name, *_ in PAPER} <= set(script_rules()["table_downstream_paper"].params["encoders"])
 
 
-def test_the_published_supervised_encoder_is_marked_as_on_another_test_set():
+def test_the_published_supervised_encoders_are_marked_as_on_another_test_set():
     embeddings = make_embeddings(1.0)
-    table, _ = evaluate_encoders({LDAE: embeddings, SUPERVISED_AGE: embeddings}, ONCE, BOOTSTRAP, SEED)
-    age = rows(table, task=AGE, encoder=SUPERVISED_AGE)
-    assert age.paper["mae"] == 4.34
+    encoders = dict.fromkeys((LDAE, SUPERVISED_AGE, SUPERVISED_AD_CN), embeddings)
+    table, _ = evaluate_encoders(encoders, ONCE, BOOTSTRAP, SEED)
+    age, auc = (
+        rows(table, task=task, encoder=encoder)
+        for task, encoder in ((AGE, SUPERVISED_AGE), (AD_VS_CN, SUPERVISED_AD_CN))
+    )
+    assert (age.paper["mae"], auc.paper["roc_auc"]) == (4.34, 0.9067)
     assert "another test set" in age.note["mae"]
+    assert "another test set" in auc.note["roc_auc"]
     assert age.note["r2"] == ""
     assert np.isnan(age.paper["r2"])
     assert rows(table, task=AD_VS_CN, encoder=SUPERVISED_AGE).paper.isna().all()
