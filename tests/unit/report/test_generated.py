@@ -3,7 +3,7 @@ import pytest
 from matplotlib.image import imread
 
 from ldae.report.figures import central_slices
-from ldae.report.generated import TITLES, draw_generated
+from ldae.report.generated import draw_generated
 
 
 @pytest.mark.parametrize("test_scans", [3, 1])
@@ -14,7 +14,8 @@ def test_samples_stand_beside_their_nearest_scans(tmp_path, drawn, test_scans):
     draw_generated(tmp_path / "generated.npz", tmp_path / "out.png")
     assert imread(tmp_path / "out.png").std() > 0.1
     axes = np.array(drawn[0].axes).reshape(3, 4)
-    assert [panel.get_title() for panel in axes[0]] == list(TITLES.values())
+    titles = ["sample from noise", "its nearest training scan", "sample - nearest", "a test scan"]
+    assert [panel.get_title() for panel in axes[0]] == titles
     for column, wanted in enumerate((sample[0], sample[0] - 0.1, np.full((8, 10, 8), 0.1), 1 - sample[0])):
         image = axes[0, column].images[0]
         np.testing.assert_allclose(image.get_array()[1:9], central_slices(wanted)[1:9], atol=1e-6)

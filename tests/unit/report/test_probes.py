@@ -25,6 +25,7 @@ def test_every_encoder_and_task_is_drawn_with_its_interval(tmp_path, drawn):
         row("training mean", "AD vs CN", "roc_auc", 0.5),
         row("LDAE", "AD vs CN", "accuracy", 0.7),
         row("LDAE", "AD vs CN", "roc_auc", 0.1, "baseline"),
+        row("LDAE", "AD vs CN", "roc_auc", 0.2, "one per subject"),
         row("LDAE", "age", "mae", 4.2),
         row("training mean", "age", "mae", 6.0),
         {"task": "AD vs MCI", "note": "not possible"},

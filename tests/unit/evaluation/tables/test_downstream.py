@@ -197,12 +197,15 @@ def test_the_worse_diagnosis_is_the_positive_one_and_the_threshold_is_the_probes
 def test_the_spread_is_the_standard_deviation_over_the_redrawn_sets():
     embeddings = make_embeddings(0.5, subjects=90)
     scores, _ = evaluate_encoders({LDAE: embeddings}, PROBES, BOOTSTRAP, SEED)
-    test, errors = (embeddings.table["split"] == "test").to_numpy(), []
+    test, errors, squared = (embeddings.table["split"] == "test").to_numpy(), [], []
     for table in redraw_validation(embeddings.table, PROBES.redraws, SEED):
         redrawn = Embeddings(embeddings.features, table, embeddings.names)
         predicted = fit_ridge(redrawn, table["age"].to_numpy(), PROBES.alpha_grid).predict(embeddings)
         errors.append(np.abs(predicted - table["age"])[test].mean())
-    assert rows(scores, task=AGE).spread["mae"] == pytest.approx(np.std(errors, ddof=1))
+        squared.append(((predicted - table["age"])[test] ** 2).mean())
+    spread = rows(scores, task=AGE).spread
+    assert spread["mae"] == pytest.approx(np.std(errors, ddof=1))
+    assert spread["rmse"] == pytest.approx(np.std(np.sqrt(squared), ddof=1))
 
 
 def test_the_seed_draws_subjects_and_redraws():
