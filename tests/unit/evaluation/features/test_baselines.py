@@ -87,6 +87,7 @@ def test_the_constant_says_nothing(scans):
     found = baselines.constant(scans)
     assert found.features.shape == (len(scans), 1)
     assert np.ptp(found.features) == 0
+    assert found.names == ("constant_0",)
 
 
 @pytest.fixture
