@@ -227,3 +227,9 @@ def test_as_many_images_as_features_are_too_few(dim, noted):
 def test_a_sample_as_near_as_the_nearest_held_out_scan_is_no_nearer():
     table = tabulate_generation(make_measured([0.1, 0.2, 0.2, 0.3, 0.9], [0.2, 0.5, 0.8]), *OPTIONS)
     assert select(table, "share_nearer_than_held_out", reference=TEST)["value"] == pytest.approx(1 / 5)
+
+
+def test_a_held_out_scan_that_was_not_drawn_sets_no_limit():
+    table = tabulate_generation(make_measured([0.3] * 5, [0.2, 0.5, 0.8]), *OPTIONS)
+    share = select(table, "share_nearer_than_held_out", reference=TEST)
+    assert (share["value"], share["low"], share["high"]) == (0, 0, 1)
