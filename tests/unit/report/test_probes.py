@@ -42,6 +42,7 @@ def test_every_encoder_and_task_is_drawn_with_its_interval(tmp_path, drawn):
     assert list(auc.lines[-1].get_xdata()) == [0.5, 0.5]
     assert [line.get_color() for line in mae.lines] == ["C3", "C3", "C0", "C0"], "LDAE stands out"
     intervals, points = mae.lines[::2], mae.lines[1::2]
+    assert [list(line.get_ydata()) for line in intervals] == [["LDAE"] * 2, ["training mean"] * 2]
     assert [list(line.get_xdata()) for line in intervals] == [pytest.approx([4.1, 4.3]), pytest.approx([5.9, 6.1])]
     assert [float(point.get_xdata()[0]) for point in points] == [4.2, 6.0]
     assert len(auc.lines) == 2 * 2 + 1, "two encoders, and chance"
