@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -111,16 +112,19 @@ def test_of_equal_thresholds_the_nearest_to_one_half_is_taken():
     assert choose_threshold(np.array([0.1, 0.2, 0.3, 0.4, 0.45, 0.8]), uneven) == pytest.approx(0.15)
 
 
-def test_the_regularisation_is_the_best_on_validation_subjects():
+def test_the_regularisation_has_the_least_absolute_error_on_validation_subjects():
+    """A few ages far off would have the squared error choose another one."""
     embeddings = make_embeddings(0.3, dim=40)
-    age, split = embeddings.table["age"].to_numpy(), embeddings.table["split"].to_numpy()
+    age, split = embeddings.table["age"].to_numpy(copy=True), embeddings.table["split"].to_numpy()
     train, validation = split == "train", split == "validation"
+    odd = np.flatnonzero(validation)[::6]
+    age[odd] += 100 * np.sign(age[odd] - 75)
     x = (embeddings.features - embeddings.features[train].mean(0)) / embeddings.features[train].std(0)
     grid = [0.1, 10.0, 1000.0, 1e5]
-    errors = [
-        np.abs(Ridge(alpha=a).fit(x[train], age[train]).predict(x[validation]) - age[validation]).mean() for a in grid
-    ]
-    assert fit_ridge(embeddings, age, grid).regularisation == grid[int(np.argmin(errors))]
+    errors = [Ridge(alpha=a).fit(x[train], age[train]).predict(x[validation]) - age[validation] for a in grid]
+    best = int(np.argmin([np.abs(error).mean() for error in errors]))
+    assert best != int(np.argmin([(error**2).mean() for error in errors]))
+    assert fit_ridge(embeddings, age, grid).regularisation == grid[best]
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])
@@ -179,6 +183,9 @@ def test_too_few_subjects_are_said():
     no_ad = embeddings.select((embeddings.table["diagnosis"] != "AD").to_numpy())
     with pytest.raises(UserError, match="0 AD"):
         fit_classifier(no_ad, "AD", GRID)
+    only_ad = embeddings.select((embeddings.table["diagnosis"] == "AD").to_numpy())
+    with pytest.raises(UserError, match="0 other"):
+        fit_classifier(only_ad, "AD", GRID)
     no_validation = embeddings.select((embeddings.table["split"] != "validation").to_numpy())
     with pytest.raises(UserError, match="validation scans"):
         fit_ridge(no_validation, no_validation.table["age"], GRID)
@@ -192,3 +199,17 @@ def test_the_summary_reproduces_the_probe():
     normed = (embeddings.features - np.array(summary["scaler_mean"])) / np.array(summary["scaler_scale"])
     log_odds = normed @ np.array(summary["weights"]) + summary["intercept"]
     np.testing.assert_allclose(1 / (1 + np.exp(-log_odds)), probe.predict(embeddings), rtol=1e-5)
+
+
+def test_the_summary_says_what_was_fitted_to_how_many_subjects():
+    """Subjects, not scans, and those of both diagnoses: the first twenty have a second visit."""
+    embeddings = make_embeddings(1.0)
+    again = embeddings.select(np.arange(240) < 20)
+    table = pd.concat([embeddings.table, again.table.assign(session="M012")], ignore_index=True)
+    twice = Embeddings(np.concatenate([embeddings.features, again.features]), table)
+    probe = fit_classifier(two_classes(twice), "AD", [0.3])
+    summary = describe_probe(probe, twice, "AD", "CN")
+    fitted = embeddings.table[(embeddings.table["split"] == "train") & (embeddings.table["diagnosis"] != "MCI")]
+    assert summary["training_subjects"] == len(fitted)
+    assert (summary["task"], summary["positive"], summary["c"]) == ("AD vs CN", "AD", 0.3)
+    assert summary["threshold"] == probe.threshold
