@@ -35,7 +35,7 @@ def test_folders_without_subjects_are_refused(tmp_path):
             check_level(folder)
 
 
-def test_one_row_an_image_and_folder(tmp_path):
+def test_one_row_per_image_and_folder(tmp_path):
     write_series(tmp_path, PTID, 10)
     write_series(tmp_path, "012_S_0345", 11)
     (tmp_path / "notes").mkdir()

@@ -59,7 +59,7 @@ def test_nothing_partial_is_left(download):
     assert len(list((download / "clinical").iterdir())) == 6
 
 
-def test_the_truth_has_one_row_a_scan_and_agrees_with_the_cohort(download):
+def test_the_truth_has_one_row_per_scan_and_agrees_with_the_cohort(download):
     truth = pd.read_csv(download / "truth.csv")
     visits = {
         (s.label, f"M{int(v.code[1:]) if v.code != 'bl' else 0:03d}"): v
