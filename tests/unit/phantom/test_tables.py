@@ -11,6 +11,7 @@ from ldae.phantom.people import draw_cohort
 from ldae.phantom.tables import build_tables
 
 ROOT = Path(__file__).resolve().parents[3]
+SEED = 7
 CONFIG = load_config(ROOT / "config.yaml").phantom.model_copy(
     update={"subjects": 60, "visits_per_subject": [0.25] * 4, "missing_scan_fraction": 0.1}
 )
@@ -38,12 +39,12 @@ FORMATS = {
 
 @pytest.fixture(scope="module")
 def cohort():
-    return draw_cohort(CONFIG, 0)
+    return draw_cohort(CONFIG, SEED)
 
 
 @pytest.fixture(scope="module")
 def tables(cohort):
-    return build_tables(cohort, 0)
+    return build_tables(cohort, SEED)
 
 
 @pytest.mark.parametrize("name", NEEDED)

@@ -97,17 +97,22 @@ def test_a_quality_table_without_usable_columns_applies_no_mark_and_says_so(name
 
 
 def test_quality_marks_of_todays_tables():
-    protocol = pd.DataFrame([("011_S_0021", "510", "Pass"), ("", "S511", "0")], columns=["PTID", "LONI_UID", "pass"])
-    frame, _ = to_legacy(protocol, QUALITY, legacy=False)
-    assert frame[TABLE_COLUMNS[QUALITY]].to_numpy().tolist() == [["21", "S510", "1"], ["", "S511", "0"]]
+    marks = [("011_S_0021", "510", "Pass"), ("", "S511", "0"), ("", "512", "Fail")]
+    frame, _ = to_legacy(pd.DataFrame(marks, columns=["PTID", "LONI_UID", "pass"]), QUALITY, legacy=False)
+    assert frame[TABLE_COLUMNS[QUALITY]].to_numpy().tolist() == [
+        ["21", "S510", "1"],
+        ["", "S511", "0"],
+        ["", "S512", "0"],
+    ]
     columns = ["RID", "LONI_IMAGE", "SERIES_TYPE", "SERIES_SELECTED", "SERIES_QUALITY"]
-    mayo, _ = to_legacy(pd.DataFrame([("21", "10", "MT1", "TRUE", "2")], columns=columns), MAYO, legacy=False)
-    assert mayo.to_numpy().tolist() == [["21", "I10", "T1", "1", "2"]]
+    rated = [("21", "10", "MT1", "TRUE", "2"), ("21", "I11", "T2", "No", "4")]
+    mayo, _ = to_legacy(pd.DataFrame(rated, columns=columns), MAYO, legacy=False)
+    assert mayo.to_numpy().tolist() == [["21", "I10", "T1", "1", "2"], ["21", "I11", "T2", "0", "4"]]
 
 
 def test_genotypes_become_alleles():
-    frame, _ = to_legacy(pd.DataFrame({"RID": ["1", "2"], "Genotype": ["3/4", ""]}), APOE, legacy=True)
-    assert frame[["APGEN1", "APGEN2"]].to_numpy().tolist() == [["3", "4"], ["", ""]]
+    frame, _ = to_legacy(pd.DataFrame({"RID": ["1", "2", "3"], "Genotype": ["3/4", "", "2/3"]}), APOE, legacy=True)
+    assert frame[["APGEN1", "APGEN2"]].to_numpy().tolist() == [["3", "4"], ["", ""], ["2", "3"]]
 
 
 @pytest.mark.parametrize("given, wanted", [("1", "1"), ("2.0", "2"), ("Dementia", "3"), ("CN", "1"), ("10", "10")])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ldae.cohort.adni.names import MAYO, MERGE, META, QUALITY
-from ldae.cohort.adni.selection import ALIAS, explain, narrow, selection_tables, show
+from ldae.cohort.adni.selection import ALIAS, explain, narrow, phase_of, selection_tables, show
 from ldae.cohort.clinica import write_clinical
 from tests.adni_download import visit_row
 
@@ -144,6 +144,21 @@ def test_the_selection_of_the_mayo_clinic():
     choices, reasons = told(images, facts_of("ADNI2", mayo=[("1", "0", "1"), ("2", "1", "3")]), 2)
     assert choices["2"] == "selected by the Mayo Clinic's quality control"
     assert "Mayo" in reasons["1"]
+
+
+def test_the_best_rating_of_the_mayo_clinic():
+    images = [image(name, field_strength_t="3.0") for name in (1, 2, 3)]
+    rated = facts_of("ADNI2", mayo=[("1", "0", "3"), ("2", "0", "2"), ("3", "0", "-1")])
+    choices, reasons = told(images, rated, 2)
+    assert choices["2"] == "best in the Mayo Clinic's quality control (2)"
+    assert set(reasons) == {"1", "3"}
+
+
+def test_the_phase_is_that_of_the_nearest_visit():
+    visits = [visit_row(PTID), visit_row(PTID, "m60", "2015-03-01", COLPROT="ADNI2")]
+    facts = facts_of(visits=visits)
+    assert phase_of(image(1, scan_date="2012-08-01"), facts) == "ADNI1"
+    assert phase_of(image(1, scan_date="2012-10-01"), facts) == "ADNI2"
 
 
 def test_accelerated_series_of_the_earlier_phases_and_others_of_adni3():
