@@ -73,6 +73,7 @@ def test_the_fingerprint_notices_files_and_folders_anywhere(tmp_path):
     for change in (
         lambda: paths[0].unlink(),
         lambda: (paths[1].parent / "new.dcm").touch(),
+        lambda: (tmp_path / PTID / "MP-RAGE" / "loose.dcm").touch(),
         lambda: write_series(tmp_path, PTID, 11),
         lambda: write_series(tmp_path, "012_S_0345", 12),
         lambda: (tmp_path / "012_S_0345").rename(tmp_path / "012_S_0346"),

@@ -81,6 +81,11 @@ def test_the_likeliest_of_several_variants_is_taken_and_the_exact_name_wins():
     assert match_columns(images(Visit="ADNI Screening"), META)[0]["Visit"].item() == "ADNI Screening"
 
 
+def test_of_two_columns_of_one_spelling_the_first_is_taken():
+    frame, _ = match_columns(pd.DataFrame([["10", "11"]], columns=["image_id", "Image ID"]), META)
+    assert frame["ImageUID"].tolist() == ["10"]
+
+
 def test_a_missing_column_that_the_disk_cannot_give_stays_missing():
     frame, _ = to_legacy(images().drop(columns="image_id"), META, legacy=False)
     assert "ImageUID" not in frame

@@ -194,6 +194,26 @@ def test_a_scan_without_a_visit_is_not_shown():
     assert "ADNIMERGE" in hidden["1"][1]
 
 
+def test_a_scan_near_any_visit_is_shown():
+    facts = facts_of(visits=[visit_row(PTID), visit_row(PTID, "m36", "2013-03-01")])
+    shown, hidden = show([image(1, scan_date="2013-03-05"), image(2), image(3, scan_date="2011-09-01")], facts)
+    assert [row["image_id"] for row in shown] == ["2", "1"]
+    assert "547 days away" in hidden["3"][0]
+
+
+@pytest.mark.parametrize("chosen, rating, seen", [("0", "4", False), ("0", "3", True), ("1", "4", True)])
+def test_what_the_mayo_clinic_rejected_is_not_shown_unless_it_chose_it(chosen, rating, seen):
+    shown, hidden = show([image(1)], facts_of("ADNI2", mayo=[("1", chosen, rating)]))
+    assert len(shown) == seen
+    assert ("rejected" in hidden.get("1", ("",))[0]) != seen
+
+
+def test_of_two_quality_marks_of_a_series_the_first_counts():
+    choices, reasons = told([image(1), image(2)], facts_of(quality=[("1", "0"), ("1", "1")]), 2)
+    assert set(choices) == {"2"}
+    assert "not passed by MRIQUALITY" in reasons["1"]
+
+
 def test_two_scans_nearest_one_visit():
     images = [image(1, visit="ADNI2 Year 1 Visit"), image(2, visit="ADNI2 Year 2 Visit", scan_date="2010-05-02")]
     choices, reasons = told(images, facts_of("ADNI2"), 1)
