@@ -111,7 +111,7 @@ def test_a_linear_intensity_scale_does_not_matter(tmp_path):
 
 
 def enhanced(files, path):
-    """The series as one file with a frame a slice."""
+    """The series as one file with one frame per slice."""
     frames = [pydicom.dcmread(file) for file in files]
     image = frames[0]
     measures, shared = Dataset(), Dataset()
