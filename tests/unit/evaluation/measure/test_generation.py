@@ -104,7 +104,7 @@ def test_the_autoencoders_blur_is_in_the_reconstructions_alone(fake_ldae, scans)
     np.testing.assert_allclose(shift[:, 0], 0.1, atol=1e-6)
 
 
-def test_test_scans_are_compared_one_a_subject(fake_ldae, scans):
+def test_test_scans_are_compared_one_per_subject(fake_ldae, scans):
     """Two of the test subjects have two visits: counted as two, its own similarity would hide a lack of diversity."""
     measured, _ = run(fake_ldae, scans, GenerationPlan(50, 2, "2m", 3, 1))
     assert len(measured.nearest[TEST]) == 6
