@@ -1,4 +1,4 @@
-"""Tiny ADNI downloads in LONI's layout: a few slices a series, six minimal tables."""
+"""Tiny ADNI downloads in LONI's layout: a few slices per series, six minimal tables."""
 
 from __future__ import annotations
 

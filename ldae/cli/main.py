@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Read an ADNI download and its tables, say what is wrong with them and what to do about it. "
         "Nothing is written but the report. Exit code 0: the workflow can run; 1: it cannot.",
     )
-    check.add_argument("dicom_dir", metavar="DICOM_DIR", help="folder with one folder a subject, such as 011_S_4102")
+    check.add_argument("dicom_dir", metavar="DICOM_DIR", help="folder with one folder per subject, such as 011_S_4102")
     check.add_argument("clinical_dir", metavar="CLINICAL_DIR", help="folder with the clinical CSVs")
     check.add_argument("--report", metavar="CSV", help="write the findings there, too")
     check.add_argument("--workers", type=_positive, default=os.cpu_count(), metavar="N", help="processes (%(default)s)")

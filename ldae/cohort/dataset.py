@@ -9,7 +9,7 @@ import pandas as pd
 
 from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS
 from ldae.cohort.scans import TEXT, USABLE, read_qc
-from ldae.data.scans import read_scans
+from ldae.data.scans import latent_path, read_scans
 from ldae.errors import UserError
 from ldae.files import read_table, write_table
 
@@ -77,8 +77,8 @@ def label_scans(scans: pd.DataFrame, joined: pd.DataFrame, latents_dir: str | Pa
     """
     facts = joined.drop(columns=["path", "image_sha256"])
     table = scans.merge(facts, on=["subject", "session"], how="left", validate="one_to_one")
-    names = "sub-" + table["subject"] + "_ses-" + table["session"] + ".npz"
-    table["latent_path"] = f"{Path(latents_dir).as_posix()}/" + names
+    keys = zip(table["subject"], table["session"], strict=True)
+    table["latent_path"] = [latent_path(latents_dir, *key) for key in keys]
     table["qc"] = table["verdict"].mask(table["status"].eq("fail"), "readmitted")
     return table[DATASET_COLUMNS].sort_values(["subject", "session"], ignore_index=True)
 

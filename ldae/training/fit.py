@@ -182,7 +182,7 @@ def _make_trainer(
         accelerator="auto",
         devices="auto",
         strategy="ddp_find_unused_parameters_true" if torch.cuda.device_count() > 1 else "auto",
-        plugins=[LightningEnvironment()],  # a Slurm job starts one task; Lightning starts a process a device
+        plugins=[LightningEnvironment()],  # a Slurm job starts one task; Lightning starts one process per device
         precision=settings.precision,
         max_epochs=settings.steps // settings.validate_every_steps,
         accumulate_grad_batches=1 if manual else settings.accumulate,

@@ -105,7 +105,7 @@ def origin() -> dict:
 
 
 def is_main_process() -> bool:
-    """Whether this is the process that locks and writes; Lightning starts one a device and numbers them."""
+    """Whether this is the process that locks and writes; Lightning starts one per device and numbers them."""
     return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
 
 

@@ -26,9 +26,20 @@ def test_atomic_path_keeps_suffixes_and_makes_folders(tmp_path):
     path = tmp_path / "a" / "b" / "image.nii.gz"
     with files.atomic_path(path) as temporary:
         assert temporary.name == "image.nii.gz"
+        assert temporary.parent.parent == path.parent  # on one file system, where a rename is atomic
         temporary.write_bytes(b"x")
         assert not path.exists()
     assert path.read_bytes() == b"x"
+
+
+def test_who_reads_the_old_file_goes_on_reading_it(tmp_path):
+    """A new file takes the name; the old one is not written over."""
+    path = tmp_path / "table.csv"
+    files.write_text(path, "old")
+    with path.open() as reader:
+        files.write_text(path, "new")
+        assert reader.read() == "old"
+    assert path.read_text() == "new"
 
 
 def test_writing_nothing_is_an_error_and_leaves_nothing(tmp_path):

@@ -49,5 +49,21 @@ def test_progress_names_the_time_left(caplog):
     assert "squares: 2 of 2 items done" in caplog.text
 
 
+def meet(folder_and_name):
+    """Say that this one is here, and wait for the other."""
+    folder, name = folder_and_name
+    (folder / name).touch()
+    for _ in range(300):
+        if len(list(folder.iterdir())) == 2:
+            return name
+        time.sleep(0.1)
+    raise TimeoutError
+
+
+def test_as_many_items_as_workers_are_in_work_at_once(tmp_path):
+    outcomes = run_items(meet, [(tmp_path, "a"), (tmp_path, "b")], workers=2, timeout_s=60, label="pair")
+    assert sorted(outcome.result for outcome in outcomes) == ["a", "b"]
+
+
 def test_nothing_to_do_is_fine():
     assert list(run_items(work, [], workers=4, timeout_s=1, label="none")) == []

@@ -3,7 +3,6 @@ import logging
 import pytest
 
 from ldae.progress import Progress
-from ldae.seeds import seed_of
 
 logger = logging.getLogger("ldae.test")
 
@@ -30,9 +29,3 @@ def test_what_was_done_before_does_not_count_for_the_pace(clock, caplog):
         clock[0] += 60
         progress.advance(10, "val_loss 0.2")
     assert caplog.messages == ["ldm: 90 of 100 steps done: val_loss 0.2, about 1.0 min left"]
-
-
-def test_seeds_differ_with_each_part_and_stay():
-    assert seed_of(1, "a", "b") == seed_of(1, "a", "b")
-    assert len({seed_of(1, "a", "b"), seed_of(2, "a", "b"), seed_of(1, "b", "a"), seed_of(1, "ab")}) == 4
-    assert 0 <= seed_of("x") < 2**60

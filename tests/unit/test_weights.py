@@ -41,6 +41,19 @@ def test_another_configuration_is_refused_by_key(saved):
         load_weights(net, path, {"ldm": {"channels": [8, 16], "training": {"steps": 20}}})
 
 
+@pytest.mark.parametrize(
+    "training, found",
+    [
+        ({}, r"ldm\.training\.steps: 10 \(now None\)"),
+        ({"steps": 10, "warm_up": 2}, r"ldm\.training\.warm_up: None \(now 2\)"),
+    ],
+)
+def test_a_setting_more_or_less_is_another_configuration(saved, training, found):
+    net, path = saved
+    with pytest.raises(UserError, match=found):
+        load_weights(net, path, {"ldm": {"channels": [8, 16], "training": training}})
+
+
 def truncate(path):
     path.write_bytes(path.read_bytes()[:-7])
 

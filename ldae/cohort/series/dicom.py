@@ -23,7 +23,7 @@ pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 SPACING_TOLERANCE = 0.1  # share of the median slice distance
 REPEATED_MM = 0.01  # slices closer than this are at the same place
-FEWEST_REPEATS = 1.5  # slices a position in a 4-D series whose last volume is cut short
+FEWEST_REPEATS = 1.5  # slices per position in a 4-D series whose last volume is cut short
 FEWEST_SLICES = 10
 SMALLEST_EXTENT_MM = 100.0  # no adult head is smaller along any axis
 MAIN_ORIENTATION_SHARE = 0.8  # of a damaged series; a localiser's planes have a third each

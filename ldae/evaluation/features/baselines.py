@@ -104,9 +104,10 @@ def voxel_components(scans: pd.DataFrame, batch_size: int) -> Embeddings:
 def untrained(
     scans: pd.DataFrame, config: EncoderConfig, mean_image: torch.Tensor, seed: int, batch_size: int
 ) -> Embeddings:
-    """The semantic encoder with its initial weights, as the representation stage starts from.
+    """The semantic encoder with random weights, the seed's, also where `config.backbone_weights` names a file.
 
-    `mean_image` (1, 1, D, H, W) is what the trained encoder subtracts.
+    A training may start from that file; here nothing is trained, on ImageNet neither. `mean_image` (1, 1, D, H, W) is
+    what the trained encoder subtracts.
     """
     torch.manual_seed(seed)
     encoder = build_semantic_encoder(config, tuple(mean_image.shape[2:])).eval().requires_grad_(False)

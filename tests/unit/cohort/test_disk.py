@@ -35,7 +35,7 @@ def test_folders_without_subjects_are_refused(tmp_path):
             check_level(folder)
 
 
-def test_one_row_an_image_and_folder(tmp_path):
+def test_one_row_per_image_and_folder(tmp_path):
     write_series(tmp_path, PTID, 10)
     write_series(tmp_path, "012_S_0345", 11)
     (tmp_path / "notes").mkdir()
@@ -73,6 +73,7 @@ def test_the_fingerprint_notices_files_and_folders_anywhere(tmp_path):
     for change in (
         lambda: paths[0].unlink(),
         lambda: (paths[1].parent / "new.dcm").touch(),
+        lambda: (tmp_path / PTID / "MP-RAGE" / "loose.dcm").touch(),
         lambda: write_series(tmp_path, PTID, 11),
         lambda: write_series(tmp_path, "012_S_0345", 12),
         lambda: (tmp_path / "012_S_0345").rename(tmp_path / "012_S_0346"),

@@ -77,8 +77,13 @@ def test_an_absent_file_is_refused(tmp_path):
         read_overrides(tmp_path / "none.tsv")
 
 
-def test_the_same_verdict_twice_is_one(read):
-    assert len(read("A\tM000\tfail\tx\tAB\nA\tM000\tfail\ty\tCD\n")) == 1
+def test_the_same_verdict_twice_is_one_but_other_sessions_count(read):
+    table = read("A\tM000\tfail\tx\tAB\nA\tM000\tfail\ty\tCD\nA\tM012\tpass\tx\tAB\n")
+    assert table[["session", "verdict", "reason"]].values.tolist() == [["M000", "fail", "x"], ["M012", "pass", "x"]]
+
+
+def test_what_looks_like_a_missing_value_is_a_text(read):
+    assert read("NA\tM000\tfail\tn/a\tnan\n")[["subject", "reason", "rater"]].values.tolist() == [["NA", "n/a", "nan"]]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,12 @@ def test_a_person_wins_over_the_numbers_but_not_over_a_missing_image(read, statu
     assert table["status"].tolist() == [status, "pass"]
     assert table.loc[0, ["override", "override_reason", "rater"]].tolist() == [verdict, "seen", "AB"]
     assert effects["effect"].tolist() == [effect]
+
+
+def test_a_verdict_is_on_one_scan_of_a_subject(read):
+    rows = [{"subject": "A", "session": session, "status": "pass"} for session in ("M000", "M012", "M024")]
+    table, _ = apply_overrides(pd.DataFrame(rows), read("A\tM012\tfail\tblur\tAB\n"))
+    assert table["verdict"].tolist() == ["pass", "fail", "pass"]
 
 
 def test_a_verdict_on_a_scan_that_does_not_exist_is_warned_of(read, caplog):

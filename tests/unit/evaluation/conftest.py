@@ -24,6 +24,7 @@ class FakeLDAE:
     def __init__(self, autoencoder_error: float = 0.0) -> None:
         self.autoencoder_error = autoencoder_error
         self.image_encodings = 0
+        self.batches = []  # scans in each batch whose y_sem was asked for
 
     def encode_image(self, x):
         self.image_encodings += len(x)
@@ -33,6 +34,7 @@ class FakeLDAE:
         return z_0 + self.autoencoder_error
 
     def encode_semantic(self, x):
+        self.batches.append(len(x))
         mean = x.mean((1, 2, 3, 4))
         return torch.stack([mean, torch.ones_like(mean)], 1)
 

@@ -19,6 +19,30 @@ def test_ventricles_grow_and_hippocampi_shrink_monotonically():
     assert 8 < volumes[0, 0] < 15 and 60 < volumes[-1, 0] < 95
 
 
+def test_the_wall_moves_evenly_between_whole_millimetres():
+    volumes = [true_volumes_ml(Anatomy(NEUTRAL, wall, 0.2))[0] for wall in (3.0, 3.25, 3.75, 4.0)]
+    shares = (np.array(volumes) - volumes[0]) / (volumes[-1] - volumes[0])
+    assert np.allclose(shares, (0, 0.25, 0.75, 1), atol=0.05)
+
+
+def test_grey_loss_alone_thins_the_cortex_and_both_hippocampi():
+    intact, worn = (render_head(Anatomy(NEUTRAL, 2.5, loss), GRID, AFFINE) for loss in (0, 0.5))
+    assert worn.ventricle_ml == pytest.approx(intact.ventricle_ml, rel=0.05)
+    assert worn.hippocampus_ml < 0.7 * intact.hippocampus_ml
+    difference = intact.volume - worn.volume
+    brain = intact.volume[:, :, 24:30] > 0.35  # above the ventricles and hippocampi
+    assert difference[:, :, 24:30][brain].mean() > 0.03
+    halves = difference[:19].sum(), difference[19:].sum()
+    assert halves[0] == pytest.approx(halves[1], rel=0.25)
+
+
+def test_people_of_equal_atrophy_differ_in_shape():
+    shapes = (NEUTRAL, (1.5, 0, 0, 0), (0, 0, -1.5, 0))
+    heads = [render_head(Anatomy(shape, 2.5, 0.2), GRID, AFFINE).volume for shape in shapes]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(heads[one] - heads[other]).mean() > 0.005
+
+
 def test_a_head_is_deterministic_and_atrophy_darkens_it():
     healthy, atrophied = (render_head(Anatomy(NEUTRAL, v, g), GRID, AFFINE) for v, g in ((0, 0), (7, 0.5)))
     again = render_head(Anatomy(NEUTRAL, 0, 0), GRID, AFFINE)

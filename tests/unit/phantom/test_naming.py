@@ -14,6 +14,7 @@ from ldae.phantom.people import draw_cohort
 from ldae.phantom.tables import build_tables
 
 ROOT = Path(__file__).resolve().parents[3]
+SEED = 7
 CONFIG = load_config(ROOT / "config.yaml").phantom.model_copy(
     update={"subjects": 60, "visits_per_subject": [0.25] * 4, "missing_scan_fraction": 0.1}
 )
@@ -23,7 +24,7 @@ NOT_LISTED = {META: {"SeriesID", "MagStrength"}}
 @pytest.fixture(scope="module")
 def namings(tmp_path_factory):
     """The tables of one cohort, written in either naming and read again."""
-    tables = build_tables(draw_cohort(CONFIG, 0), 0)
+    tables = build_tables(draw_cohort(CONFIG, SEED), SEED)
     read = []
     for written in (tables, rename_tables(tables)):
         folder = tmp_path_factory.mktemp("clinical")
@@ -34,7 +35,7 @@ def namings(tmp_path_factory):
 
 
 def test_the_list_of_images_has_codes_and_neither_series_ids_nor_field_strengths():
-    images = rename_tables(build_tables(draw_cohort(CONFIG, 0), 0))["LDAE_All_Images_21Nov2025"]
+    images = rename_tables(build_tables(draw_cohort(CONFIG, SEED), SEED))["LDAE_All_Images_21Nov2025"]
     assert set(images["VISCODE2"]) == {"sc", "m06", "m12", "m24", "4_bl"}
     assert set(images["image_type"]) == {"Original", "Pre-processed"}
     assert not {"series_id", "mri_field_str", *TABLE_COLUMNS[META]} & set(images)

@@ -1,6 +1,7 @@
 """The phantom's scanner: DICOM geometry, headers, and the way of the voxels through dcm2niix."""
 
 import subprocess
+from dataclasses import replace
 from datetime import datetime
 
 import dcm2niix
@@ -25,13 +26,14 @@ SERIES = SeriesHeader(
 
 @pytest.fixture
 def rng():
-    return np.random.default_rng(0)
+    return np.random.default_rng(4)
 
 
 @pytest.fixture
 def written(tmp_path, rng):
     """A small series on an oblique grid: its volume, affine and datasets in order of their instance numbers."""
     _, affine = draw_grid((2.6, 3.2), rng)
+    affine[:3, 1] *= 1.25  # unlike any grid of the phantom, so that rows and columns tell apart
     volume = rng.integers(0, LARGEST_VALUE + 1, (7, 9, 8)).astype(np.uint16)
     write_series(volume, affine, SERIES, tmp_path)
     slices = sorted(map(pydicom.dcmread, tmp_path.iterdir()), key=lambda dataset: dataset.InstanceNumber)
@@ -76,7 +78,32 @@ def test_headers_are_those_of_one_explicit_little_endian_mr_series(written):
     assert len({dataset.SeriesInstanceUID for dataset in slices}) == 1
     assert len({dataset.SOPInstanceUID for dataset in slices}) == len(slices)
     assert all(dataset.SOPInstanceUID == dataset.file_meta.MediaStorageSOPInstanceUID for dataset in slices)
+    assert {(d.PatientSex, d.PatientAge, d.StudyDate, d.StudyTime) for d in slices} == {
+        ("F", "073Y", "20170314", "100509")
+    }
     assert {(d.PatientID, d.Modality, round(d.MagneticFieldStrength, 1)) for d in slices} == {(SERIES.ptid, "MR", 2.9)}
+
+
+def test_slice_locations_run_along_the_normal(written):
+    for dataset in written[2]:
+        orientation = np.array(dataset.ImageOrientationPatient, float)
+        normal = np.cross(orientation[:3], orientation[3:])
+        assert float(dataset.SliceLocation) == pytest.approx(normal @ dataset.ImagePositionPatient, abs=1e-4)
+
+
+def test_each_series_has_its_own_header(tmp_path, rng):
+    """A man at 1.5 T, and the same scanned once more on the same day."""
+    one = replace(SERIES, sex="Male", age=65.99, sequence="MP-RAGE", field_strength_t=1.5)
+    headers = []
+    for number, series in enumerate((one, replace(one, image_id=100110, series_id=20011))):
+        (tmp_path / str(number)).mkdir()
+        write_series(rng.integers(0, 99, (2, 3, 4)).astype(np.uint16), np.eye(4), series, tmp_path / str(number))
+        headers.append(pydicom.dcmread(next((tmp_path / str(number)).iterdir())))
+    first, second = headers
+    assert (first.PatientSex, first.PatientAge, first.MagneticFieldStrength) == ("M", "065Y", 1.5)
+    assert first.SeriesDescription == "MP-RAGE"
+    assert first.SeriesInstanceUID != second.SeriesInstanceUID
+    assert first.SOPInstanceUID != second.SOPInstanceUID
 
 
 def test_the_same_series_is_written_byte_for_byte(tmp_path, rng):
@@ -120,6 +147,18 @@ def test_acquisition_scales_and_adds_positive_noise(field_strength_t):
     stored = acquire(air, field_strength_t, np.random.default_rng(1))
     assert stored.dtype == np.uint16
     assert 0 < stored.mean() < 100 and stored.std() < 60
+
+
+def test_noise_is_lower_at_3_tesla():
+    """Against tissue of intensity 1, whatever the gain."""
+    half = np.zeros((20, 20, 20), np.float32)
+    half[10:] = 1
+    noise = {}
+    for strength in (1.5, 3.0):
+        scans = [acquire(half, strength, np.random.default_rng(seed)).astype(float) for seed in range(1, 6)]
+        noise[strength] = np.mean([scan[:10].mean() / scan[10:].mean() for scan in scans])
+    assert noise[1.5] == pytest.approx(0.022 * np.sqrt(np.pi / 2), rel=0.1)
+    assert noise[3.0] == pytest.approx(0.015 * np.sqrt(np.pi / 2), rel=0.1)
 
 
 def test_gain_varies_and_never_overflows():

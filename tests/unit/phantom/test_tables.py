@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,6 +12,7 @@ from ldae.phantom.people import draw_cohort
 from ldae.phantom.tables import build_tables
 
 ROOT = Path(__file__).resolve().parents[3]
+SEED = 7
 CONFIG = load_config(ROOT / "config.yaml").phantom.model_copy(
     update={"subjects": 60, "visits_per_subject": [0.25] * 4, "missing_scan_fraction": 0.1}
 )
@@ -38,12 +40,12 @@ FORMATS = {
 
 @pytest.fixture(scope="module")
 def cohort():
-    return draw_cohort(CONFIG, 0)
+    return draw_cohort(CONFIG, SEED)
 
 
 @pytest.fixture(scope="module")
 def tables(cohort):
-    return build_tables(cohort, 0)
+    return build_tables(cohort, SEED)
 
 
 @pytest.mark.parametrize("name", NEEDED)
@@ -66,6 +68,34 @@ def test_every_visit_has_a_row_and_every_scan_its_metadata(cohort, tables):
     assert sorted(meta.ImageUID[meta["Orig/Proc"] == "Original"]) == scans
     assert len(scans) < len(visits)
     assert meta.ImageUID.is_unique
+
+
+def test_rows_tell_of_their_subject_what_was_drawn(cohort, tables):
+    merge, alleles = tables["ADNIMERGE"].groupby("PTID"), tables["APOERES"].set_index("PTID")
+    stages = {"ADNI1": "LMCI", "ADNI2": "EMCI", "ADNI3": "EMCI"}
+    for subject in cohort:
+        rows = merge.get_group(subject.ptid)
+        drawn = {"SITE": subject.site, "PTGENDER": subject.sex, "AGE": f"{subject.age:.1f}"}
+        drawn |= {"PTEDUCAT": subject.education_years, "APOE4": subject.apoe.count(4)}
+        drawn |= {"EXAMDATE_bl": subject.visits[0].day.isoformat(), "ORIGPROT": subject.phase.name}
+        drawn |= {"DX_bl": stages[subject.phase.name] if subject.diagnosis == "MCI" else subject.diagnosis}
+        assert all((rows[column] == value).all() for column, value in drawn.items()), subject.ptid
+        assert rows.EXAMDATE.tolist() == [visit.day.isoformat() for visit in subject.visits]
+        assert (alleles.APGEN1[subject.ptid], alleles.APGEN2[subject.ptid]) == subject.apoe
+    assert merge.size().max() > 1
+
+
+def test_scores_are_worse_with_severity_and_vary_with_the_seed_alone(cohort, tables):
+    first = tables["ADNIMERGE"].drop_duplicates("PTID").reset_index(drop=True)
+    severity = [subject.visits[0].severity for subject in cohort]
+    scores = {"ADAS11_bl": 1, "ADAS13_bl": 1, "ADASQ4_bl": 1, "TRABSCOR_bl": 1}
+    scores |= dict.fromkeys(("MMSE_bl", "RAVLT_immediate_bl", "mPACCdigit_bl", "mPACCtrailsB_bl", "MOCA_bl"), -1)
+    for name, sign in scores.items():
+        assert sign * np.corrcoef(severity, first[name])[0, 1] > 0.5, name
+    again, other = (build_tables(cohort, seed)["ADNIMERGE"] for seed in (SEED, SEED + 1))
+    assert again.equals(tables["ADNIMERGE"])
+    assert all(not other[name].equals(again[name]) for name in scores)
+    assert other.drop(columns=list(scores)).equals(again.drop(columns=list(scores)))
 
 
 def test_processed_rows_stand_beside_adni1_originals_only(tables):

@@ -25,6 +25,7 @@ def test_every_encoder_and_task_is_drawn_with_its_interval(tmp_path, drawn):
         row("training mean", "AD vs CN", "roc_auc", 0.5),
         row("LDAE", "AD vs CN", "accuracy", 0.7),
         row("LDAE", "AD vs CN", "roc_auc", 0.1, "baseline"),
+        row("LDAE", "AD vs CN", "roc_auc", 0.2, "one per subject"),
         row("LDAE", "age", "mae", 4.2),
         row("training mean", "age", "mae", 6.0),
         {"task": "AD vs MCI", "note": "not possible"},
@@ -37,11 +38,16 @@ def test_every_encoder_and_task_is_drawn_with_its_interval(tmp_path, drawn):
         "AD vs CN\n9 subjects, 12 scans",
         "age\n9 subjects, 12 scans",
     ]
+    assert [panel.get_xlabel() for panel in (auc, mae)] == ["area under the ROC curve", "mean absolute error, years"]
+    assert list(auc.lines[-1].get_xdata()) == [0.5, 0.5]
+    assert [line.get_color() for line in mae.lines] == ["C3", "C3", "C0", "C0"], "LDAE stands out"
     intervals, points = mae.lines[::2], mae.lines[1::2]
+    assert [list(line.get_ydata()) for line in intervals] == [["LDAE"] * 2, ["training mean"] * 2]
     assert [list(line.get_xdata()) for line in intervals] == [pytest.approx([4.1, 4.3]), pytest.approx([5.9, 6.1])]
     assert [float(point.get_xdata()[0]) for point in points] == [4.2, 6.0]
     assert len(auc.lines) == 2 * 2 + 1, "two encoders, and chance"
     assert [label.get_text() for label in auc.get_yticklabels()] == ["LDAE", "training mean"]
+    assert auc.yaxis_inverted(), "the first encoder stands on top"
 
 
 def test_a_table_without_a_task_is_refused(tmp_path):

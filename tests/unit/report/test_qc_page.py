@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ldae.report.qc_page import EFFECTS, write_qc_page
-from tests.unit.report.conftest import scan
+from tests.unit.report.conftest import GOOD, scan
 
 
 class Elements(HTMLParser):
@@ -76,7 +76,15 @@ def test_numbers_beyond_their_limits_are_marked(make):
     assert marked == [("fail", "dice", "0.9"), ("warn", "dice", "0.94"), ("fail", "dice", "0.91")]
 
 
-@pytest.mark.parametrize("volume, level", [(2200.0, "fail"), (1000.0, "warn"), (1500.0, "pass")])
+def test_a_scan_without_numbers_shows_none(make, qc_table):
+    none = scan("NONE", "error", reason="no brain found", path="") | dict.fromkeys(GOOD, float("nan"))
+    pd.DataFrame([none]).to_csv(qc_table, index=False)
+    page = make()
+    assert "no brain found" in page
+    assert "brain_volume_ml&nbsp;" not in page
+
+
+@pytest.mark.parametrize("volume, level", [(2200.0, "fail"), (2000.0, "warn"), (1000.0, "warn"), (1500.0, "pass")])
 def test_a_number_with_two_limits_takes_the_worse(make, qc_table, volume, level):
     pd.DataFrame([scan("A", level, brain_volume_ml=volume)]).to_csv(qc_table, index=False)
     assert f'<span class="{level}">brain_volume_ml&nbsp;{volume:.4g}</span>' in make()

@@ -1,4 +1,4 @@
-"""The state folder: one a run, one training at a time, removed on success only."""
+"""The state folder: one per run, one training at a time, removed on success only."""
 
 from __future__ import annotations
 

@@ -81,6 +81,11 @@ def test_the_likeliest_of_several_variants_is_taken_and_the_exact_name_wins():
     assert match_columns(images(Visit="ADNI Screening"), META)[0]["Visit"].item() == "ADNI Screening"
 
 
+def test_of_two_columns_of_one_spelling_the_first_is_taken():
+    frame, _ = match_columns(pd.DataFrame([["10", "11"]], columns=["image_id", "Image ID"]), META)
+    assert frame["ImageUID"].tolist() == ["10"]
+
+
 def test_a_missing_column_that_the_disk_cannot_give_stays_missing():
     frame, _ = to_legacy(images().drop(columns="image_id"), META, legacy=False)
     assert "ImageUID" not in frame
@@ -97,17 +102,22 @@ def test_a_quality_table_without_usable_columns_applies_no_mark_and_says_so(name
 
 
 def test_quality_marks_of_todays_tables():
-    protocol = pd.DataFrame([("011_S_0021", "510", "Pass"), ("", "S511", "0")], columns=["PTID", "LONI_UID", "pass"])
-    frame, _ = to_legacy(protocol, QUALITY, legacy=False)
-    assert frame[TABLE_COLUMNS[QUALITY]].to_numpy().tolist() == [["21", "S510", "1"], ["", "S511", "0"]]
+    marks = [("011_S_0021", "510", "Pass"), ("", "S511", "0"), ("", "512", "Fail")]
+    frame, _ = to_legacy(pd.DataFrame(marks, columns=["PTID", "LONI_UID", "pass"]), QUALITY, legacy=False)
+    assert frame[TABLE_COLUMNS[QUALITY]].to_numpy().tolist() == [
+        ["21", "S510", "1"],
+        ["", "S511", "0"],
+        ["", "S512", "0"],
+    ]
     columns = ["RID", "LONI_IMAGE", "SERIES_TYPE", "SERIES_SELECTED", "SERIES_QUALITY"]
-    mayo, _ = to_legacy(pd.DataFrame([("21", "10", "MT1", "TRUE", "2")], columns=columns), MAYO, legacy=False)
-    assert mayo.to_numpy().tolist() == [["21", "I10", "T1", "1", "2"]]
+    rated = [("21", "10", "MT1", "TRUE", "2"), ("21", "I11", "T2", "No", "4")]
+    mayo, _ = to_legacy(pd.DataFrame(rated, columns=columns), MAYO, legacy=False)
+    assert mayo.to_numpy().tolist() == [["21", "I10", "T1", "1", "2"], ["21", "I11", "T2", "0", "4"]]
 
 
 def test_genotypes_become_alleles():
-    frame, _ = to_legacy(pd.DataFrame({"RID": ["1", "2"], "Genotype": ["3/4", ""]}), APOE, legacy=True)
-    assert frame[["APGEN1", "APGEN2"]].to_numpy().tolist() == [["3", "4"], ["", ""]]
+    frame, _ = to_legacy(pd.DataFrame({"RID": ["1", "2", "3"], "Genotype": ["3/4", "", "2/3"]}), APOE, legacy=True)
+    assert frame[["APGEN1", "APGEN2"]].to_numpy().tolist() == [["3", "4"], ["", ""], ["2", "3"]]
 
 
 @pytest.mark.parametrize("given, wanted", [("1", "1"), ("2.0", "2"), ("Dementia", "3"), ("CN", "1"), ("10", "10")])

@@ -18,9 +18,9 @@ def voxels():
     return np.random.default_rng(0).integers(0, 4000, (20, 24, 28)).astype(np.int16)
 
 
-def write(folder, voxels, name=NAME, **text):
+def write(folder, voxels, name=NAME, signs=(1, 1, 1), **text):
     """The volume as Clinica leaves it: RAS, with what dcm2niix wrote into the header."""
-    image = nib.Nifti1Image(voxels, np.diag([*SPACING, 1.0]))
+    image = nib.Nifti1Image(voxels, np.diag([*(SPACING * signs), 1.0]))
     for field, value in text.items():
         image.header[field] = value
     image.header.extensions.append(Nifti1Extension("comment", b"Jane Roe"))
@@ -79,6 +79,13 @@ def test_the_same_volume_gives_the_same_file_at_any_time(tmp_path, voxels, monke
 def test_another_volume_than_the_source_is_refused(tmp_path, voxels, change, reason):
     write(tmp_path, change(voxels))
     with pytest.raises(RefusedVolume, match=reason):
+        accept_volume(tmp_path, NAME, stack_of(voxels))
+
+
+@pytest.mark.parametrize("signs", [(-1, 1, 1), (1, -1, 1), (1, 1, -1)])
+def test_an_affine_that_is_not_ras_is_refused(tmp_path, voxels, signs):
+    write(tmp_path, voxels, signs=signs)
+    with pytest.raises(RefusedVolume, match="not ordered right-anterior-superior"):
         accept_volume(tmp_path, NAME, stack_of(voxels))
 
 

@@ -1,5 +1,7 @@
 """The names under which LONI has given its tables."""
 
+from pathlib import Path
+
 import pytest
 
 from ldae.cohort.adni.files import find_sources
@@ -40,7 +42,7 @@ def touch(folder, *names):
     ],
 )
 def test_a_table_is_found_under_each_of_its_names(tmp_path, name, file):
-    touch(tmp_path, file, "MRIPROTOCOLS.csv", "DXSUMMARY.csv", "ADNIMERGE_DICT.csv", f".{name}.csv")
+    touch(tmp_path, file, "MRIPROTOCOLS.csv", "DXSUMMARY.csv", "ADNIMERGE_DICT.csv", f"._{Path(file).name}")
     assert find_sources(tmp_path, name)[0].path == tmp_path / file
 
 

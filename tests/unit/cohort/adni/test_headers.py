@@ -43,6 +43,14 @@ def test_every_image_has_its_verdict(download, read):
     assert table.loc["11", "fault_cure"] == "download the image again"
 
 
+def test_a_sound_series_of_another_contrast_is_told_from_a_broken_one(download, read):
+    edit_series(write_series(download, B, 12), EchoTime="98")
+    row = check(download).loc["12"]
+    assert row["verdict"] == "other"
+    assert "EchoTime 98 ms" in row["fault"]
+    assert row["fault_cure"].startswith("none")
+
+
 def test_a_growing_download_reads_only_what_is_new(download, read, tmp_path):
     state = tmp_path / "state.csv"
     first = check(download, state)

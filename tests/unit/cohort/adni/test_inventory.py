@@ -5,7 +5,7 @@ from ldae.cohort.adni.inventory import list_images
 from ldae.cohort.adni.tables import read_tables
 from ldae.cohort.disk import find_subjects, list_files
 from ldae.cohort.shards import shard_of
-from tests.adni_download import Download, image_row, write_series
+from tests.adni_download import Download, image_row, visit_row, write_series
 
 A, B, C = "011_S_0021", "012_S_0345", "013_S_0007"
 
@@ -38,8 +38,19 @@ def test_every_image_is_in_the_inventory_and_in_its_shard(download):
     assert not notes
 
 
+@pytest.mark.parametrize("scanned, session", [("2010-08-20", "M006"), ("2011-02-20", "M012"), ("2010-04-30", "M000")])
+def test_session_and_phase_are_those_of_the_nearest_visit(download, scanned, session):
+    download.visits.append(visit_row(A, "m06", "2010-09-01", COLPROT="ADNIGO"))
+    download.visits.append(visit_row(A, "m12", "2011-03-01", COLPROT="ADNI2"))
+    download.images[0]["ScanDate"] = scanned
+    images, _, _ = run(download.write(), without=["MagStrength"])
+    assert images.loc[0, "session"] == session
+    assert images["field_strength_t"].tolist() == [1.5 if session == "M000" else 3.0, 1.5], "of ADNI1, of later phases"
+
+
 def test_processed_rows_without_a_file_leave_no_trace(download):
-    download.images.append(image_row(A, 99, **{"Orig/Proc": "Processed", "Sequence": "MPR; N3; Scaled"}))
+    processed = {"Orig/Proc": "Processed", "Sequence": "MPR; N3; Scaled"}
+    download.images += [image_row(A, 99, **processed), image_row(A, 98, **processed, Visit="ADNI1/GO Month 6")]
     images, quarantine, _ = run(download.write())
     assert images["source"].tolist() == ["original", "original"]
     assert quarantine.empty

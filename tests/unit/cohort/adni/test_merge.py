@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from ldae.cohort.adni.merge import merge_shards
-from ldae.cohort.columns import CONVERSION_COLUMNS, IMAGE_COLUMNS
+from ldae.cohort.adni.merge import merge_shards, write_strata
+from ldae.cohort.columns import CONVERSION_COLUMNS, IMAGE_COLUMNS, STRATA_COLUMNS
 from ldae.errors import UserError
 from tests.adni_download import visit_row, write_tables
 
@@ -75,6 +75,20 @@ def test_one_row_per_subject_of_participants(merge):
         [f"sub-{label(A)}", "M", "66.6", "CN", "n/a"],
         [f"sub-{label(B)}", "F", "71.2", "MCI", "0"],
     ]
+
+
+def test_participants_are_described_at_baseline_even_if_scanned_later(merge):
+    participants = merge([row(B, "m12")])["participants"]
+    assert participants[["age", "diagnosis_baseline"]].values.tolist() == [["71.2", "MCI"]]
+
+
+def test_the_strata_are_those_of_the_converted_images(merge, tmp_path):
+    shards = [row(B, "m12"), row(LOST, status="broken")], [row(A)]
+    merge(*shards)
+    write_strata([tmp_path / "0.csv", tmp_path / "1.csv"], tmp_path / "clinical", tmp_path / "strata.csv")
+    strata = pd.read_csv(tmp_path / "strata.csv")
+    assert strata.columns.tolist() == STRATA_COLUMNS
+    assert strata.values.tolist() == [[label(A), "M000", 0, "CN", "CN"], [label(B), "M012", 12, "MCI", "AD"]]
 
 
 def test_a_corrected_table_is_looked_up_anew(merge, visits):

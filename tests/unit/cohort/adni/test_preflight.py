@@ -1,14 +1,16 @@
 import pandas as pd
 import pytest
 
+from ldae.cohort.adni.names import label_of
 from ldae.cohort.adni.preflight import check_download, describe_check, write_check, write_inventory
 from ldae.cohort.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
+from ldae.cohort.shards import shard_of
 from ldae.errors import UserErrors
 from ldae.files import read_table
 from ldae.pool import Outcome
 from tests.adni_download import Download, edit_series, image_row, visit_row, write_series
 
-A, B = "011_S_0021", "012_S_0345"
+A, B, C = "011_S_0021", "012_S_0345", "014_S_0008"  # one of them in the other shard
 
 
 @pytest.fixture(autouse=True)
@@ -56,14 +58,19 @@ def test_a_sound_download_has_nothing_but_images(download):
 
 
 def test_every_image_is_in_the_inventory_and_in_one_shard(download, tmp_path):
+    download.add(C, 12)
     places, shards = write(download.write(), tmp_path / "out")
     text = {"dtype": str, "keep_default_na": False}
     parts = [read_table(path, tuple(INVENTORY_COLUMNS), **text) for path in shards]
-    assert read_table(places["inventory"], **text)["image_id"].tolist() == ["10", "11"]
-    assert sorted(pd.concat(parts)["image_id"]) == ["10", "11"]
+    assert read_table(places["inventory"], **text)["image_id"].tolist() == ["10", "11", "12"]
+    assert sorted(pd.concat(parts)["image_id"]) == ["10", "11", "12"]
+    assert [set(part["subject"]) for part in parts] == [
+        {label for label in map(label_of, (A, B, C)) if shard_of(label, 2) == number} for number in range(2)
+    ]
+    assert all(len(part) for part in parts)
     assert read_table(places["quarantine"], tuple(QUARANTINE_COLUMNS)).empty
     assert list(read_table(places["findings"])) == FINDING_COLUMNS
-    assert len(read_table(places["state"])) == 2
+    assert len(read_table(places["state"])) == 3
 
 
 def test_all_faults_of_a_thoroughly_bad_download_come_in_one_message(download, tmp_path):
@@ -121,6 +128,15 @@ def test_faults_of_one_kind_are_one_warning_with_count_and_example(download):
     assert rows.startswith("2 rows, e.g. line ")
     assert "VISCODE" in rows
     assert images.startswith("3 images, e.g. 12 of ADNI011S0021: 1 slices missing, first InstanceNumber 5")
+
+
+def test_the_commonest_kind_of_fault_comes_first(download):
+    write_series(download.dicom_dir, A, 12)  # not listed
+    for image_id in (13, 14):
+        download.images.append(image_row(A, image_id))
+        write_series(download.dicom_dir, A, image_id)[7].unlink()
+    said = found(check(download.write()), "warning")
+    assert [text.split(":")[0] for text in said] == ["2 images, e.g. 13 of ADNI011S0021", "1 image, 12 of ADNI011S0021"]
 
 
 def test_folders_that_are_not_read_are_said(download):

@@ -104,6 +104,15 @@ def test_nothing_of_an_interrupted_conversion_is_taken_as_done(single, monkeypat
     assert nib.load(path).get_fdata().std() > 0
 
 
+def test_a_kept_image_that_was_cut_since_is_converted_again(single):
+    download, out, before = single
+    path = Path(before.loc["10", "path"])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    assert convert(download, out).equals(before)
+    assert path.read_bytes() == whole
+
+
 def test_a_failing_subject_leaves_no_earlier_images_behind(single, monkeypatch):
     download, out, _ = single
 

@@ -25,7 +25,7 @@ ROWS = {
 POISON = [
     *[(MERGE, "VISCODE", value) for value in ("sc", "scmri", "nv", "y1", "v04", "m6", "4_bl", "")],
     *[(MERGE, "EXAMDATE", value) for value in ("3/1/2010", "", "2010-02-31", "2010-3-1", "2010-03-01 00:00")],
-    *[(MERGE, "EXAMDATE_bl", value) for value in ("1.3.2010", "")],
+    *[(MERGE, "EXAMDATE_bl", value) for value in ("1.3.2010", "2010-02-30", "")],
     *[(MERGE, column, value) for column in ("ORIGPROT", "COLPROT") for value in ("ADNI4", "", "ADNI 1")],
     *[(MERGE, "PTID", value) for value in ("012_S_10345", "012S0345", "")],
     *[(MERGE, "DX", value) for value in ("Demented", "AD", "MCI to Dementia")],

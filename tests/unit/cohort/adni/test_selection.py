@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ldae.cohort.adni.names import MAYO, MERGE, META, QUALITY
-from ldae.cohort.adni.selection import ALIAS, explain, narrow, selection_tables, show
+from ldae.cohort.adni.selection import ALIAS, explain, narrow, phase_of, selection_tables, show
 from ldae.cohort.clinica import write_clinical
 from tests.adni_download import visit_row
 
@@ -146,6 +146,21 @@ def test_the_selection_of_the_mayo_clinic():
     assert "Mayo" in reasons["1"]
 
 
+def test_the_best_rating_of_the_mayo_clinic():
+    images = [image(name, field_strength_t="3.0") for name in (1, 2, 3)]
+    rated = facts_of("ADNI2", mayo=[("1", "0", "3"), ("2", "0", "2"), ("3", "0", "-1")])
+    choices, reasons = told(images, rated, 2)
+    assert choices["2"] == "best in the Mayo Clinic's quality control (2)"
+    assert set(reasons) == {"1", "3"}
+
+
+def test_the_phase_is_that_of_the_nearest_visit():
+    visits = [visit_row(PTID), visit_row(PTID, "m60", "2015-03-01", COLPROT="ADNI2")]
+    facts = facts_of(visits=visits)
+    assert phase_of(image(1, scan_date="2012-08-01"), facts) == "ADNI1"
+    assert phase_of(image(1, scan_date="2012-10-01"), facts) == "ADNI2"
+
+
 def test_accelerated_series_of_the_earlier_phases_and_others_of_adni3():
     _, reasons = told([image(1, "MPRAGE SENSE2")], facts_of("ADNI2"), None)
     assert "unaccelerated" in reasons["1"]
@@ -177,6 +192,26 @@ def test_a_scan_without_a_visit_is_not_shown():
     assert not shown
     assert "1100 days away" in hidden["1"][0]
     assert "ADNIMERGE" in hidden["1"][1]
+
+
+def test_a_scan_near_any_visit_is_shown():
+    facts = facts_of(visits=[visit_row(PTID), visit_row(PTID, "m36", "2013-03-01")])
+    shown, hidden = show([image(1, scan_date="2013-03-05"), image(2), image(3, scan_date="2011-09-01")], facts)
+    assert [row["image_id"] for row in shown] == ["2", "1"]
+    assert "547 days away" in hidden["3"][0]
+
+
+@pytest.mark.parametrize("chosen, rating, seen", [("0", "4", False), ("0", "3", True), ("1", "4", True)])
+def test_what_the_mayo_clinic_rejected_is_not_shown_unless_it_chose_it(chosen, rating, seen):
+    shown, hidden = show([image(1)], facts_of("ADNI2", mayo=[("1", chosen, rating)]))
+    assert len(shown) == seen
+    assert ("rejected" in hidden.get("1", ("",))[0]) != seen
+
+
+def test_of_two_quality_marks_of_a_series_the_first_counts():
+    choices, reasons = told([image(1), image(2)], facts_of(quality=[("1", "0"), ("1", "1")]), 2)
+    assert set(choices) == {"2"}
+    assert "not passed by MRIQUALITY" in reasons["1"]
 
 
 def test_two_scans_nearest_one_visit():

@@ -36,6 +36,13 @@ def test_the_tables_of_a_subject_hold_its_rows_only(clinical):
 
 
 @pytest.mark.parametrize("name", list(TABLE_COLUMNS))
+def test_a_byte_order_mark_is_no_part_of_a_table(clinical, name):
+    path = clinical / f"{name}.csv"
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert set(TABLE_COLUMNS[name]) <= set(read_tables(clinical).frames[name])
+
+
+@pytest.mark.parametrize("name", list(TABLE_COLUMNS))
 def test_a_missing_table_is_named(clinical, name):
     (clinical / f"{name}.csv").unlink()
     with pytest.raises(UserError) as error:
@@ -157,6 +164,14 @@ def test_a_newer_list_of_images_adds_to_the_older(clinical):
     assert rows["SeriesID"].to_dict() == {"10": "510", "11": "", "12": ""}
     assert rows["Visit"].to_dict() == {"10": "ADNI Screening", "11": "ADNI Screening", "12": "ADNI1/GO Month 12"}
     assert tables.quarantine.empty
+
+
+def test_visits_are_named_by_the_phase_that_recruited_the_subject(tmp_path):
+    later = visit_row(GOOD, "m60", "2015-03-01", COLPROT="ADNI2")
+    write_tables(tmp_path, [visit_row(GOOD), later], [])
+    (tmp_path / f"{META}.csv").unlink()
+    write_images(tmp_path, (GOOD, "10", "sc", {}))
+    assert read_tables(tmp_path).frames[META]["Visit"].tolist() == ["ADNI Screening"]
 
 
 def test_of_two_names_of_another_table_the_older_is_read_and_said(clinical):

@@ -17,6 +17,17 @@ def test_visit_facts(diagnosis, label):
     assert facts["age"] == pytest.approx(71.3, abs=0.01)
 
 
+@pytest.mark.parametrize("stage, label", [("CN", "CN"), ("SMC", "CN"), ("LMCI", "MCI"), ("AD", "AD"), ("", "")])
+def test_stages_at_baseline(stage, label):
+    assert visit_facts(visit_row(PTID, DX_bl=stage, DX="MCI"))["diagnosis_bl"] == label
+
+
+def test_age_and_phase_are_those_of_the_visit_and_not_rounded():
+    facts = visit_facts(visit_row(PTID, "m48", "2014-04-10", COLPROT="ADNI2", ORIGPROT="ADNI1"))
+    assert facts["age"] == round(70.3 + 1501 / 365.25, 4)
+    assert (facts["phase"], facts["age_bl"], facts["months"]) == ("ADNI2", 70.3, 48)
+
+
 def test_every_visit_is_listed_with_or_without_a_scan():
     visits = [
         visit_row(PTID, "m12", "2011-03-01", DX="Dementia"),

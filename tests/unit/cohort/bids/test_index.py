@@ -60,6 +60,12 @@ def test_every_image_has_a_row_and_the_facts_of_its_session(dataset, tmp_path):
     assert report.loc["sub-03_T1w", "choice"] == "the only T1w image"
 
 
+def test_the_field_strength_of_a_table_goes_before_that_of_the_image(dataset, tmp_path):
+    write_tsv(dataset / "sub-02" / "sub-02_sessions.tsv", "session_id field_strength", "ses-M000 3")
+    report, _, _ = run(dataset, tmp_path)
+    assert report.loc["sub-02_run-1_T1w", "field_strength_t"] == "3.0"
+
+
 def test_the_images_are_used_in_place(dataset, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in dataset.rglob("*")}
     report, _, _ = run(dataset, tmp_path / "out")
@@ -116,15 +122,17 @@ def test_broken_images_give_way_to_sound_ones_of_their_session(dataset, tmp_path
 
 def test_what_lacks_an_image_is_set_aside_with_what_was_before(dataset, tmp_path):
     (dataset / "sub-05/ses-M000/anat").mkdir(parents=True)
+    with (dataset / "participants.tsv").open("a") as stream:
+        stream.write("sub-05\t71\tF\tCN\t7\n")
     earlier = dict.fromkeys(QUARANTINE_COLUMNS, "") | {"subject": "06", "image_id": "OAS_6", "reason": "lost"}
     write_table(tmp_path / "lost.csv", pd.DataFrame([earlier]))
     _, quarantine, _ = run(dataset, tmp_path, set_aside=[tmp_path / "lost.csv"])
     assert list(quarantine.columns) == QUARANTINE_COLUMNS
-    assert dict(zip(quarantine["subject"], quarantine["image_id"], strict=True)) == {
-        "06": "OAS_6",
-        "05": "sub-05_ses-M000_T1w",
-        "04": "",
-    }
+    assert quarantine[["subject", "image_id"]].values.tolist() == [
+        ["06", "OAS_6"],
+        ["05", "sub-05_ses-M000_T1w"],
+        ["04", ""],
+    ]
     assert quarantine["reason"].ne("").all()
 
 

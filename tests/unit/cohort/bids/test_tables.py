@@ -68,6 +68,21 @@ def test_the_visits_row_goes_before_the_subjects(tmp_path):
     assert {f["diagnosis_bl"] for f in facts.values()} == {"CN"}
 
 
+def test_the_site_of_the_visit_goes_before_the_subjects(tmp_path):
+    participants(tmp_path, "participant_id site", "sub-01 7")
+    sessions(tmp_path, "01", "session_id site", "ses-M000 n/a", "ses-M012 9")
+    facts, _ = facts_of(tmp_path, ("01", "M000"), ("01", "M012"))
+    assert [f["site"] for f in facts.values()] == ["7", "9"]
+
+
+def test_the_diagnosis_at_baseline_is_else_that_of_the_first_scan_with_known_months(tmp_path):
+    rows = ["ses-added AD", "ses-M024 AD", "ses-M006 MCI"]
+    sessions(tmp_path, "01", "session_id diagnosis", *rows)
+    facts, _ = facts_of(tmp_path, ("01", "M024"), ("01", "added"), ("01", "M006"))
+    assert {f["diagnosis_bl"] for f in facts.values()} == {"MCI"}
+    assert [f["diagnosis"] for f in facts.values()] == ["AD", "AD", "MCI"]
+
+
 def test_later_scans_are_older_and_have_no_diagnosis_of_the_first(tmp_path):
     participants(tmp_path, "participant_id age_bl diagnosis", "sub-01 70 CN")
     sessions(tmp_path, "01", "session_id diagnosis", "ses-M000 n/a", "ses-M018 n/a")

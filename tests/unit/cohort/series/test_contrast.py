@@ -21,6 +21,8 @@ T1 = {
     "Philips MPRAGE": {"ScanningSequence": "GR", "EchoTime": "3.1", "InversionTime": "0", "RepetitionTime": "6.8"},
     "a description that says T2 of a short echo": SIEMENS | {"SeriesDescription": "Axial T2 FLAIR"},
     "T1 spin echo": {"ScanningSequence": "SE", "EchoTime": "12", "RepetitionTime": "600"},
+    "magnitude and phase": SIEMENS | {"ImageType": ["ORIGINAL", "PRIMARY", "M", "P"]},
+    "gradient and spin echo": {"ScanningSequence": ["SE", "GR"], "EchoTime": "4", "RepetitionTime": "2000"},
     "a b-value of zero": SIEMENS | {"DiffusionBValue": "0"},
     "no contrast elements at all": {"ImageType": ["DERIVED", "SECONDARY"]},
     "the description alone": {"SeriesDescription": "MP-RAGE repeat"},

@@ -21,6 +21,26 @@ def test_a_sound_series_gives_its_sizes(series):
     assert check_series(series[::-1], PTID) == VolumeFacts(SLICES, ROWS, COLUMNS_OF_PIXELS)
 
 
+@pytest.mark.parametrize(
+    "number", [lambda index: 101 + index, lambda index: 50 - index, lambda index: 1 + (index * 7) % SLICES]
+)
+def test_slices_may_be_numbered_from_anywhere_and_in_any_order(series, number):
+    for index, path in enumerate(series):
+        edit_series([path], InstanceNumber=number(index))
+    edit_series(series, ImagesInAcquisition=SLICES // 2)
+    assert check_series(series) == VolumeFacts(SLICES, ROWS, COLUMNS_OF_PIXELS)
+
+
+@pytest.mark.parametrize("shift_mm, sound", [(0.3, True), (1.2, False)])
+def test_slices_may_lie_off_by_a_tenth_of_their_distance(series, shift_mm, sound):
+    edit_series(series[4:5], ImagePositionPatient=[4 * 8.0 - 80 + shift_mm, -100, 100])
+    if sound:
+        assert check_series(series)
+    else:
+        with pytest.raises(BrokenSeries, match=r"from 6\.80 to 9\.20 mm"):
+            check_series(series)
+
+
 @pytest.mark.parametrize("missing", [1, SLICES // 2, SLICES - 2])
 def test_a_missing_inner_slice_is_found(series, missing):
     with pytest.raises(BrokenSeries, match=f"1 slices missing, first InstanceNumber {missing + 1}"):
@@ -181,6 +201,13 @@ def enhanced(series, path):
 def test_an_enhanced_file_is_a_series_of_its_own(series, tmp_path):
     path, image = enhanced(series, tmp_path / "enhanced.dcm")
     assert check_series([path]) == VolumeFacts(SLICES, ROWS, COLUMNS_OF_PIXELS)
+    own = Dataset()
+    own.PixelSpacing = [5.0, 7.0]
+    image.PerFrameFunctionalGroupsSequence[7].PixelMeasuresSequence = [own]
+    image.save_as(path)
+    with pytest.raises(BrokenSeries, match="pixel spacings"):
+        check_series([path])
+    del image.PerFrameFunctionalGroupsSequence[7].PixelMeasuresSequence
     image.PerFrameFunctionalGroupsSequence[7].PlanePositionSequence[0].ImagePositionPatient = [0, 0, 0]
     image.save_as(path)
     with pytest.raises(BrokenSeries, match="slice distance"):

@@ -1,6 +1,7 @@
 """The right volume passes, every mirrored or permuted one is caught, whatever the series looks like."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -74,10 +75,31 @@ def test_the_fault_is_named(tmp_path):
             check_orientation(stack, wrong, spacing)
 
 
-def test_other_voxel_sizes_are_caught(tmp_path):
+@pytest.mark.parametrize("scale", [(1, 1, 1.05), (0.95, 1, 1), (7 / 8, 6 / 7, 8 / 6)])
+def test_other_voxel_sizes_are_caught(tmp_path, scale):
     files, volume, spacing = series(tmp_path)
     with pytest.raises(WrongOrientation, match="voxels of"):
-        check_orientation(dicom_stack(files), volume, spacing[::-1])
+        check_orientation(dicom_stack(files), volume, spacing * scale)
+    check_orientation(dicom_stack(files), volume, spacing * 1.01)
+
+
+def test_a_smooth_volume_that_is_off_by_one_voxel_is_caught(tmp_path):
+    files, _, spacing = series(tmp_path)
+    grids = np.meshgrid(*(np.linspace(0, 3, size) for size in dicom_stack(files).shape), indexing="ij")
+    smooth = (1000 * (1.5 + np.sin(grids[0] + 0.3) * np.cos(grids[1]) * np.sin(0.5 + grids[2]))).astype(np.int16)
+    stack = replace(dicom_stack(files), plane=lambda index: smooth[:, :, index])
+    volume = smooth.transpose(2, 0, 1)[::-1, ::-1, ::-1]
+    check_orientation(stack, volume, spacing)
+    with pytest.raises(WrongOrientation, match="does not hold the voxels"):
+        check_orientation(stack, np.roll(volume, 1, axis=1), spacing)
+
+
+def test_a_part_of_another_volume_is_caught(tmp_path):
+    files, volume, spacing = series(tmp_path)
+    mixed = volume.copy()
+    mixed[: len(mixed) // 3] = mixed[: len(mixed) // 3, ::-1]
+    with pytest.raises(WrongOrientation, match="does not hold the voxels"):
+        check_orientation(dicom_stack(files), mixed, spacing)
 
 
 def test_a_linear_intensity_scale_does_not_matter(tmp_path):
@@ -89,7 +111,7 @@ def test_a_linear_intensity_scale_does_not_matter(tmp_path):
 
 
 def enhanced(files, path):
-    """The series as one file with a frame a slice."""
+    """The series as one file with one frame per slice."""
     frames = [pydicom.dcmread(file) for file in files]
     image = frames[0]
     measures, shared = Dataset(), Dataset()

@@ -1,3 +1,5 @@
+import types
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -7,8 +9,14 @@ from ldae.config.load import load_config
 from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 from ldae.evaluation.features import baselines
+from ldae.evaluation.features.embeddings import read_embeddings
+from ldae.models.semantic_encoder import SemanticEncoder
+from ldae.networks.encoder import build_semantic_encoder
+from ldae.training.backbone import load_backbone_weights
 from tests.unit.evaluation.conftest import write_scan
 from tests.unit.sources import ROOT
+
+SMALL = {"semantic_dim": 8, "backbone": "convnext_pico", "attention_heads": 2}
 
 
 @pytest.fixture
@@ -28,8 +36,12 @@ def test_a_scan_without_quality_control_is_named(scans, qc):
 
 
 def test_components_are_those_of_one_scan_per_training_subject(scans):
-    found = baselines.voxel_components(scans, 4)
+    """Voxels count where any of these scans holds tissue, one with a hole as well as the others."""
     train = scans[scans["split"] == "train"].drop_duplicates("subject")
+    volume = nib.load(train["path"].iloc[1]).get_fdata()
+    volume[4:8, 3:9] = 0
+    write_scan(train["path"].iloc[1], volume)
+    found = baselines.voxel_components(scans, 4)
     assert found.features.shape == (len(scans), len(train) - 1)
     assert found.fitted_to == tuple(train["subject"])
     voxels = read_volumes(list(train["path"])).flatten(1).double().numpy()
@@ -67,46 +79,101 @@ def test_components_need_two_training_subjects(scans):
     assert len(one[one["split"] == "train"]) == 2
     with pytest.raises(UserError, match="two training subjects"):
         baselines.voxel_components(one, 4)
+    two = scans[(scans["split"] != "train") | scans["subject"].isin(["ADNI0train", "ADNI1train"])]
+    assert baselines.voxel_components(two.reset_index(drop=True), 4).features.shape[1] == 1
 
 
 def test_the_constant_says_nothing(scans):
     found = baselines.constant(scans)
     assert found.features.shape == (len(scans), 1)
     assert np.ptp(found.features) == 0
+    assert found.names == ("constant_0",)
 
 
-def test_the_untrained_encoder_is_the_seeds_and_sees_the_centred_image(scans, tmp_path):
-    shape = (16, 16, 4)
-    scans = scans[:4].copy()
-    for row in range(4):
-        volume = np.random.default_rng(row).random(shape)
+@pytest.fixture
+def small(scans, tmp_path):
+    """The same scans on a grid that the encoder takes: noise of their own, the first and last planes background."""
+    for row in range(len(scans)):
+        volume = np.random.default_rng(row).random((16, 16, 4))
+        volume[:3], volume[:, -2:] = 0, 0
         scans.loc[row, "path"] = write_scan(tmp_path / f"small{row}.nii.gz", volume)
+    return scans
+
+
+@pytest.fixture
+def encoder():
     config = load_config(ROOT / "config.yaml").encoder
-    small = type(config)(**config.model_dump() | {"semantic_dim": 8, "attention_heads": 2})
-    zero, half = torch.zeros(1, 1, *shape), torch.full((1, 1, *shape), 0.5)
+    return config.model_copy(update={"semantic_dim": 8, "attention_heads": 2})
+
+
+def test_the_untrained_encoder_is_the_seeds_and_sees_the_centred_image(small, encoder):
+    scans = small[:4]
+    zero, half = torch.zeros(1, 1, 16, 16, 4), torch.full((1, 1, 16, 16, 4), 0.5)
     codes = {
-        (seed, name): baselines.untrained(scans, small, image, seed, 4).features
+        (seed, name): baselines.untrained(scans, encoder, image, seed, 4).features
         for seed in (3, 4)
         for name, image in (("zero", zero), ("half", half))
     }
     np.testing.assert_allclose(
-        codes[3, "zero"], baselines.untrained(scans, small, zero, 3, 3).features, rtol=1e-4, atol=1e-5
+        codes[3, "zero"], baselines.untrained(scans, encoder, zero, 3, 3).features, rtol=1e-4, atol=1e-5
     )
     assert not np.allclose(codes[3, "zero"], codes[4, "zero"])
     assert not np.allclose(codes[3, "zero"], codes[3, "half"])
     assert len(np.unique(codes[3, "zero"][:, 0])) == 4
 
 
+def test_the_untrained_encoder_is_random_where_training_starts_from_a_file(small, encoder, tmp_path):
+    """The row says untrained, which ImageNet's weights are not."""
+    image, pretrained = torch.zeros(1, 1, 16, 16, 4), SemanticEncoder((16, 16, 4), **SMALL).backbone.state_dict()
+    stem = pretrained["features.0.0.weight"]
+    weights = pretrained | {"features.0.0.weight": stem.repeat(1, 3, 1, 1)}
+    torch.save(weights | {"classifier.2.weight": stem, "classifier.2.bias": stem}, tmp_path / "backbone.pth")
+    named = encoder.model_copy(update={"backbone_weights": str(tmp_path / "backbone.pth")})
+    load_backbone_weights(build_semantic_encoder(named, (16, 16, 4)), named)  # the file fits
+    plain, other = (baselines.untrained(small[:3], config, image, 3, 3).features for config in (encoder, named))
+    np.testing.assert_array_equal(plain, other)
+
+
+def test_every_baseline_goes_into_its_own_file(small, encoder, qc, tmp_path, monkeypatch):
+    """With the seed, the batch and the model of the folder that the configuration names."""
+    mean_image = torch.rand(1, 1, 16, 16, 4, generator=torch.Generator().manual_seed(2))
+    semantic_encoder = types.SimpleNamespace(mean_image=mean_image)
+    model = types.SimpleNamespace(representation=types.SimpleNamespace(semantic_encoder=semantic_encoder))
+    asked = []
+    loaded = types.SimpleNamespace(load=lambda *arguments: asked.append(arguments) or model)
+    monkeypatch.setattr(baselines, "LatentDiffusionAutoencoder", loaded)
+    monkeypatch.setattr(baselines, "measure_shares", lambda scan, grid: scan.mean((1, 2))[:4])
+    preprocessing = load_config(ROOT / "config.yaml").preprocessing
+    evaluation = types.SimpleNamespace(batch_size=3)
+    config = types.SimpleNamespace(seed=5, encoder=encoder, preprocessing=preprocessing, evaluation=evaluation)
+    small.to_csv(tmp_path / "scans.csv", index=False)
+    qc.to_csv(tmp_path / "qc.csv", index=False)
+    outputs = {name: tmp_path / f"{name}.npz" for name in ("mean", "volumes", "pca", "untrained")}
+    baselines.write_baselines(tmp_path / "scans.csv", tmp_path / "qc.csv", "models", config, outputs)
+    assert asked == [("models", config)]
+    wanted = {
+        "mean": baselines.constant(small),
+        "volumes": baselines.volumes(small, qc, preprocessing, 3),
+        "pca": baselines.voxel_components(small, 3),
+        "untrained": baselines.untrained(small, encoder, mean_image, 5, 3),
+    }
+    for name, made in wanted.items():
+        found = read_embeddings(outputs[name])
+        assert found.names == made.names
+        assert found.fitted_to == made.fitted_to
+        np.testing.assert_array_equal(found.features, made.features.astype(np.float32))
+
+
 def test_volumes_are_those_of_the_scan_on_its_grid_and_of_the_brain(scans, qc, monkeypatch):
     def shares(scan, grid):
-        return np.array([scan.mean(), grid.spacing_mm, *grid.shape[:2]])
+        return np.array([scan.mean(), grid.spacing_mm, grid.shape[1], grid.center_mm[1]])
 
     monkeypatch.setattr(baselines, "measure_shares", shares)
     config = load_config(ROOT / "config.yaml").preprocessing
     found = baselines.volumes(scans, qc, config, 4)
     images = read_volumes(list(scans["path"]))
     np.testing.assert_allclose(found.features[:, 0], images.mean((1, 2, 3, 4)), rtol=1e-5)
-    np.testing.assert_array_equal(found.features[0, 1:4], [config.grid_spacing_mm, *config.grid_shape[:2]])
+    np.testing.assert_array_equal(found.features[0, 1:4], [config.grid_spacing_mm, config.grid_shape[1], -17])
     np.testing.assert_array_equal(found.features[:, -1], 1000 + np.arange(len(scans)))
     assert found.names[-1] == "brain_volume_ml"
     assert len(found.names) == 5

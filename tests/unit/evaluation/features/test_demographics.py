@@ -26,6 +26,7 @@ def test_the_files_hold_the_features_in_the_order_of_the_dataset(dataset, tmp_pa
     write_demographics(tmp_path / "dataset.csv", tmp_path / "qc.csv", outputs)
     people, larger = (read_embeddings(outputs[name]) for name in ("age_sex", "age_sex_volume"))
     assert people.names == ("age", "sex")
-    assert larger.names[:2] == people.names
+    assert larger.names == (*people.names, "brain_volume_ml")
+    np.testing.assert_array_equal(larger.features[:, 2], 900 + np.arange(len(dataset)))
     np.testing.assert_allclose(people.features[:, 0], dataset["age"], rtol=1e-6)
     assert larger.table["subject"].tolist() == dataset["subject"].tolist()

@@ -8,6 +8,11 @@ from ldae.evaluation.features.embeddings import read_embeddings
 CONFIG = types.SimpleNamespace(evaluation=types.SimpleNamespace(batch_size=3))
 
 
+def batches(scans):
+    """Scans in each batch of three."""
+    return [min(3, len(scans) - start) for start in range(0, len(scans), 3)]
+
+
 def test_every_scan_of_the_table_is_encoded_with_the_model_of_the_folder(fake_ldae, scans, tmp_path, monkeypatch):
     asked = []
 
@@ -22,6 +27,7 @@ def test_every_scan_of_the_table_is_encoded_with_the_model_of_the_folder(fake_ld
     assert found.table["subject"].tolist() == scans["subject"].tolist()
     assert found.features.shape == (len(scans), 2)
     assert asked == [("models", CONFIG)]
+    assert fake_ldae.batches == batches(scans)
 
 
 def test_the_file_of_the_weights_tells_the_system(scans, tmp_path, monkeypatch, fake_ldae):
@@ -39,5 +45,6 @@ def test_the_file_of_the_weights_tells_the_system(scans, tmp_path, monkeypatch, 
         weights, output = f"models/{name}.safetensors", tmp_path / f"{name}.npz"
         system_codes.embed_with_system(tmp_path / "scans.csv", weights, CONFIG, output)
     assert asked == [("models", "dae"), ("models", "ad_cn"), ("models", "age")]
+    assert fake_ldae.batches == 3 * batches(scans)
     dae_codes, supervised = (read_embeddings(tmp_path / f"{name}.npz").features for name in ("dae", "supervised_age"))
     np.testing.assert_allclose(supervised, dae_codes + 7, rtol=1e-5)

@@ -1,3 +1,5 @@
+import types
+
 import pandas as pd
 import pytest
 import torch
@@ -6,9 +8,11 @@ from torch.nn import functional as F
 from ldae.config.names import AUTOENCODER, DAE, LDAE, LDDIM
 from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
+from ldae.evaluation.measure import comparison
 from ldae.evaluation.measure.comparison import (
     COMPARISON_METRICS,
     compare,
+    measure_comparison,
     measure_similarity,
     read_comparison,
     rebuild,
@@ -16,7 +20,7 @@ from ldae.evaluation.measure.comparison import (
 )
 from ldae.evaluation.measure.metrics import ms_ssim, mse, psnr, ssim
 from ldae.files import write_table
-from tests.unit.evaluation.systems import OPTIONS, HalfGrid
+from tests.unit.evaluation.systems import OPTIONS, HalfGrid, Unconditional
 
 MODEL_GRID, OWN_GRID = "24x28x24", "12x14x12"
 
@@ -40,6 +44,8 @@ def test_every_held_out_scan_system_grid_and_t_has_a_row(compared, large):
     assert (compared.loc[compared.system != AUTOENCODER, "solver"] == "2m").all()
     assert set(compared.loc[compared.grid == OWN_GRID, "grid_spacing_mm"]) == {10.0}
     assert set(compared.loc[compared.grid == MODEL_GRID, "grid_spacing_mm"]) == {5.0}
+    scales = compared.groupby("grid")["ms_ssim_scales"].unique()
+    assert (list(scales[OWN_GRID]), list(scales[MODEL_GRID])) == ([1], [2])
 
 
 def test_the_latent_is_counted_with_all_its_channels(compared):
@@ -51,6 +57,14 @@ def test_the_latent_is_counted_with_all_its_channels(compared):
         AUTOENCODER: [voxels],
         DAE: [own + 1],
     }
+
+
+def test_every_channel_of_a_latent_counts(fake_ldae):
+    fake_ldae.encode_image = lambda x: x.repeat(1, 3, 1, 1, 1)
+    fake_ldae.decode_image = lambda z_0: z_0.mean(1, keepdim=True)
+    ldae, *_ = systems_of(fake_ldae, None)
+    ((_, size, _, _),) = rebuild(ldae, torch.rand(2, 1, 12, 14, 12), [4], "2m")
+    assert size == 3 * 12 * 14 * 12 + 2
 
 
 def test_an_exact_system_is_perfect_and_a_lossy_one_is_not(compared):
@@ -68,10 +82,10 @@ def test_what_is_written_is_read(compared, tmp_path):
     pd.testing.assert_frame_equal(read_comparison(tmp_path / "scans.csv"), compared, check_dtype=False)
 
 
-def test_a_system_of_its_own_grid_is_judged_on_both_against_the_scan(large):
+def test_a_system_of_its_own_grid_is_judged_on_both_against_the_scan():
     """On its grid against the scan brought to it, not the scan's rest; on the model grid against the scan itself."""
     dae = next(system for system in systems_of(None, HalfGrid()) if system.name == DAE)
-    scan = read_volumes([large["path"].iloc[0]])
+    scan = torch.rand(1, 1, 24, 28, 24, generator=torch.Generator().manual_seed(3))
     (_, _, own, own_target), (_, _, back, target) = rebuild(dae, scan, [4], "2m")
     torch.testing.assert_close(own_target, F.interpolate(scan, scale_factor=0.5, mode="trilinear"))
     torch.testing.assert_close(own, own_target + 0.025)
@@ -137,6 +151,33 @@ def test_each_row_holds_its_own_scans_values(fake_ldae, large):
     wanted = (0.5 * read_volumes(held_out["path"].tolist())).square().mean((1, 2, 3, 4))
     assert found["subject"].tolist() == held_out["subject"].tolist()
     torch.testing.assert_close(torch.tensor(found["mse"].to_numpy()), wanted.double(), rtol=1e-4, atol=0)
+
+
+def test_the_rule_writes_what_the_configuration_asks_for(fake_ldae, large, tmp_path, monkeypatch):
+    """The comparison's own steps, not the sampler's; both models of the folder; the batch and the voxel size."""
+    asked = []
+    codecs = {"LatentDiffusionAutoencoder": Unconditional(fake_ldae), "VoxelDiffusionAutoencoder": HalfGrid()}
+    for name, codec in codecs.items():
+        loaded = types.SimpleNamespace(load=lambda folder, own, codec=codec: asked.append((folder, own)) or codec)
+        monkeypatch.setattr(comparison, name, loaded)
+    monkeypatch.setattr(comparison, "load_lpips", lambda settings: (None, f"no {settings}"))
+    settings = types.SimpleNamespace(comparison=types.SimpleNamespace(steps=[6]), batch_size=5, lpips="weights")
+    config = types.SimpleNamespace(
+        sampling=types.SimpleNamespace(steps=9, solver="ddim"),
+        preprocessing=types.SimpleNamespace(grid_spacing_mm=2.5),
+        evaluation=settings,
+    )
+    few = large[large["split"] != "train"].groupby("split").head(4)
+    few.to_csv(tmp_path / "scans.csv", index=False)
+    measure_comparison(tmp_path / "scans.csv", "models", config, tmp_path / "table.csv")
+    found = read_comparison(tmp_path / "table.csv")
+    assert asked == [("models", config)] * 2
+    assert fake_ldae.batches == [5, 3]
+    assert set(found["system"]) == {LDAE, LDDIM, DAE, AUTOENCODER}
+    assert set(found["steps"].dropna()) == {6}
+    assert set(found["solver"]) == {"ddim", ""}
+    assert set(found["note"]) == {"no weights"}
+    assert set(found["grid_spacing_mm"]) == {2.5, 5.0}
 
 
 def test_no_test_scan_is_said(fake_ldae, scans):

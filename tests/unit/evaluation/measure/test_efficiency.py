@@ -8,6 +8,8 @@ import torch
 from ldae.config.load import load_config
 from ldae.config.names import DAE, LDAE, LDDIM
 from ldae.errors import UserError
+from ldae.evaluation.measure import efficiency
+from ldae.evaluation.measure.comparison import COMPARISON_KEYS, COMPARISON_METRICS
 from ldae.evaluation.measure.efficiency import (
     DECODE,
     EFFICIENCY_COLUMNS,
@@ -16,12 +18,15 @@ from ldae.evaluation.measure.efficiency import (
     OWN,
     RECONSTRUCT,
     best_steps,
+    measure_efficiency,
     plan_measurements,
     read_efficiency,
     run_measurement,
     run_measurements,
 )
 from ldae.files import write_table
+from ldae.systems.dae import VoxelDiffusionAutoencoder
+from ldae.systems.ldae import LatentDiffusionAutoencoder
 from tests.unit.sources import ROOT
 
 LADDER = {LDAE: 2, LDDIM: 3, DAE: 5}
@@ -150,3 +155,31 @@ def test_the_own_number_of_steps_is_chosen_on_validation_scans():
     assert best_steps(table, tolerance=0.0001) == {"a": 20, "b": 20}
     assert best_steps(pd.concat([table, own_grid])) == {"a": 10, "b": 5}
     assert best_steps(table[table.split == "test"]) == {"a": 20, "b": 20}
+
+
+def test_the_rule_measures_the_models_of_the_folder_at_the_comparisons_best_steps(tmp_path, monkeypatch):
+    best = {LDAE: 10, LDDIM: 5, DAE: 20}
+    rows = [
+        {"system": name, "split": "validation", "steps": steps, "grid_spacing_mm": 5.0, "ssim": 0.9 - (steps != own)}
+        for name, own in best.items()
+        for steps in (5, 10, 20)
+    ]
+    columns = ["subject", "session", *COMPARISON_KEYS, *COMPARISON_METRICS, "split", "note"]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "comparison.csv", index=False)
+    asked = []
+
+    def run(planned, timeout_s):
+        asked.append((planned, timeout_s))
+        return pd.DataFrame(columns=list(EFFICIENCY_COLUMNS))
+
+    monkeypatch.setattr(efficiency, "run_measurements", run)
+    config, output = load_config(ROOT / "config.yaml"), tmp_path / "runs.csv"
+    measure_efficiency(tmp_path / "comparison.csv", "models", config, threads=3, timeout_s=77, output=output)
+    ((planned, timeout_s),) = asked
+    assert timeout_s == 77
+    assert output.is_file()
+    latent, voxel = LatentDiffusionAutoencoder.load, VoxelDiffusionAutoencoder.load
+    assert {each.system: each.load for _, each in planned} == {LDAE: latent, LDDIM: latent, DAE: voxel}
+    assert {each.system: each.steps for at, each in planned if at == OWN} == best
+    assert {each.steps for at, each in planned if at == EQUAL} == {config.sampling.steps}
+    assert {(each.models_dir, each.threads) for _, each in planned} == {("models", 3)}

@@ -104,7 +104,7 @@ def test_the_autoencoders_blur_is_in_the_reconstructions_alone(fake_ldae, scans)
     np.testing.assert_allclose(shift[:, 0], 0.1, atol=1e-6)
 
 
-def test_test_scans_are_compared_one_a_subject(fake_ldae, scans):
+def test_test_scans_are_compared_one_per_subject(fake_ldae, scans):
     """Two of the test subjects have two visits: counted as two, its own similarity would hide a lack of diversity."""
     measured, _ = run(fake_ldae, scans, GenerationPlan(50, 2, "2m", 3, 1))
     assert len(measured.nearest[TEST]) == 6
@@ -142,6 +142,8 @@ def test_similarity_and_distance_are_of_the_first_scans_in_their_order(fake_ldae
     np.testing.assert_allclose(measured.ms_ssim[TEST], ms_ssim(firsts[first], firsts[second]), rtol=1e-5)
     np.testing.assert_array_equal(shown["test"], firsts[:2, 0])
     assert measured.facts == {"solver": "2m", "steps": 4, "training_scans": 8, "ms_ssim_scales": 1}
+    fewer = scans.drop(index=scans.index[scans["subject"] == "ADNI4train"])
+    assert run(fake_ldae, fewer)[0].facts["training_scans"] == 7
 
 
 def test_the_seed_draws_training_scans_pairs_and_noise(fake_ldae, scans):
@@ -150,6 +152,8 @@ def test_the_seed_draws_training_scans_pairs_and_noise(fake_ldae, scans):
     assert not np.array_equal(first.features[SEMANTIC, SAMPLES], second.features[SEMANTIC, SAMPLES])
     np.testing.assert_array_equal(first.features[SEMANTIC, TEST], second.features[SEMANTIC, TEST])
     assert not np.array_equal(draw_pairs(20, 3), draw_pairs(20, 5))
+    measured, _ = run(fake_ldae, scans, GenerationPlan(20, 4, "2m", 5, 1))
+    np.testing.assert_array_equal(measured.pairs[SAMPLES], draw_pairs(20, 5))
 
 
 def test_the_rule_writes_what_the_configuration_asks_for(fake_ldae, scans, tmp_path, monkeypatch):

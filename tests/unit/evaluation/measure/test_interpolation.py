@@ -157,6 +157,8 @@ def test_each_row_names_its_scans_and_is_measured_on_the_one_between(fake_ldae, 
         nearer = min(at - first, last - at)
         assert row.mse == pytest.approx((0.01 * nearer) ** 2, rel=1e-3)
         assert (row.t, row.between_months, row.nearer_months) == ((at - first) / (last - first), last - first, nearer)
+    rebuilt = scans[(scans["system"] == COPY_REBUILT) & (scans["target"] == RECONSTRUCTION)]
+    np.testing.assert_allclose(rebuilt["mse"], copies["mse"], rtol=1e-3)
 
 
 def test_training_scans_are_no_triples(fake_ldae, cohort):
@@ -232,4 +234,6 @@ def test_the_sampler_of_the_config_is_used(cohort, fake_ldae):
     scans = interpolate(fake_ldae, cohort(lambda pattern, time: pattern), SamplingConfig(solver="ddim", steps=7), 4)
     assert seen == {(7, "ddim")}
     assert set(scans.loc[scans["system"] == LDAE, "steps"]) == {7}
+    assert set(scans.loc[scans["system"] == LDAE_LERP, "solver"]) == {"ddim"}
+    assert set(scans.loc[scans["system"] == BLEND, "solver"]) == {""}
     assert scans.loc[scans["system"] == BLEND, "steps"].isna().all()

@@ -135,6 +135,11 @@ def test_ssim_agrees_with_scikit_image(scans):
     assert float(ssim(noisy, scans)[0]) == pytest.approx(image[5:-5, 5:-5, 5:-5].mean(), abs=1e-4)
 
 
+def test_four_scales_take_sides_of_sixty_three_voxels():
+    """MONAI asks for 7 voxels and more after division by nine, where halving three times divides by eight."""
+    assert [ms_ssim_scales((side, 80, 70)) for side in (56, 62, 63)] == [3, 3, 4]
+
+
 def test_ssim_in_a_mask_is_the_mean_of_the_positions_whose_centre_lies_in_it(scans):
     """Against scikit-image's map; a mask shifted by one voxel would give another figure."""
     generator = torch.Generator().manual_seed(4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -109,3 +110,11 @@ def test_no_calibration_with_one_validation_subject_of_a_class(two_classes):
     kept[np.flatnonzero(validation_ad)[0]] = True
     fewer = two_classes.select(kept)
     assert calibrate(probe, fewer, is_ad(fewer)) is None
+
+
+def test_subjects_are_counted_not_scans(two_classes):
+    again = two_classes.select(np.arange(len(two_classes.table)) < 20)
+    table = pd.concat([two_classes.table, again.table.assign(session="M012")], ignore_index=True)
+    twice = replace(two_classes, features=np.concatenate([two_classes.features, again.features]), table=table)
+    stored = store_probe(fit_classifier(twice, "AD", [0.3]), twice, is_ad(twice), "AD vs CN", "AD")
+    assert stored.training_subjects == (two_classes.table["split"] == "train").sum()

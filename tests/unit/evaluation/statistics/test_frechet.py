@@ -66,6 +66,7 @@ def test_fewer_images_than_features_work_and_are_biased_upwards():
 
 def test_one_image_has_no_spread(sets):
     assert np.isnan(frechet_distance(sets[0][:1], sets[1]))
+    assert np.isnan(frechet_distance(sets[0], sets[1][:1]))
 
 
 def test_the_interval_holds_the_value_though_drawing_raises_the_distance(sets):

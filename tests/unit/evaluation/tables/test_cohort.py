@@ -10,8 +10,8 @@ def rows():
     scans = [
         ("a", "CN", 70.0, "F", "train", 0, 1.5),
         ("a", "MCI", 72.0, "F", "train", 24, 3.0),
-        ("b", "AD", 80.0, "M", "test", 6, 3.0),
-        ("b", "AD", 79.5, "M", "test", 0, 3.0),
+        ("b", "AD", 80.0, "M", "test", 18, 3.0),
+        ("b", "AD", 79.5, "M", "test", 12, 3.0),
         ("c", "", np.nan, "", "validation", 0, np.nan),
     ]
     columns = ["subject", "diagnosis", "age", "sex", "split", "months", "field_strength_t"]
@@ -36,6 +36,7 @@ def test_splits_and_diagnoses_add_up(rows):
 def test_people_are_described_at_their_first_scan(rows):
     everyone = rows.loc[("all", "all")]
     assert everyone.age_mean == pytest.approx((70 + 79.5) / 2)
+    assert everyone.age_sd == pytest.approx(9.5 / 2**0.5)  # of a sample: divided by one less
     assert everyone.age_min == 70
     assert everyone.age_max == 80
     assert everyone.female == 0.5

@@ -40,6 +40,14 @@ def test_the_table_has_means_intervals_paired_differences_and_published_figures(
     assert set(table["note"]) == {"no weights"}
 
 
+def test_the_published_figures_are_each_systems_own(compared):
+    table = tabulate_comparison(compared, BOOTSTRAP, SEED).drop_duplicates("system").set_index("system")
+    published = table[["paper_latent_size", "paper_ssim", "paper_lpips", "paper_mse"]]
+    assert list(published.loc[LDAE]) == [5_888, 0.962, 0.075, 0.001]
+    assert list(published.loc[LDDIM]) == list(published.loc[AUTOENCODER]) == [5_120, 0.962, 0.075, 0.001]
+    assert list(published.loc[DAE]) == [1_605_632, 0.892, 0.030, 0.001]
+
+
 def test_each_system_is_held_against_ldae_at_the_same_t_and_the_autoencoder_at_the_largest(compared):
     """LDAE's own error made to depend on T shows which T was taken."""
     compared.loc[compared.system == LDAE, "mse"] = 0.1 * compared.loc[compared.system == LDAE, "steps"].astype(float)

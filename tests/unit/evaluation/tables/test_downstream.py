@@ -77,6 +77,7 @@ def test_the_others_are_compared_with_ldae_on_the_same_draws(strong):
 
 def test_the_mean_explains_nothing(strong):
     age, auc = rows(strong, task=AGE, encoder="mean"), rows(strong, task=AD_VS_CN, encoder="mean")
+    assert (age.n_features == 1).all()
     assert age.value["r2"] <= 0
     assert age.value["slope"] == 0
     assert auc.value["roc_auc"] == 0.5
@@ -93,12 +94,17 @@ def test_the_published_encoders_are_those_of_the_workflow():
     assert {name for name, *_ in PAPER} <= set(script_rules()["table_downstream_paper"].params["encoders"])
 
 
-def test_the_published_supervised_encoder_is_marked_as_on_another_test_set():
+def test_the_published_supervised_encoders_are_marked_as_on_another_test_set():
     embeddings = make_embeddings(1.0)
-    table, _ = evaluate_encoders({LDAE: embeddings, SUPERVISED_AGE: embeddings}, ONCE, BOOTSTRAP, SEED)
-    age = rows(table, task=AGE, encoder=SUPERVISED_AGE)
-    assert age.paper["mae"] == 4.34
+    encoders = dict.fromkeys((LDAE, SUPERVISED_AGE, SUPERVISED_AD_CN), embeddings)
+    table, _ = evaluate_encoders(encoders, ONCE, BOOTSTRAP, SEED)
+    age, auc = (
+        rows(table, task=task, encoder=encoder)
+        for task, encoder in ((AGE, SUPERVISED_AGE), (AD_VS_CN, SUPERVISED_AD_CN))
+    )
+    assert (age.paper["mae"], auc.paper["roc_auc"]) == (4.34, 0.9067)
     assert "another test set" in age.note["mae"]
+    assert "another test set" in auc.note["roc_auc"]
     assert age.note["r2"] == ""
     assert np.isnan(age.paper["r2"])
     assert rows(table, task=AD_VS_CN, encoder=SUPERVISED_AGE).paper.isna().all()
@@ -191,12 +197,15 @@ def test_the_worse_diagnosis_is_the_positive_one_and_the_threshold_is_the_probes
 def test_the_spread_is_the_standard_deviation_over_the_redrawn_sets():
     embeddings = make_embeddings(0.5, subjects=90)
     scores, _ = evaluate_encoders({LDAE: embeddings}, PROBES, BOOTSTRAP, SEED)
-    test, errors = (embeddings.table["split"] == "test").to_numpy(), []
+    test, errors, squared = (embeddings.table["split"] == "test").to_numpy(), [], []
     for table in redraw_validation(embeddings.table, PROBES.redraws, SEED):
         redrawn = Embeddings(embeddings.features, table, embeddings.names)
         predicted = fit_ridge(redrawn, table["age"].to_numpy(), PROBES.alpha_grid).predict(embeddings)
         errors.append(np.abs(predicted - table["age"])[test].mean())
-    assert rows(scores, task=AGE).spread["mae"] == pytest.approx(np.std(errors, ddof=1))
+        squared.append(((predicted - table["age"])[test] ** 2).mean())
+    spread = rows(scores, task=AGE).spread
+    assert spread["mae"] == pytest.approx(np.std(errors, ddof=1))
+    assert spread["rmse"] == pytest.approx(np.std(np.sqrt(squared), ddof=1))
 
 
 def test_the_seed_draws_subjects_and_redraws():

@@ -198,3 +198,38 @@ def test_a_memorising_model_shows_from_the_scans_to_the_table(fake_ldae, scans):
     assert select(table, "share_nearer_than_held_out", reference=TEST)["value"] == 1
     assert select(table, "nearest_training_ratio", reference=TEST)["high"] < 0.01
     assert select(table, "ms_ssim")["value"] == pytest.approx(1, abs=1e-4)
+
+
+def test_the_numbers_of_images_and_what_is_drawn_stand_in_each_row():
+    measured = make_measured([1.0] * 7, [1.0] * 5)
+    measured.features[SEMANTIC, SAMPLES] = measured.features[SEMANTIC, SAMPLES][:25]
+    measured.units[SAMPLES] = measured.units[SAMPLES][:25]
+    table = tabulate_generation(measured, *OPTIONS)
+    distance = select(table, "frechet_distance", extractor=SEMANTIC)
+    assert (distance["n_images"], distance["n_reference"]) == (25, 40)
+    assert distance["interval"] == "bootstrap over samples and subjects, percentiles, centred"
+    of_training = select(table, "frechet_distance", TRAINING, extractor=SEMANTIC)
+    assert of_training["interval"] == "bootstrap over subjects, percentiles, centred"
+    assert select(table, "ms_ssim")["interval"] == "bootstrap over samples, percentiles"
+    assert select(table, "ms_ssim", TEST)["interval"] == "bootstrap over subjects, percentiles"
+    ratio = select(table, "nearest_training_ratio", reference=TEST)
+    assert (ratio["n_images"], ratio["n_reference"]) == (7, 5)
+    assert ratio["interval"] == "bootstrap over samples and subjects, percentiles"
+
+
+@pytest.mark.parametrize("dim, noted", [(20, True), (19, False)])
+def test_as_many_images_as_features_are_too_few(dim, noted):
+    """Twenty images span nineteen dimensions."""
+    few = tabulate_generation(make_measured([1.0] * 5, [1.0] * 5, n=20, dim=dim), *OPTIONS)
+    assert ("biased upwards" in select(few, "frechet_distance", extractor=SEMANTIC)["note"]) == noted
+
+
+def test_a_sample_as_near_as_the_nearest_held_out_scan_is_no_nearer():
+    table = tabulate_generation(make_measured([0.1, 0.2, 0.2, 0.3, 0.9], [0.2, 0.5, 0.8]), *OPTIONS)
+    assert select(table, "share_nearer_than_held_out", reference=TEST)["value"] == pytest.approx(1 / 5)
+
+
+def test_a_held_out_scan_that_was_not_drawn_sets_no_limit():
+    table = tabulate_generation(make_measured([0.3] * 5, [0.2, 0.5, 0.8]), *OPTIONS)
+    share = select(table, "share_nearer_than_held_out", reference=TEST)
+    assert (share["value"], share["low"], share["high"]) == (0, 0, 1)

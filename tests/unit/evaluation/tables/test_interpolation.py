@@ -112,6 +112,9 @@ def test_whole_subjects_are_drawn():
     assert np.isnan(single["low"])
     assert single["note"] == "one subject: no interval"
     assert single["value"] == 0.002
+    pair = select(tabulate_interpolations(make_scans(2), *OPTIONS), "all", None)
+    assert (pair["note"], pair["n_subjects"]) == ("", 2)
+    assert pair["low"] < pair["high"]
 
 
 def test_the_published_figures_stand_beside_ldae_against_the_reconstruction_only():

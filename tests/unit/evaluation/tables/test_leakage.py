@@ -41,9 +41,10 @@ def test_a_test_subject_on_either_side_stops_and_names_everything_that_saw_one(s
     assert "autoencoder" not in str(error.value)
 
 
-def test_a_model_of_another_cohort_is_refused(scans):
+@pytest.mark.parametrize("train, validation", [("az", "c"), ("a", "cz")])
+def test_a_model_of_another_cohort_is_refused(scans, train, validation):
     with pytest.raises(UserError, match="others, such as z"):
-        tabulate_leakage([Fitted("ldm", "", frozenset("az"))], scans)
+        tabulate_leakage([Fitted("ldm", "", frozenset(train), frozenset(validation))], scans)
 
 
 def test_weights_tell_by_their_sidecar(tmp_path, scans):

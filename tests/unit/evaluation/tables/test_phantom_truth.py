@@ -232,3 +232,74 @@ def test_the_rule_reads_what_the_others_wrote(results, tmp_path):
     found = pd.read_csv(tmp_path / "table.csv")
     np.testing.assert_allclose(found["value"], wanted["value"], rtol=1e-5)
     np.testing.assert_allclose(found["low"], wanted["low"], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "start, column, inside, outside, name",
+    [
+        ("", "mse", 0.49, 0.51, "AutoencoderKL's MSE"),  # shares of the mean image's error
+        (ENCODED, "ssim", 0.941, 0.939, "SSIM, LDAE"),  # the autoencoder's is 0.95
+        (ENCODED, "z_T_std", 0.91, 0.89, "standard deviation"),
+        (ENCODED, "z_T_std", 1.09, 1.11, "standard deviation"),
+    ],
+)
+def test_a_property_is_met_up_to_its_limit(results, dataset, start, column, inside, outside, name):
+    scans, unit = results[3], training_mean_mse(dataset, 4)["mean_mse"].mean() if column == "mse" else 1
+    for level, expected in ((inside, True), (outside, False)):
+        scans.loc[scans["start"] == start, column] = level * unit
+        assert value(check_against_truth(*results, **OPTIONS), name).met == expected
+
+
+def test_the_own_code_must_be_better_with_certainty(results):
+    """Better on average but not in every draw: the value alone would meet it."""
+    scans = results[3]
+    own = scans["start"] == SEMANTIC
+    scans.loc[own, "mse"] = 0.004 * np.array([0.1, 0.1, 1.2, 0.2, 1.3, 1.3, 0.9, 1.3])
+    table = check_against_truth(*results, **OPTIONS)
+    for name, limit in (("MSE from own y_sem /", 1), ("MSE from own y_sem -", 0)):
+        row = value(table, name)
+        assert row.value < limit < row.high
+        assert not row.met
+
+
+@pytest.mark.parametrize("correlation, expected", [(0.82, True), (0.78, False)])
+def test_the_correlation_is_met_above_its_limit(results, dataset, correlation, expected):
+    truth, _, embeddings, *others = results
+    test = (dataset["split"] == "test").to_numpy()
+    code, noise = embeddings.features[test, 0].astype(float), np.random.default_rng(3).normal(size=test.sum())
+    code -= code.mean()
+    noise -= noise.mean() + code * (noise @ code) / (code @ code)
+    ventricles = 100.0 * embeddings.features[:, 0].astype(float)
+    ventricles[test] = correlation * code / np.linalg.norm(code) + (1 - correlation**2) ** 0.5 * (
+        noise / np.linalg.norm(noise)
+    )
+    table = check_against_truth(truth.assign(ventricle_ml=ventricles), dataset, embeddings, *others, **OPTIONS)
+    row = value(table, "correlation")
+    assert row.value == pytest.approx(correlation, abs=0.01)
+    assert row.met == expected
+
+
+@pytest.mark.parametrize("wrong_pairs, expected", [(0, False), (2, True), (3, True), (4, False)])
+def test_the_ceiling_lies_within_its_bounds(results, dataset, wrong_pairs, expected):
+    """Of the 40 pairs of a scan of AD and one of CN, some stand the wrong way round."""
+    truth, _, *others = results
+    cn, ad = (np.flatnonzero(dataset["diagnosis"] == name) for name in ("CN", "AD"))
+    volume = np.full(len(dataset), 5.0)
+    volume[cn], volume[ad] = np.arange(8) + 10, 50
+    volume[ad[0]] = 17.5 - wrong_pairs
+    table = check_against_truth(truth.assign(ventricle_ml=volume), dataset, *others, **OPTIONS)
+    row = value(table, "AUC of AD vs CN from the true ventricle volume, all")
+    assert row.value == pytest.approx(1 - wrong_pairs / 40)
+    assert row.met == expected
+    assert value(table, "AUC of AD vs CN from the true ventricle volume, test").met == ""
+
+
+def test_the_seed_and_the_confidence_move_the_intervals_alone(results):
+    narrow = OPTIONS["bootstrap"].model_copy(update={"confidence": 0.4})
+    variants = ({}, {"seed": 4}, {"bootstrap": narrow})
+    first, reseeded, small = (
+        value(check_against_truth(*results, **OPTIONS | changed), "AutoencoderKL's MSE") for changed in variants
+    )
+    assert first.value == reseeded.value == small.value
+    assert first.low != reseeded.low
+    assert first.high - first.low > small.high - small.low > 0

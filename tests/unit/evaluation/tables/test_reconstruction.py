@@ -73,6 +73,11 @@ def test_figures_are_published_at_some_numbers_of_steps_only(fake_ldae, scans):
     table = tabulate_reconstructions(measured, BOOTSTRAP, SEED).set_index(["model", "start", "steps"])
     assert np.isnan(table.loc[(LDAE, ENCODED, 15), "paper_ssim"])
     assert table.loc[(LDAE, ENCODED, 20), "paper_ssim"] == 0.960
+    measured = measured.replace({"steps": {15: 50, 20: 100}})
+    table = tabulate_reconstructions(measured, BOOTSTRAP, SEED)
+    assert table["paper_ssim"].tolist() == [0.962, 0.962, 0.870, 0.869, 0.962]
+    assert table["paper_lpips"].tolist() == [0.076, 0.075, 0.155, 0.155, 0.075]
+    assert table["paper_mse"].tolist() == [0.001, 0.001, 0.005, 0.005, 0.001]
 
 
 def test_lpips_is_tabulated_where_it_is_available(fake_ldae, scans):
