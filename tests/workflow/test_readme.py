@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -14,6 +15,7 @@ from tests.adni_download import Download
 from tests.workflow.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = re.findall(r"^ *```bash\n(.*?)^ *```", README, flags=re.DOTALL | re.MULTILINE)
 COMMANDS = [line for block in BLOCKS for line in textwrap.dedent(block).splitlines()]
 CONFIGS = {
@@ -68,6 +70,8 @@ def test_a_command_can_run(line, folder):
         pytest.skip("no conda here")
     elif program == "snakemake":
         command = snakemake(arguments, folder)
+    elif arguments[:1] == ["predict"]:
+        pytest.skip("needs a trained model: test_the_command_for_one_scan runs it")
     elif program == "ldae":
         download = Download(folder / "download")
         download.add("011_S_0021", 10)
@@ -81,15 +85,29 @@ def test_a_command_can_run(line, folder):
     assert done.returncode == 0, done.stdout[-4000:]
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([^)]+)\)", README))))
-def test_a_link_leads_somewhere(path):
-    assert path.startswith("https://") or (ROOT / path).is_file()
+def test_the_command_for_one_scan(tiny, tmp_path):
+    line = next(line for line in COMMANDS if line.startswith("ldae predict"))
+    scan = next((tiny.directory / "results/bids").rglob("*_T1w.nii.gz"))
+    replaced = {"/data/scans/T1w.nii.gz": scan, "results/models": tiny.directory / "results/models"}
+    replaced["results/predicted"] = tmp_path / "predicted"
+    _, *arguments = shlex.split(line)
+    command = [sys.executable, "-m", "ldae", *[str(replaced.get(argument, argument)) for argument in arguments]]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout[-4000:]
+    predicted = pd.read_csv(tmp_path / "predicted/predictions.csv")
+    assert predicted["p_AD"].between(0, 1).all()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    assert not [link for link in links if not link.startswith("https://") and not (page.parent / link).is_file()]
 
 
 def test_every_named_setting_exists():
-    """Settings named like `section.key` in the README and the protocol are in config.yaml."""
+    """Settings named like `section.key` in the README and the documentation are in config.yaml."""
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    text = README + (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     named = [match for match in re.findall(r"`(\w+)\.(\w+)", text) if match[0] in config]
     assert len(named) >= 4
     assert all(key in config[section] for section, key in named), named
