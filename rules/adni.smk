@@ -58,6 +58,7 @@ rule check:
     conda:
         ENV
     threads: 8
+    priority: 1  # before the hours of conversion, which does not wait for it
     resources:
         **needs(4000, 240),
     params:
