@@ -55,10 +55,10 @@ rule check:
         "results/logs/check.log",
     benchmark:
         "results/benchmarks/check.tsv"
+    priority: 1  # before the hours of conversion, which does not wait for it
     conda:
         ENV
     threads: 8
-    priority: 1  # before the hours of conversion, which does not wait for it
     resources:
         **needs(4000, 240),
     params:
