@@ -40,6 +40,7 @@ def predict(
             numbers = {"P(AD)": row["p_AD"], "calibrated": row["p_AD_calibrated"], "age": row["predicted_age"]}
             said = ", ".join(f"{name} {value:.3g}" for name, value in numbers.items() if value is not None)
             said += ", UNFAMILIAR: out of distribution" if row["unfamiliar"] else ""
+            said += f" ({row['reason']})" if row["reason"] else ""
         print(f"sub-{row['subject']}_ses-{row['session']}: {row['status']}, {said}")
     passed = int(table["path"].notna().sum())
     print(f"{passed} of {len(table)} scans passed quality control; see {out / TABLE}. Research use only.")

@@ -29,6 +29,7 @@ MEANING = {
 def write_scan_page(
     output: str | Path,
     prepared: Prepared,
+    qc: QCConfig,
     description: ModelDescription,
     probes: Mapping[str, Probe],
     said: dict[str, Any] | None,
@@ -42,8 +43,8 @@ def write_scan_page(
         HTML.
     prepared : Prepared
         The scan and its verdict.
-    description, probes
-        Of the model.
+    qc, description, probes
+        Of the model: its limits, what it is, its probes.
     said : dict or None
         What the model says of the scan (`ldae.use.predict.PREDICTED`); None for a scan that it was not given.
     pictures : mapping
@@ -56,7 +57,7 @@ def write_scan_page(
         status=prepared.status,
         usable=prepared.usable,
         reason=prepared.reason,
-        numbers=_limits(prepared, description.settings.qc),
+        numbers=_limits(prepared, qc),
         probes=_sentences(probes, said) if said else [],
         familiarity=_familiarity(said) if said else [],
         unfamiliar=bool(said and said["unfamiliar"]),

@@ -147,7 +147,7 @@ class TrainedModel:
         return Variation(images, images.mean(0), images.std(0, unbiased=False))
 
     def sample(self, count: int, seed: int = 0, first: int = 0) -> torch.Tensor:
-        """Images (count, 1, D, H, W) of nobody, from noise alone; the i-th, from `first` on, depends on (seed, i) alone."""
+        """Images (count, 1, D, H, W) of nobody, from noise, from number `first` on; each depends on that alone."""
         return self.decode(torch.cat([self._noise(i, seed) for i in range(first, first + count)]), None)
 
     def predict(self, scans: Scans | Codes) -> pd.DataFrame:

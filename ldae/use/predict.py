@@ -84,7 +84,7 @@ def _work_on(bench: Bench, one: Prepared, edits: Sequence[Edit]) -> dict[str, An
         said = record["Prediction"]
         row |= {name: value for name, value in said.items() if name in PREDICTED}
         row["path"] = one.files.image.as_posix()
-    write_scan_page(page, one, bench.description, bench.model.probes, said, pictures)
+    write_scan_page(page, one, bench.settings.qc, bench.description, bench.model.probes, said, pictures)
     return row
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ldae.code_hash import hash_module
+from ldae.config.preprocessing import PreprocessingConfig, QCConfig
 from ldae.files import hash_content, read_json
 from ldae.preprocessing import pictures, scan
 from ldae.preprocessing.inputs import find_inputs
@@ -42,8 +43,9 @@ class Bench:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.description: ModelDescription = read_description(options.models)
-        settings = self.description.settings
-        self.settings = Settings(settings.preprocessing, settings.qc, hash_module(scan.__file__))
+        sections = self.description.config
+        preprocessing, qc = PreprocessingConfig(**sections["preprocessing"]), QCConfig(**sections["qc"])
+        self.settings = Settings(preprocessing, qc, hash_module(scan.__file__))
 
     @cached_property
     def model(self) -> TrainedModel:

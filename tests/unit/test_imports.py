@@ -31,6 +31,7 @@ LAYERS = [
     {"systems"},
     {"evaluation"},
     {"report"},
+    {"use"},
     {"cli", "__main__"},
 ]
 FILES = sorted(PACKAGE.rglob("*.py"))
