@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 
@@ -35,14 +36,19 @@ def predict(
     bench = Bench(Options(models, out, device, workers, overwrite))
     table = predict_scans(bench, inputs, strength, along.value)
     for row in table.to_dict("records"):
-        said = row["reason"]
-        if row["path"] == row["path"]:  # not NaN: the model was asked
-            numbers = {"P(AD)": row["p_AD"], "calibrated": row["p_AD_calibrated"], "age": row["predicted_age"]}
-            said = ", ".join(f"{name} {value:.3g}" for name, value in numbers.items() if value is not None)
-            said += ", UNFAMILIAR: out of distribution" if row["unfamiliar"] else ""
-            said += f" ({row['reason']})" if row["reason"] else ""
-        print(f"sub-{row['subject']}_ses-{row['session']}: {row['status']}, {said}")
+        print(f"sub-{row['subject']}_ses-{row['session']}: {', '.join(_say(row))}")
     passed = int(table["path"].notna().sum())
     print(f"{passed} of {len(table)} scans passed quality control; see {out / TABLE}. Research use only.")
     if not passed:
         raise typer.Exit(1)
+
+
+def _say(row: dict[str, Any]) -> Iterator[str]:
+    """What is known of one scan: its verdict with the reason and, where the model was asked, its numbers."""
+    yield row["status"]
+    if row["reason"]:
+        yield row["reason"]
+    numbers = {"P(AD)": row["p_AD"], "calibrated": row["p_AD_calibrated"], "age": row["predicted_age"]}
+    yield from (f"{name} {value:.3g}" for name, value in numbers.items() if value is not None and value == value)
+    if row["unfamiliar"] is True:
+        yield "UNFAMILIAR: out of distribution"
