@@ -56,7 +56,13 @@ def test_the_page_stands_alone_and_says_what_it_is(ldae, good, predictions, tmp_
     ldae("predict", good)
     page = (tmp_path / "out" / f"{STEM}.html").read_text()
     assert page.count("data:image/png;base64,") == 3 and not re.search(r"(src|href)=\"(?!data:)", page)
-    for words in ("Research use only", "phantom", "calibrated", "fitted to 48 subjects", "Counterfactuals"):
+    for words in (
+        "Research use only",
+        "phantom",
+        "calibrated",
+        "subjects, whose scans had probabilities of",
+        "Counterfactuals",
+    ):
         assert words in page
     assert f"{predictions().loc['good', 'p_AD']:.3f}" in page
     assert read_json(tmp_path / "out" / "dataset_description.json")["DatasetType"] == "derivative"
@@ -127,14 +133,16 @@ def test_nothing_is_overwritten_unless_asked(ldae, good, brain, config, predicti
     assert predictions().loc["good", "p_AD"] != before.loc["good", "p_AD"]
 
 
-def test_another_model_does_not_overwrite_either(good, config, worked, tmp_path):
+def test_another_model_does_not_overwrite_either(ldae, good, config, tmp_path):
+    ldae("reconstruct", good)
     other = tmp_path / "models"
     other.mkdir()
     write_model(other, config, seed=4)
-    arguments = ["reconstruct", str(good), "--out", str(tmp_path / "out"), "--models"]
-    assert CliRunner().invoke(app, [*arguments, str(other)]).exit_code == 0
+    arguments = ["reconstruct", str(good), "--out", str(tmp_path / "out"), "--models", str(other)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1 and "one of another scan, model or setting" in result.output
     (other / "probes.json").write_text("{}")
-    result = CliRunner().invoke(app, [*arguments, str(other)])
+    result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1 and "another or a damaged one" in result.output
 
 
