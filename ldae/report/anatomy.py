@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 PLANES = ("sagittal", "coronal", "axial")  # by the axis that they cut
 TWO_PLANES = ("coronal", "axial")
@@ -105,14 +107,15 @@ class Views:
         norm = Normalize(window.low, window.high)
         drawn = axes.imshow(picture, cmap=window.cmap, norm=norm, interpolation="nearest")
         axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(color="0.7", linewidth=0.5)
         ends = list(accumulate(columns for columns, _ in self.sizes))
-        middle = (len(picture) - 1) / 2
-        told = {"color": window.ink, "fontsize": LETTER_SIZE, "va": "center"}
+        top = 0.03 * len(picture) - 0.5
+        told: dict[str, Any] = {"color": window.ink, "fontsize": LETTER_SIZE, "va": "top"}
         for plane, (columns, _), end in zip(self.planes, self.sizes, ends, strict=True):
             left, right = self.letters(plane)
-            inset = 0.02 * columns
-            axes.text(end - columns - 0.5 + inset, middle, left, ha="left", **told)
-            axes.text(end - 0.5 - inset, middle, right, ha="right", **told)
+            inset = 0.03 * columns
+            axes.text(end - columns - 0.5 + inset, top, left, ha="left", **told)
+            axes.text(end - 0.5 - inset, top, right, ha="right", **told)
             if places:
                 axes.text(
                     end - (columns + 1) / 2, -1, self.place(plane), ha="center", va="bottom", fontsize=LETTER_SIZE
@@ -123,17 +126,17 @@ class Views:
 
     def _draw_bar(self, axes: Axes, height: int, ink: str) -> None:
         length = SCALE_BAR_MM / float(np.linalg.norm(self.affine[:3, 0]))
-        start, level = 0.02 * height, 0.95 * height - 0.5
+        start, level = 0.03 * height, 0.95 * height - 0.5
         axes.plot([start, start + length], [level, level], color=ink, linewidth=1.5, solid_capstyle="butt")
-        text = {"color": ink, "fontsize": LETTER_SIZE, "ha": "center", "va": "bottom"}
-        axes.text(start + length / 2, level - 0.01 * height, f"{SCALE_BAR_MM} mm", **text)
+        text: dict[str, Any] = {"color": ink, "fontsize": LETTER_SIZE, "ha": "left", "va": "bottom"}
+        axes.text(start, level - 0.01 * height, f"{SCALE_BAR_MM} mm", **text)
 
 
 def panel_rows(views: Views, rows: int, columns: int, width_in: float) -> tuple[Figure, np.ndarray]:
     """A figure of `rows` times `columns` panels for slices, `width_in` inches wide, and its axes (rows, columns)."""
     height_in = width_in / columns / views.aspect * rows + 1.2
-    figure = Figure(figsize=(width_in, height_in), layout="compressed")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)  # type: ignore[union-attr]
+    layout = ConstrainedLayoutEngine(compress=True, w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    figure = Figure(figsize=(width_in, height_in), layout=layout)
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 

@@ -29,8 +29,8 @@ def draw_slice_attention(examples: str | Path, output: str | Path, *, phantom: b
     affine, scan, diagnosis = content["affine"], content["scan"], content["diagnosis"]
     height_mm = affine[2, 3] + affine[2, 2] * np.arange(scan.shape[2])
     views = Views(affine, scan.shape, ("sagittal",))
-    figure = Figure(figsize=(9.5, 3.6), layout="constrained")
-    picture, *panels = figure.subplots(1, 3, width_ratios=[views.aspect, 1.1, 1.1])
+    figure = Figure(figsize=(9.5, 3.2), layout="constrained")
+    picture, *panels = figure.subplots(1, 3, width_ratios=[1.1 * views.aspect, 1, 1])
     views.draw(picture, scan, places=True, bar=True)
     for panel, (step, title) in zip(panels, STEPS.items(), strict=True):
         _draw_weights(panel, content[step], diagnosis, height_mm)

@@ -43,7 +43,7 @@ def draw_manipulation(examples: str | Path, output: str | Path, *, phantom: bool
     window = difference_window(differences, "edited - not edited")
     views = Views(content["affine"], edited.shape[2:], TWO_PLANES)
     figure, axes = panel_rows(views, 2 * len(edited), 1 + len(strength), 9.5)
-    titles = ["rebuilt" if value == 0 else f"{value:+g} log-odds" for value in strength]
+    titles = ["rebuilt" if value == 0 else f"{value:+g} log-odds of AD" for value in strength]
     title_columns(axes, ["scan", *titles])
     for i, name in enumerate(content["name"]):
         above, below = axes[2 * i], axes[2 * i + 1]

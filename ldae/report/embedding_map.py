@@ -95,7 +95,10 @@ def _draw_groups(panel: Axes, known: pd.DataFrame, groups: pd.Series, title: str
             panel.plot([], [], "o", color=color, markersize=4, label=f"{name} ({len(own)})")
     panel.set_title(title, fontsize=10)
     panel.tick_params(labelsize=7)
-    panel.legend(fontsize=7)
+    if len(colors) > len(DIAGNOSES):
+        panel.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+    else:
+        panel.legend(fontsize=7)
 
 
 def _draw_age(figure: Figure, panel: Axes, known: pd.DataFrame) -> None:

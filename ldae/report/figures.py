@@ -20,7 +20,7 @@ from ldae.files import atomic_path, read_table
 
 DPI = 200
 MAX_COLUMNS = 4
-PHANTOM = "phantom: fabricated data"
+PHANTOM, STAMP_GAP_IN = "phantom: fabricated data", 0.05
 DIAGNOSES = {"CN": "C0", "MCI": "C1", "AD": "C3"}  # in the order of severity, with their colours
 OTHER_COLOR = "0.6"
 
@@ -36,14 +36,21 @@ def save_figure(figure: Figure, output: str | Path, *, phantom: bool = False) ->
     output : path
         The PNG; the SVG has the same name.
     phantom : bool
-        The data is fabricated: the figure says so below its lower right corner.
+        The data is fabricated: the figure says so below all else that is drawn.
     """
     if phantom:
-        figure.text(0.995, -0.005, PHANTOM, ha="right", va="top", fontsize=9, color="C3", weight="bold")
+        _stamp(figure)
     for path in (Path(output), Path(output).with_suffix(".svg")):
         metadata = {"Date": None} if path.suffix == ".svg" else {}
         with atomic_path(path) as temporary, rc_context({"svg.fonttype": "none", "svg.hashsalt": path.name}):
             figure.savefig(temporary, dpi=DPI, bbox_inches="tight", metadata=metadata)
+
+
+def _stamp(figure: Figure) -> None:
+    figure.draw_without_rendering()  # lays the figure out
+    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    place = drawn.x1 / width, (drawn.y0 - STAMP_GAP_IN) / height
+    figure.text(*place, PHANTOM, ha="right", va="top", fontsize=9, color="C3", weight="bold")
 
 
 def draw_note(title: str, words: str, output: str | Path, *, phantom: bool = False) -> None:

@@ -1,38 +1,42 @@
 import subprocess
 import sys
 
-import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from ldae.errors import UserError
-from ldae.report.figures import central_slices, draw_reconstructions, draw_training_curves
+from ldae.report.figures import draw_training_curves, save_figure
 
 
-def test_slices_show_the_centre_with_superior_up():
-    volume = np.zeros((4, 6, 8))
-    volume[:, :, 7] = 1  # the topmost plane
-    picture = central_slices(volume)
-    assert picture.shape == (8, 6 + 4 + 4)
-    assert (picture[0, :10] == 1).all() and (picture[1:] == 0).all()
+def test_a_figure_is_saved_as_pixels_and_as_vectors_with_its_words(tmp_path):
+    figure = Figure()
+    figure.subplots().set_title("one title")
+    save_figure(figure, tmp_path / "out.png")
+    assert imread(tmp_path / "out.png").std() > 0.01
+    words = (tmp_path / "out.svg").read_text(encoding="utf-8")
+    assert "one title" in words and "phantom" not in words
 
 
-def test_reconstructions_are_drawn_with_differences(tmp_path, drawn):
-    scan = np.random.default_rng(0).random((2, 8, 10, 8)).astype(np.float32)
-    names = {name: np.array(["a", "b"]) for name in ("subject", "session")}
-    people = pd.DataFrame({"subject": ["b", "a"], "session": ["b", "a"], "path": "", "split": "test"})
-    people.assign(diagnosis=["MCI", "AD"], sex="F", age=70.0, months=0).to_csv(tmp_path / "dataset.csv", index=False)
-    volumes = {"scan": scan, "autoencoder": scan, "ldae": scan, "y_sem_only": scan + 0.1}
-    np.savez(tmp_path / "examples.npz", **volumes, **names)
-    draw_reconstructions(tmp_path / "examples.npz", tmp_path / "dataset.csv", tmp_path / "out.png")
-    assert imread(tmp_path / "out.png").std() > 0.1
-    axes = np.array(drawn[0].axes).reshape(4, 4)
-    assert next(panel.get_title() for panel in axes[0]) == "scan"
-    assert [row[0].get_ylabel() for row in axes[::2]] == ["a\na AD", "b\nb MCI"]
-    inside = axes[1, 3].images[0].get_array()[1:9, :10]
-    np.testing.assert_allclose(inside, 0.1, atol=1e-6)
-    np.testing.assert_allclose(axes[1, 1].images[0].get_array(), 0)
+def test_a_figure_of_the_phantom_says_so_below_all_else(tmp_path):
+    figure = Figure(figsize=(4, 3), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([1, 2], label="a line")
+    figure.legend(loc="outside lower right")
+    save_figure(figure, tmp_path / "out.png", phantom=True)
+    assert "phantom: fabricated data" in (tmp_path / "out.svg").read_text(encoding="utf-8")
+    (stamp,) = [text for text in figure.texts if "phantom" in text.get_text()]
+    assert stamp.get_window_extent().y1 < figure.legends[0].get_window_extent().y0
+
+
+def test_the_same_figure_is_the_same_file(tmp_path):
+    for folder in "ab":
+        figure = Figure()
+        figure.subplots().plot([1, 2])
+        save_figure(figure, tmp_path / folder / "out.png")
+    for name in ("out.png", "out.svg"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
 def test_curves_show_every_quantity_of_every_stage(tmp_path, drawn):
@@ -71,5 +75,5 @@ def test_a_history_without_curves_is_refused(tmp_path):
 
 def test_drawing_touches_no_global_state():
     """A figure is an object: pyplot would want a display, or a backend chosen by whoever imports first."""
-    code = "import sys; import ldae.report.generated, ldae.report.probes, ldae.report.qc_montage"
+    code = "import sys; import ldae.report.generated, ldae.report.probes, ldae.report.qc_montage, ldae.report.embedding_map"
     subprocess.run([sys.executable, "-c", f"{code}; assert 'matplotlib.pyplot' not in sys.modules"], check=True)
