@@ -1,11 +1,6 @@
 EXAMPLES = {"examples": "results/evaluation/figure_volumes.npz"}
 PREDICTIONS = {"predictions": "results/predictions.csv"}
-OF_VOLUMES = {"config": section("preprocessing")}  # where a slice lies, and how long a millimetre is
-FIGURE_SETTINGS = {
-    "qc_montage": {"config": section("qc"), "scans": CONFIG.report.montage_scans},
-    "reconstructions": OF_VOLUMES,
-    "generated": OF_VOLUMES,
-}
+QC_MONTAGE = {"config": section("qc"), "scans": CONFIG.report.montage_scans}
 # The script of each figure, and what it reads.
 FIGURE_SOURCES = {
     "qc_montage": ("qc_montage", {"qc": "results/qc.csv"}),
@@ -49,7 +44,7 @@ for figure, (kind, sources) in FIGURE_SOURCES.items():
         resources:
             **needs(2000, 30),
         params:
-            **FIGURE_SETTINGS.get(kind, {}),
+            **(QC_MONTAGE if kind == "qc_montage" else {}),
             **runs(f"figure_{kind}.py"),
             phantom=IS_PHANTOM,
         message:

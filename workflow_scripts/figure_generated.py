@@ -2,14 +2,8 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.config.preprocessing import PreprocessingConfig
 from ldae.report.generated import draw_generated
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        draw_generated(
-            snakemake.input[0],
-            PreprocessingConfig(**snakemake.params.config["preprocessing"]),
-            snakemake.output[0],
-            phantom=snakemake.params.phantom,
-        )
+        draw_generated(snakemake.input[0], snakemake.output[0], phantom=snakemake.params.phantom)

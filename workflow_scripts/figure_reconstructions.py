@@ -2,15 +2,10 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.config.preprocessing import PreprocessingConfig
 from ldae.report.reconstructions import draw_reconstructions
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         draw_reconstructions(
-            snakemake.input.examples,
-            snakemake.input.dataset,
-            PreprocessingConfig(**snakemake.params.config["preprocessing"]),
-            snakemake.output[0],
-            phantom=snakemake.params.phantom,
+            snakemake.input.examples, snakemake.input.dataset, snakemake.output[0], phantom=snakemake.params.phantom
         )

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ldae.config.preprocessing import PreprocessingConfig
 from ldae.report.anatomy import (
     INTENSITY,
     LABEL_SIZE,
@@ -17,7 +16,6 @@ from ldae.report.anatomy import (
     title_columns,
 )
 from ldae.report.figures import save_figure
-from ldae.systems.inputs import model_grid
 
 TITLES = {
     "sample": "sample from noise",
@@ -27,18 +25,14 @@ TITLES = {
 }
 
 
-def draw_generated(
-    generated: str | Path, preprocessing: PreprocessingConfig, output: str | Path, *, phantom: bool = False
-) -> None:
+def draw_generated(generated: str | Path, output: str | Path, *, phantom: bool = False) -> None:
     """Draw samples, the training scan nearest to each, their difference on one scale, and as many test scans.
 
     Parameters
     ----------
     generated : path
         NPZ with volumes (N, D, H, W), intensities 0..1, named sample, nearest and test (fewer where the test subjects
-        are), and nearest_mse (N,).
-    preprocessing : PreprocessingConfig
-        Of the volumes, for their grid.
+        are), nearest_mse (N,) and affine (4, 4).
     output, phantom : path, bool
         See `ldae.report.figures.save_figure`.
     """
@@ -46,8 +40,7 @@ def draw_generated(
         content = dict(arrays)
     content["difference"] = content["sample"] - content["nearest"]
     window = difference_window(content["difference"], TITLES["difference"])
-    grid = model_grid(preprocessing)
-    views, count = Views(grid.affine, grid.shape), len(content["sample"])
+    views, count = Views(content["affine"], content["sample"].shape[1:]), len(content["sample"])
     figure, axes = panel_rows(views, count, len(TITLES), 9.5)
     title_columns(axes, list(TITLES.values()))
     drawn = {}

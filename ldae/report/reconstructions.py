@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ldae.config.preprocessing import PreprocessingConfig
 from ldae.data.labels import read_dataset
 from ldae.report.anatomy import (
     INTENSITY,
@@ -20,30 +19,23 @@ from ldae.report.anatomy import (
 )
 from ldae.report.examples import read_example
 from ldae.report.figures import draw_note, save_figure
-from ldae.systems.inputs import model_grid
 
 REBUILT = {"autoencoder": "AutoencoderKL", "ldae": "LDAE, encoded z_T", "y_sem_only": "LDAE, y_sem only"}
 DIFFERENCE = "rebuilt - scan"
 
 
 def draw_reconstructions(
-    examples: str | Path,
-    dataset: str | Path,
-    preprocessing: PreprocessingConfig,
-    output: str | Path,
-    *,
-    phantom: bool = False,
+    examples: str | Path, dataset: str | Path, output: str | Path, *, phantom: bool = False
 ) -> None:
     """Draw test scans, their reconstructions, and below them the differences, on one scale.
 
     Parameters
     ----------
     examples : path
-        NPZ with volumes (N, D, H, W), intensities 0..1, named scan, autoencoder, ldae, y_sem_only; subject, session.
+        NPZ with volumes (N, D, H, W), intensities 0..1, named scan, autoencoder, ldae, y_sem_only; subject, session;
+        affine (4, 4).
     dataset : path
         The table of labels, for the diagnoses.
-    preprocessing : PreprocessingConfig
-        Of the volumes, for their grid.
     output, phantom : path, bool
         See `ldae.report.figures.save_figure`.
     """
@@ -52,9 +44,9 @@ def draw_reconstructions(
     diagnosis = read_dataset(dataset).set_index(["subject", "session"])["diagnosis"]
     people = zip(content["subject"], content["session"], strict=True)
     names = [f"{subject}\n{session} {diagnosis[subject, session]}" for subject, session in people]
-    grid = model_grid(preprocessing)
     rebuilt = np.stack([content[name] for name in REBUILT], 1)
-    _draw(Views(grid.affine, grid.shape), content["scan"], rebuilt, names, list(REBUILT.values()), output, phantom)
+    views = Views(content["affine"], content["scan"].shape[1:])
+    _draw(views, content["scan"], rebuilt, names, list(REBUILT.values()), output, phantom)
 
 
 def draw_reconstruction_steps(examples: str | Path, output: str | Path, *, phantom: bool = False) -> None:

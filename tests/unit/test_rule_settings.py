@@ -69,6 +69,7 @@ PHANTOM = {
         "config": (*LDAE, "dae", "sampling.solver", BATCH, "evaluation.comparison", "evaluation.lpips")
     },
     "measure_interpolation": {"config": (*LDAE, "sampling", BATCH)},
+    "measure_examples": {"config": ("seed", "evaluation.counterfactual.log_odds", "evaluation.reconstruction")},
     "measure_generation": {
         "config": (*LDAE, "sampling", "seed", BATCH, "evaluation.figure_scans", "evaluation.generation")
     },
@@ -89,6 +90,13 @@ PHANTOM = {
     "figure_probes": {},
     "figure_probes_paper": {},
     "figure_generated": {},
+    **{
+        f"figure_{name}": {}
+        for name in (
+            *("reconstruction_steps", "manipulation", "variation", "interpolation", "interpolation_gap"),
+            *("slice_attention", "embedding_map", "diagnosis", "age"),
+        )
+    },
 }
 LABELS = {"columns": "cohort.columns", "diagnoses": "cohort.diagnoses"}
 BIDS = {name: params for name, params in PHANTOM.items() if name not in ("phantom", "inventory", "check", "convert")}
@@ -120,6 +128,7 @@ FIXED = {
         "images",
         "dataset",
         "encoders",
+        "phantom",
     ),
 }
 

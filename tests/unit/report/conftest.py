@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ldae.config.load import load_config
-from ldae.config.preprocessing import PreprocessingConfig, QCConfig
+from ldae.config.preprocessing import QCConfig
 
 ROOT = Path(__file__).resolve().parents[3]
 GOOD = {"brain_volume_ml": 1500.0, "dice": 0.96, "outside": 0.001, "missing": 0.01}
@@ -18,12 +18,6 @@ TEXTS = dict.fromkeys(("status", "reason", "override", "override_reason", "rater
 @pytest.fixture(scope="session")
 def qc_config() -> QCConfig:
     return load_config(ROOT / "config.yaml").qc
-
-
-@pytest.fixture(scope="session")
-def small_grid() -> PreprocessingConfig:
-    """Settings of volumes of 8 x 10 x 8 voxels of 5 mm."""
-    return load_config(ROOT / "config.yaml").preprocessing.model_copy(update={"grid_shape": (8, 10, 8)})
 
 
 @pytest.fixture

@@ -75,5 +75,6 @@ def test_a_history_without_curves_is_refused(tmp_path):
 
 def test_drawing_touches_no_global_state():
     """A figure is an object: pyplot would want a display, or a backend chosen by whoever imports first."""
-    code = "import sys; import ldae.report.generated, ldae.report.probes, ldae.report.qc_montage, ldae.report.embedding_map"
+    modules = ("attention", "edits", "embedding_map", "generated", "predictions", "probes", "qc_montage")
+    code = "import sys, " + ", ".join(f"ldae.report.{module}" for module in (*modules, "reconstructions"))
     subprocess.run([sys.executable, "-c", f"{code}; assert 'matplotlib.pyplot' not in sys.modules"], check=True)
