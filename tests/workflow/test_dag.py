@@ -14,7 +14,10 @@ import yaml
 
 from tests.workflow.conftest import Workflow, copy_sources
 
-PROBE_RULES = {"table_downstream", "figure_probes", "table_leakage", "table_phantom_truth"}
+PROBE_RULES = {"table_downstream", "figure_probes", "table_leakage", "table_phantom_truth", "predictions", "model"}
+PROBE_RULES |= {"measure_counterfactual", "table_counterfactual", "measure_examples"}
+PROBE_RULES |= {f"figure_{name}" for name in ("diagnosis", "age", "embedding_map", "slice_attention")}
+PROBE_RULES |= {f"figure_{name}" for name in ("manipulation", "variation", "interpolation", "reconstruction_steps")}
 TRAININGS = {"autoencoder", "latents", "ldm", "representation"}
 MEASURED = {"embeddings", "measure_reconstruction"}
 IMAGES = {"inventory", "check", "convert", "bids", "preprocess"}
@@ -124,6 +127,14 @@ def test_every_rule_left_a_log_and_a_benchmark(tiny):
     benchmarks = {path.stem for path in (tiny.directory / "results" / "benchmarks").iterdir()}
     assert logs == benchmarks
     assert TRAININGS | PROBE_RULES | {"phantom", "check", "bids", "preprocess"} <= logs
+
+
+def test_every_figure_is_there_as_pixels_and_as_vectors_and_says_phantom(tiny):
+    folder = tiny.directory / "results/figures"
+    pictures = {path.stem for path in folder.glob("*.png")}
+    assert {"manipulation", "variation", "interpolation", "embedding_map", "qc_montage", "probes"} <= pictures
+    for name in pictures:
+        assert "phantom" in tiny.read(f"results/figures/{name}.svg"), name
 
 
 def test_the_weights_say_where_they_come_from(tiny):
