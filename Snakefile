@@ -43,7 +43,7 @@ rule all:
     default_target: True
     input:
         expand("results/tables/{table}.csv", table=TABLES),
-        expand("results/figures/{figure}.png", figure=FIGURES),
+        expand("results/figures/{figure}.{kind}", figure=FIGURES, kind=["png", "svg"]),
         "results/qc.html",
         "results/predictions.csv",
         MODEL,

@@ -46,8 +46,9 @@ TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "calibration",
     "phantom_truth"
 ] * IS_PHANTOM
 PAPER_TABLES = ["comparison", "downstream_paper", "interpolation", "generation", "efficiency", "leakage_paper"]
-FIGURES = ["qc_montage", "training_curves", "reconstructions", "probes"]
-PAPER_FIGURES = ["generated", "training_curves_paper", "probes_paper"]
+FIGURES = ["qc_montage", "training_curves", "reconstructions", "reconstruction_steps", "manipulation", "variation"]
+FIGURES += ["interpolation", "slice_attention", "embedding_map", "probes", "diagnosis", "age"]
+PAPER_FIGURES = ["generated", "interpolation_gap", "training_curves_paper", "probes_paper"]
 
 
 wildcard_constraints:

@@ -1,3 +1,5 @@
+EXAMPLES = {"examples": "results/evaluation/figure_volumes.npz"}
+PREDICTIONS = {"predictions": "results/predictions.csv"}
 QC_MONTAGE = {"config": section("qc"), "scans": CONFIG.report.montage_scans}
 # The script of each figure, and what it reads.
 FIGURE_SOURCES = {
@@ -6,6 +8,15 @@ FIGURE_SOURCES = {
         "reconstructions",
         {"examples": "results/evaluation/examples.npz", "dataset": "results/dataset.csv"},
     ),
+    "reconstruction_steps": ("reconstruction_steps", EXAMPLES),
+    "manipulation": ("manipulation", EXAMPLES),
+    "variation": ("variation", EXAMPLES),
+    "interpolation": ("interpolation", EXAMPLES),
+    "slice_attention": ("slice_attention", EXAMPLES),
+    "embedding_map": ("embedding_map", {"codes": "results/embeddings.csv", "dataset": "results/dataset.csv"}),
+    "diagnosis": ("diagnosis", PREDICTIONS),
+    "age": ("age", PREDICTIONS),
+    "interpolation_gap": ("interpolation_gap", {"table": "results/tables/interpolation.csv"}),
     "generated": ("generated", {"generated": "results/evaluation/generated.npz"}),
     "probes": ("probes", {"table": "results/tables/downstream.csv"}),
     "probes_paper": ("probes", {"table": "results/tables/downstream_paper.csv"}),
@@ -23,6 +34,7 @@ for figure, (kind, sources) in FIGURE_SOURCES.items():
             **sources,
         output:
             report(f"results/figures/{figure}.png", caption=f"captions/figure_{figure}.rst", category="Figures"),
+            f"results/figures/{figure}.svg",
         log:
             f"results/logs/figure_{figure}.log",
         benchmark:
@@ -34,6 +46,7 @@ for figure, (kind, sources) in FIGURE_SOURCES.items():
         params:
             **(QC_MONTAGE if kind == "qc_montage" else {}),
             **runs(f"figure_{kind}.py"),
+            phantom=IS_PHANTOM,
         message:
             f"draw: {figure}"
         script:

@@ -24,6 +24,17 @@ TO_MEASURE = {
         "writes": {"measured": "counterfactual_scans.csv"},
         "config": section(*LDAE_SECTIONS, "sampling") | evaluation("batch_size", "counterfactual"),
     },
+    "examples": {  # a few scans for the figures; diagnoses and months choose them
+        "reads": SCANS
+        | {
+            "dataset": "results/dataset.csv",
+            "reconstructions": "results/evaluation/reconstruction_scans.csv",
+            "model": MODEL,
+        },
+        "models": [*LDAE_MODELS, PROBES, REFERENCE],
+        "writes": {"volumes": "figure_volumes.npz"},
+        "config": section("seed") | evaluation("counterfactual.log_odds", "reconstruction"),
+    },
     "generation": {
         "reads": SCANS,
         "writes": {"measured": "generation.npz", "examples": "generated.npz"},

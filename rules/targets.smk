@@ -34,12 +34,12 @@ rule tables:
 rule figures:
     """Every figure of the first target."""
     input:
-        expand("results/figures/{figure}.png", figure=FIGURES),
+        expand("results/figures/{figure}.{kind}", figure=FIGURES, kind=["png", "svg"]),
 
 
 rule paper_tables:
     """Tables and figures that need the slow systems: the voxel DAE, the supervised encoders, sampling."""
     input:
         expand("results/tables/{table}.csv", table=PAPER_TABLES),
-        expand("results/figures/{figure}.png", figure=PAPER_FIGURES),
+        expand("results/figures/{figure}.{kind}", figure=PAPER_FIGURES, kind=["png", "svg"]),
         SPLIT,

@@ -47,6 +47,7 @@ PHANTOM = {
     },
     "measure_interpolation": {"config": (*LDAE, "sampling", BATCH)},
     "measure_counterfactual": {"config": (*LDAE, "sampling", BATCH, "evaluation.counterfactual")},
+    "measure_examples": {"config": ("seed", "evaluation.counterfactual.log_odds", "evaluation.reconstruction")},
     "measure_generation": {
         "config": (*LDAE, "sampling", "seed", BATCH, "evaluation.figure_scans", "evaluation.generation")
     },
@@ -69,6 +70,13 @@ PHANTOM = {
     "figure_probes": {},
     "figure_probes_paper": {},
     "figure_generated": {},
+    **{
+        f"figure_{name}": {}
+        for name in (
+            *("reconstruction_steps", "manipulation", "variation", "interpolation", "interpolation_gap"),
+            *("slice_attention", "embedding_map", "diagnosis", "age"),
+        )
+    },
 }
 LABELS = {"columns": "cohort.columns", "diagnoses": "cohort.diagnoses"}
 BIDS = {name: params for name, params in PHANTOM.items() if name not in ("phantom", "inventory", "check", "convert")}

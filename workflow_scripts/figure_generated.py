@@ -6,4 +6,4 @@ from ldae.report.generated import draw_generated
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        draw_generated(snakemake.input[0], snakemake.output[0])
+        draw_generated(snakemake.input[0], snakemake.output[0], phantom=snakemake.params.phantom)

@@ -6,4 +6,4 @@ from ldae.report.probes import draw_probes
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        draw_probes(snakemake.input[0], snakemake.output[0])
+        draw_probes(snakemake.input[0], snakemake.output[0], phantom=snakemake.params.phantom)

@@ -8,4 +8,5 @@ from ldae.report.qc_montage import draw_qc_montage
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         qc = QCConfig(**snakemake.params.config["qc"])
-        draw_qc_montage(snakemake.input[0], qc, snakemake.output[0], snakemake.params.scans)
+        count, phantom = snakemake.params.scans, snakemake.params.phantom
+        draw_qc_montage(snakemake.input[0], qc, snakemake.output[0], count, phantom=phantom)

@@ -2,8 +2,10 @@
 
 import _rule  # first: puts this checkout on the path
 
-from ldae.report.figures import draw_reconstructions
+from ldae.report.reconstructions import draw_reconstructions
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        draw_reconstructions(snakemake.input.examples, snakemake.input.dataset, snakemake.output[0])
+        draw_reconstructions(
+            snakemake.input.examples, snakemake.input.dataset, snakemake.output[0], phantom=snakemake.params.phantom
+        )

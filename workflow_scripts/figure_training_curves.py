@@ -6,4 +6,4 @@ from ldae.report.figures import draw_training_curves
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        draw_training_curves(dict(snakemake.input.items()), snakemake.output[0])
+        draw_training_curves(dict(snakemake.input.items()), snakemake.output[0], phantom=snakemake.params.phantom)

@@ -75,13 +75,32 @@ class SemanticEncoder(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map x (B, 1, D, H, W) in 0..1 -> y_sem (B, semantic_dim)."""
+        tokens, weights = self._slices(x)
+        query = (weights * tokens).sum(dim=1, keepdim=True)
+        pooled, _ = self.attention(query, tokens, tokens, need_weights=False)
+        return self.norm(pooled.squeeze(1))
+
+    def slice_weights(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """How much each axial slice of x (B, 1, D, H, W) counts, in the two steps of the pooling.
+
+        Returns
+        -------
+        tensors (B, W), (B, W)
+            The soft attention that makes the query, and the multi-head attention of the query, the mean of its heads.
+            Each sums to 1 over the slices.
+        """
+        tokens, weights = self._slices(x)
+        query = (weights * tokens).sum(dim=1, keepdim=True)
+        _, attended = self.attention(query, tokens, tokens, need_weights=True)
+        return weights.squeeze(2), attended.squeeze(1)
+
+    def _slices(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tokens of the slices (B, W, semantic_dim), and their weights in the query (B, W, 1)."""
         x = x - self.mean_image
         batch, _, depth, height, slices = x.shape
         planes = x.permute(0, 4, 1, 2, 3).reshape(batch * slices, 1, depth, height)
         tokens = self.project(self.backbone(planes)).view(batch, slices, -1) + self.position
-        query = (self.score(tokens).softmax(dim=1) * tokens).sum(dim=1, keepdim=True)
-        pooled, _ = self.attention(query, tokens, tokens, need_weights=False)
-        return self.norm(pooled.squeeze(1))
+        return tokens, self.score(tokens).softmax(dim=1)
 
 
 def _build_backbone(name: str) -> tuple[nn.Module, int]:

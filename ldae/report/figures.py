@@ -1,4 +1,4 @@
-"""Figures from the results' files; each function reads, draws and writes one picture.
+"""What every figure shares, and the training curves; each function that draws reads files and writes one figure.
 
 Figures are objects, never pyplot's, so no display, no backend and no global state is needed.
 """
@@ -8,42 +8,57 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
+from textwrap import fill
 
-import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ldae.data.labels import read_dataset
 from ldae.errors import UserError
 from ldae.files import atomic_path, read_table
 
-REBUILT = {"autoencoder": "AutoencoderKL", "ldae": "LDAE, encoded z_T", "y_sem_only": "LDAE, y_sem only"}
-DPI = 120
+DPI = 200
 MAX_COLUMNS = 4
+PHANTOM, STAMP_GAP_IN = "phantom: fabricated data", 0.05
+DIAGNOSES = {"CN": "C0", "MCI": "C1", "AD": "C3"}  # in the order of severity, with their colours
+OTHER_COLOR = "0.6"
 
 
-def central_slices(volume: np.ndarray) -> np.ndarray:
-    """Central sagittal, coronal and axial slices of (D, H, W) side by side, superior or anterior up."""
-    middle = [size // 2 for size in volume.shape]
-    slices = [np.take(volume, index, axis).T[::-1] for axis, index in enumerate(middle)]
-    height = max(view.shape[0] for view in slices)
-    missing = [height - view.shape[0] for view in slices]
-    padded = [np.pad(view, ((rows // 2, rows - rows // 2), (0, 0))) for view, rows in zip(slices, missing, strict=True)]
-    return np.concatenate(padded, axis=1)
+def save_figure(figure: Figure, output: str | Path, *, phantom: bool = False) -> None:
+    """Write a figure as PNG and beside it as SVG, each atomically.
+
+    In the SVG texts are texts and images are pixels; two figures of the same content are the same file.
+
+    Parameters
+    ----------
+    figure : Figure
+    output : path
+        The PNG; the SVG has the same name.
+    phantom : bool
+        The data is fabricated: the figure says so below all else that is drawn.
+    """
+    if phantom:
+        _stamp(figure)
+    for path in (Path(output), Path(output).with_suffix(".svg")):
+        metadata = {"Date": None} if path.suffix == ".svg" else {}
+        with atomic_path(path) as temporary, rc_context({"svg.fonttype": "none", "svg.hashsalt": path.name}):
+            figure.savefig(temporary, dpi=DPI, bbox_inches="tight", metadata=metadata)
 
 
-def show_image(axes: Axes, image: np.ndarray, **options) -> None:
-    """Draw an image without ticks; `options` are imshow's."""
-    axes.imshow(image, interpolation="nearest", **options)
-    axes.set_xticks([])
-    axes.set_yticks([])
+def _stamp(figure: Figure) -> None:
+    figure.draw_without_rendering()  # lays the figure out
+    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    place = drawn.x1 / width, (drawn.y0 - STAMP_GAP_IN) / height
+    figure.text(*place, PHANTOM, ha="right", va="top", fontsize=9, color="C3", weight="bold")
 
 
-def save_figure(figure: Figure, output: str | Path) -> None:
-    """Write a figure, atomically."""
-    with atomic_path(output) as temporary:
-        figure.savefig(temporary, dpi=DPI, bbox_inches="tight")
+def draw_note(title: str, words: str, output: str | Path, *, phantom: bool = False) -> None:
+    """Write a figure that says why there is nothing to draw."""
+    figure = Figure(figsize=(6, 1.5))
+    figure.text(0.5, 0.7, title, ha="center", va="center", fontsize=11)
+    figure.text(0.5, 0.35, fill(words, 80), ha="center", va="center", fontsize=9)
+    save_figure(figure, output, phantom=phantom)
 
 
 def panel_grid(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
@@ -57,41 +72,7 @@ def panel_grid(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes
     return figure, list(axes.flat[:count])
 
 
-def draw_reconstructions(examples: str | Path, dataset: str | Path, output: str | Path) -> None:
-    """Draw test scans, their reconstructions, and below them the differences (rebuilt - scan, -0.25..0.25).
-
-    Parameters
-    ----------
-    examples : path
-        NPZ with volumes (N, D, H, W), intensities 0..1, named scan, autoencoder, ldae, y_sem_only; subject, session.
-    dataset : path
-        The table of labels, for the diagnoses.
-    output : path
-        PNG.
-    """
-    with np.load(examples, allow_pickle=False) as arrays:
-        content = dict(arrays)
-    diagnosis = read_dataset(dataset).set_index(["subject", "session"])["diagnosis"]
-    count, columns = len(content["scan"]), 1 + len(REBUILT)
-    figure = Figure(figsize=(3.2 * columns, 2.6 * count))
-    axes = figure.subplots(2 * count, columns, squeeze=False)
-    for i in range(count):
-        scan, (above, below) = content["scan"][i], axes[2 * i : 2 * i + 2]
-        show_image(above[0], central_slices(scan), cmap="gray", vmin=0, vmax=1)
-        subject, session = content["subject"][i], content["session"][i]
-        above[0].set_ylabel(f"{subject}\n{session} {diagnosis[subject, session]}", fontsize=7)
-        below[0].axis("off")
-        for column, name in enumerate(REBUILT, start=1):
-            show_image(above[column], central_slices(content[name][i]), cmap="gray", vmin=0, vmax=1)
-            drawn = {"cmap": "RdBu_r", "vmin": -0.25, "vmax": 0.25}
-            show_image(below[column], central_slices(content[name][i] - scan), **drawn)
-    for column, title in enumerate(["scan", *REBUILT.values()]):
-        axes[0, column].set_title(title, fontsize=9)
-    figure.subplots_adjust(wspace=0.04, hspace=0.06)
-    save_figure(figure, output)
-
-
-def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path) -> None:
+def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path, *, phantom: bool = False) -> None:
     """Draw every numeric column named train_* or val_* against the step: one panel per stage and quantity.
 
     The quantity is the word after train_ or val_; val_loss and val_loss_shuffled share a panel.
@@ -101,7 +82,9 @@ def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path
     histories : mapping
         Stage to its history CSV (a column step, one row per validation).
     output : path
-        PNG.
+        PNG; see `save_figure`.
+    phantom : bool
+        See `save_figure`.
 
     Raises
     ------
@@ -124,7 +107,7 @@ def draw_training_curves(histories: Mapping[str, str | Path], output: str | Path
         panel.set_xlabel("optimizer step", fontsize=8)
         panel.tick_params(labelsize=7)
         panel.legend(fontsize=7)
-    save_figure(figure, output)
+    save_figure(figure, output, phantom=phantom)
 
 
 def _quantities(table: pd.DataFrame, path: str | Path) -> dict[str, list[str]]:

@@ -11,11 +11,14 @@ from ldae.errors import UserError
 from ldae.files import read_table
 from ldae.report.figures import save_figure
 
-LABELS = {"roc_auc": "area under the ROC curve", "mae": "mean absolute error, years"}
+LABELS = {
+    "roc_auc": "area under the ROC curve (higher is better)",
+    "mae": "mean absolute error, years (lower is better)",
+}
 CHANCE = {"roc_auc": 0.5}
 
 
-def draw_probes(table: str | Path, output: str | Path) -> None:
+def draw_probes(table: str | Path, output: str | Path, *, phantom: bool = False) -> None:
     """Draw what every encoder's probe gives, with its interval: one panel per task, one row per encoder.
 
     Parameters
@@ -23,7 +26,9 @@ def draw_probes(table: str | Path, output: str | Path) -> None:
     table : path
         What `ldae.evaluation.tables.downstream.evaluate_encoders` wrote; of it the ROC AUC or MAE on all test scans.
     output : path
-        PNG. The dashed line is chance.
+        PNG; see `save_figure`. The dashed line is chance.
+    phantom : bool
+        See `save_figure`.
 
     Raises
     ------
@@ -51,4 +56,4 @@ def draw_probes(table: str | Path, output: str | Path) -> None:
         panel.set_xlabel(LABELS[metric], fontsize=8)
         panel.tick_params(labelsize=7)
     axes[0, 0].invert_yaxis()
-    save_figure(figure, output)
+    save_figure(figure, output, phantom=phantom)

@@ -90,6 +90,11 @@ class LatentDiffusionAutoencoder(DiffusionAutoencoder):
         return self.representation.semantic_encoder(x.to(self.device))
 
     @torch.inference_mode()
+    def slice_weights(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What Enc_phi attends to: see `ldae.models.semantic_encoder.SemanticEncoder.slice_weights`."""
+        return self.representation.semantic_encoder.slice_weights(x.to(self.device))
+
+    @torch.inference_mode()
     def predict_noise(self, z_t: torch.Tensor, t: torch.Tensor, y_sem: torch.Tensor | None) -> torch.Tensor:
         """eps_theta - sqrt(1 - abar_t) G_psi (PDAE, equation 11); without y_sem eps_theta."""
         features = self.denoiser.encode(z_t, t)

@@ -15,7 +15,9 @@ import yaml
 from tests.workflow.conftest import Workflow, copy_sources
 
 PROBE_RULES = {"table_downstream", "figure_probes", "table_leakage", "table_phantom_truth", "predictions", "model"}
-PROBE_RULES |= {"table_calibration", "measure_counterfactual", "table_counterfactual"}
+PROBE_RULES |= {"table_calibration", "measure_counterfactual", "table_counterfactual", "measure_examples"}
+PROBE_RULES |= {f"figure_{name}" for name in ("diagnosis", "age", "embedding_map", "slice_attention")}
+PROBE_RULES |= {f"figure_{name}" for name in ("manipulation", "variation", "interpolation", "reconstruction_steps")}
 TRAININGS = {"autoencoder", "latents", "ldm", "representation"}
 MEASURED = {"embeddings", "measure_reconstruction", "reference"}
 IMAGES = {"inventory", "check", "convert", "bids", "preprocess"}

@@ -41,3 +41,11 @@ def test_the_models_folder_is_a_model(tiny):
     assert not (
         model.familiarity([tiny.directory / p for p in scans.path[scans.split == "validation"]])
     ).unfamiliar.any()
+
+
+def test_every_figure_is_there_as_pixels_and_as_vectors_and_says_phantom(tiny):
+    folder = tiny.directory / "results/figures"
+    pictures = {path.stem for path in folder.glob("*.png")}
+    assert {"manipulation", "variation", "interpolation", "embedding_map", "qc_montage", "probes"} <= pictures
+    for name in pictures:
+        assert "phantom" in tiny.read(f"results/figures/{name}.svg"), name

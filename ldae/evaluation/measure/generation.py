@@ -24,6 +24,7 @@ from ldae.evaluation.measure.selection import scans_of
 from ldae.progress import Progress
 from ldae.seeds import seed_of
 from ldae.systems.base import DiffusionAutoencoder
+from ldae.systems.inputs import model_grid
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 logger = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ def measure_generation(
     extractors = load_extractors(ldae, settings.generation.medicalnet_weights)
     measurements, volumes = generate(ldae, read_scans(scans), extractors, plan, settings.batch_size)
     write_measurements(measured, measurements)
-    write_arrays(examples, volumes)
+    write_arrays(examples, volumes | {"affine": model_grid(config.preprocessing).affine})
 
 
 def generate(

@@ -25,6 +25,7 @@ from ldae.evaluation.measure.selection import scans_of
 from ldae.files import write_table
 from ldae.seeds import seed_of
 from ldae.systems.base import DiffusionAutoencoder
+from ldae.systems.inputs import model_grid
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 ENCODED, SEMANTIC, OTHER = "encoded z_T", "y_sem only", "another subject's y_sem"
@@ -103,7 +104,7 @@ def measure_reconstruction(
         note=note,
     )
     write_table(measured, table)
-    write_arrays(examples, volumes)
+    write_arrays(examples, volumes | {"affine": model_grid(config.preprocessing).affine})
 
 
 def reconstruct(

@@ -134,3 +134,22 @@ def test_a_backbone_is_loaded_strictly(make_encoder, source, name):
 def test_wrong_backbones_are_named(make_encoder, backbone):
     with pytest.raises(UserError, match="cure"):
         make_encoder((32, 32, 4), backbone=backbone)
+
+
+@pytest.mark.parametrize("index", [0, 4])
+def test_the_weights_of_the_slices_are_those_that_make_y_sem(make_encoder, index):
+    torch.manual_seed(0)
+    encoder = make_encoder((16, 16, 8), attention_heads=1).eval()
+    x = torch.rand(2, 1, 16, 16, 8)
+    encoder.score = Pick(index)
+    with torch.no_grad():
+        nn.init.normal_(encoder.position, std=2)
+        query, pooling = encoder.slice_weights(x)
+        planes = x.permute(0, 4, 1, 2, 3).flatten(0, 1)
+        tokens = encoder.project(encoder.backbone(planes)).view(2, 8, -1) + encoder.position
+        _, _, to_values = encoder.attention.in_proj_weight.chunk(3)
+        pooled = encoder.attention.out_proj((pooling[:, :, None] * tokens).sum(1) @ to_values.T)
+        torch.testing.assert_close(encoder.norm(pooled), encoder(x), rtol=1e-4, atol=1e-4)
+    assert query.argmax(1).tolist() == [index, index] and query.shape == pooling.shape == (2, 8)
+    torch.testing.assert_close(query.sum(1), torch.ones(2))
+    assert pooling.std() > 0.01

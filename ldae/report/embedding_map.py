@@ -1,0 +1,116 @@
+"""The codes y_sem of all scans on a map, coloured by what is known of people and scanners."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+
+from ldae.data.scans import SCAN_KEY
+from ldae.errors import UserError
+from ldae.files import read_table
+from ldae.report.figures import DIAGNOSES, OTHER_COLOR, save_figure
+
+SITES_SHOWN = 9
+OTHER_SITES, UNKNOWN = "other sites", "unknown"
+PALETTE = [f"C{i}" for i in (0, 1, 2, 3, 4, 5, 6, 8, 9)]  # C7 is grey
+MARKERS = {"train": ".", "validation": "x", "test": "o"}
+
+
+def draw_embedding_map(codes: str | Path, dataset: str | Path, output: str | Path, *, phantom: bool = False) -> None:
+    """Draw y_sem of every scan on the first two principal components of the training scans.
+
+    One panel each for diagnosis, age, field strength and site (the most frequent ones).
+
+    Parameters
+    ----------
+    codes : path
+        Columns subject, session, split, y_sem_0, …
+    dataset : path
+        Columns subject, session, diagnosis, age, field_strength_t, site.
+    output, phantom : path, bool
+        See `ldae.report.figures.save_figure`.
+
+    Raises
+    ------
+    UserError
+        There are fewer than two training scans.
+    """
+    texts = dict.fromkeys((*SCAN_KEY, "diagnosis", "site"), str)
+    facts = read_table(dataset, (*SCAN_KEY, "diagnosis", "age", "field_strength_t", "site"), dtype=texts)
+    table = read_table(codes, (*SCAN_KEY, "split", "y_sem_0"), dtype=dict.fromkeys(SCAN_KEY, str))
+    place, explained = place_scans(table, codes)
+    known = table[[*SCAN_KEY, "split"]].merge(facts.drop(columns="split", errors="ignore"), on=SCAN_KEY, how="left")
+    known[["first", "second"]] = place
+    field = known["field_strength_t"].map("{:g} T".format, na_action="ignore")
+    figure = Figure(figsize=(9, 8.2), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True, sharey=True)
+    _draw_groups(axes[0, 0], known, known["diagnosis"], "diagnosis", DIAGNOSES)
+    _draw_age(figure, axes[0, 1], known)
+    _draw_groups(axes[1, 0], known, field, "field strength", _colors(field))
+    site = frequent_sites(known["site"])
+    _draw_groups(axes[1, 1], known, site, "site", _colors(site[~site.isin([OTHER_SITES])]) | {OTHER_SITES: "0.4"})
+    for panel in axes[-1]:
+        panel.set_xlabel(f"first component ({explained[0]:.0%} of the variance)", fontsize=8)
+    for panel in axes[:, 0]:
+        panel.set_ylabel(f"second component ({explained[1]:.0%})", fontsize=8)
+    counts = f"{known['subject'].nunique()} subjects, {len(known)} scans"
+    figure.suptitle(f"y_sem of {counts}; components of the training scans; circles: test scans", fontsize=10)
+    save_figure(figure, output, phantom=phantom)
+
+
+def place_scans(table: pd.DataFrame, where: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Two principal components (scans, 2) of y_sem, fitted to the training scans, and their shares of the variance."""
+    features = table[[name for name in table if name.startswith("y_sem_")]].to_numpy(dtype=float)
+    train = features[(table["split"] == "train").to_numpy()]
+    if min(train.shape) < 2:
+        raise UserError(where, "two training scans at least, of two numbers each", f"{train.shape}", "add subjects")
+    fitted = PCA(2).fit(train)
+    return fitted.transform(features), fitted.explained_variance_ratio_
+
+
+def frequent_sites(site: pd.Series) -> pd.Series:
+    """The `SITES_SHOWN` most frequent sites by name, the rest as `OTHER_SITES`; missing where unknown."""
+    shown = site.value_counts().sort_index().sort_values(ascending=False, kind="stable").index[:SITES_SHOWN]
+    return site.where(site.isin(shown) | site.isna(), OTHER_SITES)
+
+
+def _colors(groups: pd.Series) -> dict[str, str]:
+    return dict(zip(sorted(groups.dropna().unique()), PALETTE, strict=False))
+
+
+def _draw_groups(panel: Axes, known: pd.DataFrame, groups: pd.Series, title: str, colors: dict[str, str]) -> None:
+    """A colour per group; what is in none of them is grey."""
+    named = groups.where(groups.isin(list(colors)), UNKNOWN)
+    for name, color in ({UNKNOWN: OTHER_COLOR} | colors).items():
+        own = known[named == name]
+        for split, marker in MARKERS.items():
+            part = own[own["split"] == split]
+            panel.plot(part["first"], part["second"], marker, color=color, markersize=4, alpha=0.7, linestyle="")
+        if len(own):
+            panel.plot([], [], "o", color=color, markersize=4, label=f"{name} ({len(own)})")
+    panel.set_title(title, fontsize=10)
+    panel.tick_params(labelsize=7)
+    if len(colors) > len(DIAGNOSES):
+        panel.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+    else:
+        panel.legend(fontsize=7)
+
+
+def _draw_age(figure: Figure, panel: Axes, known: pd.DataFrame) -> None:
+    ages = known["age"]
+    limits = {"vmin": ages.min(), "vmax": ages.max(), "cmap": "viridis"}
+    for split, marker in MARKERS.items():
+        part = known[(known["split"] == split) & ages.notna()]
+        drawn = panel.scatter(part["first"], part["second"], c=part["age"], marker=marker, s=16, alpha=0.8, **limits)
+    unknown = known[ages.isna()]
+    panel.plot(unknown["first"], unknown["second"], ".", color=OTHER_COLOR)
+    panel.set_title(f"age ({len(unknown)} unknown)" if len(unknown) else "age", fontsize=10)
+    panel.tick_params(labelsize=7)
+    bar = figure.colorbar(drawn, ax=panel, shrink=0.8)
+    bar.set_label("age, years", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
