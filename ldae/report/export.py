@@ -82,6 +82,7 @@ def copy_model(models: Path, folder: Path, description: ModelDescription) -> Non
             raise UserError(sidecar, f"the description of {name}", "that of another file", "run the workflow again")
         cleaned = {key: without_places(told[key]) for key in KEPT if key in told}
         counts = {split: len(subjects) for split, subjects in told.get("subjects", {}).items()}
+        cleaned |= {"initial": {"file": told["initial"]["file"]}} if "initial" in told else {}
         write_json(sidecar_path(folder / name), cleaned | ({"subject_counts": counts} if counts else {}))
     write_json(folder / MODEL, without_places(description.model_dump()))
 

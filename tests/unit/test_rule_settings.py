@@ -110,6 +110,7 @@ FIXED = {
     *("code", "image_code", "checked_by", "indexed_by", "findings", "state", "state_dir", "bids_dir", "output_dir"),
     *(
         "script",
+        "starts",
         "shards",
         "latents_dir",
         "template",
