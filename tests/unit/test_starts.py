@@ -1,4 +1,4 @@
-"""What trainings start from counts by its content: another file of the same name trains anew, another place does not."""
+"""What trainings start from counts by its content: another file of the same name trains anew."""
 
 from __future__ import annotations
 
@@ -55,4 +55,4 @@ def test_another_content_behind_the_same_name_and_time_trains_that_stage_again(g
 
 def test_without_a_file_nothing_counts(tmp_path):
     rules = parse_rules({}, tmp_path)
-    assert {name: set(starts(rules[name])) for name in ("ldm", *OTHERS)} == dict.fromkeys(("ldm", *OTHERS), {None})
+    assert not [name for name in ("ldm", *OTHERS) if set(starts(rules[name])) != {None}]
