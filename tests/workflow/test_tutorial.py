@@ -37,7 +37,7 @@ def test_every_cell_ran_and_none_complained(executed):
 
 
 def test_it_draws_scans_edits_and_effects(executed):
-    assert len(outputs(executed, "image/png")) == 10
+    assert len(outputs(executed, "image/png")) == 9
     tables = outputs(executed, "text/html")
     assert len(tables) == 6
     assert "n_subjects" in tables[-1] and "ventric" in tables[-1] and "per log-odds" in tables[-1]

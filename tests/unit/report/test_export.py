@@ -85,7 +85,7 @@ def tables(models):
         {"encoder": "training mean", "task": "AD vs CN", "scans": "all"} | scores | {"value": 0.2222},
     ]
     pd.DataFrame(rows).to_csv(folder / "downstream.csv", index=False)
-    edit = {"edit": "AD", "along": "pattern", "measure": "ventricles", "unit": "per log-odds", "value": 0.0321}
+    edit = {"edit": "AD vs CN", "along": "pattern", "measure": "ventricles", "unit": "per log-odds", "value": 0.0321}
     edit |= {"low": 0.0123, "high": 0.0456, "observed": 0.0654, "observed_low": 0.0612, "observed_high": 0.0698}
     pd.DataFrame([edit | counts]).to_csv(folder / "counterfactual.csv", index=False)
     calibration = {"task": "AD vs CN", "brier": 0.1357, "brier_low": 0.1123, "brier_high": 0.1579, "note": np.nan}
@@ -153,7 +153,7 @@ def test_the_card_tells_cohort_numbers_with_intervals_probes_and_terms(models, t
         "| scans | 41 | 13 | 19 |",
         "AD 29, CN 31, unknown 3.",
         "| AD vs CN | roc_auc | 0.8765 [0.7654, 0.9432] | 17 | 19 |",
-        "| AD | pattern | ventricles | per log-odds | 0.0321 [0.0123, 0.0456] | 0.0654 [0.0612, 0.0698] | 17 |",
+        "| AD vs CN | pattern | ventricles | per log-odds | 0.0321 [0.0123, 0.0456] | 0.0654 [0.0612, 0.0698] | 17 |",
         "| AD vs CN | 0.1357 [0.1123, 0.1579] |  |",
         "Not at hand when this folder was written: reconstruction.csv.",
         "calibrated by Platt's method on 9 validation subjects (slope\n  0.75, intercept -0.25)",
