@@ -15,7 +15,9 @@ try:
     from ldae.code_hash import hash_script
     from ldae.config import names
     from ldae.config.load import parse_config
+    from ldae.config.places import initial_weights
     from ldae.errors import UserError
+    from ldae.files import hash_file
 except ModuleNotFoundError as error:
     raise WorkflowError(
         f"The environment Snakemake runs in lacks {error.name}. Take the one that `make demo` creates "
@@ -39,6 +41,16 @@ SLOW_ENCODERS = names.slow_encoders(CONFIG.evaluation.supervised_tasks)
 ALL_ENCODERS = names.ENCODERS | SLOW_ENCODERS
 SYSTEM_SECTIONS = ["preprocessing", "diffusion", "encoder", "dae", "supervised"]
 GENERATED_MB = 4 * CONFIG.evaluation.generation.samples * math.prod(CONFIG.preprocessing.grid_shape) // 10**6
+
+INITIAL = ["autoencoder.init_from", "ldm.init_from", "representation.init_from"]
+# The files of weights that trainings read, by the settings that name them.
+STARTS = {
+    "autoencoder": ["autoencoder.init_from", "autoencoder.perceptual_weights"],
+    "ldm": ["ldm.init_from"],
+    "representation": ["representation.init_from", "encoder.backbone_weights"],
+    "dae": ["encoder.backbone_weights"],
+    "supervised": ["encoder.backbone_weights"],
+}
 
 # A target of its own: Snakemake passes over a deleted file as long as what is made of it is there.
 SPLIT = "results/split.csv"
@@ -71,6 +83,26 @@ SCRIPT = "../workflow_scripts/{params.script}"
 def runs(script):
     """Params of rules that are made in a loop: the script and its hash."""
     return {"script": script, "code": code_of(script)}
+
+
+def setting(place):
+    """One setting by its place, such as "autoencoder.init_from"."""
+    value = CONFIG
+    for name in place.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def named_file(place):
+    """The file of weights that a setting names, or None."""
+    path, network = setting(place), place.split(".")[0]
+    return path and (initial_weights(path, network) if place in INITIAL else Path(path))
+
+
+def contents(*places):
+    """Hashes of the files that settings name: another file of the same name trains anew."""
+    files = [named_file(place) for place in places]
+    return lambda wildcards: [file and hash_file(file)[:16] for file in files]
 
 
 def needs(mem_mb, runtime, **more):
@@ -108,7 +140,11 @@ def check_paths():
         "qc_overrides": CONFIG.qc_overrides,
         "split.file": CONFIG.split.file,
     }
+    paths |= {key: named_file(key) for key in INITIAL}
     for key, path in paths.items():
+        if key in INITIAL and path and Path(path).resolve().parent == Path("results/models").resolve():
+            cure = "copy the folder elsewhere, or export it with `ldae export`, and give that one"
+            raise UserError(f"{key}: {path}", "weights that this run does not write itself", "its own", cure)
         if path and not Path(path).exists():
             found = f"nothing there (seen from {Path.cwd()})"
             raise UserError(f"{key}: {path}", "an existing path", found, "correct the path")

@@ -38,6 +38,7 @@ for stage, (reads, settings) in TRAININGS.items():
         params:
             **runs(f"{stage}.py"),
             config=section(*settings, "seed"),
+            starts=contents(*STARTS[stage]),
             checkpoints=f"results/checkpoints/{stage}",
             tensorboard=f"results/training/tensorboard/{stage}",
         message:
@@ -68,6 +69,7 @@ rule supervised:
         **needs(6000, 1440, gpu=1),
     params:
         config=section("supervised", "encoder", "seed"),
+        starts=contents(*STARTS["supervised"]),
         checkpoints="results/checkpoints/supervised_{task}",
         tensorboard="results/training/tensorboard/supervised_{task}",
         code=code_of("supervised.py"),

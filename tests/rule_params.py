@@ -109,5 +109,6 @@ FIXED = {
         "dataset",
         "encoders",
         "phantom",
+        "starts",
     ),
 }

@@ -57,6 +57,10 @@ class AutoencoderConfig(Section):
     initial_log_variance: Annotated[
         float, Field(ge=-30, le=20, description="log variance of the posterior before training; published: 0")
     ]
+    init_from: Text | None = Field(
+        description="folder of a trained model, or a file of weights, ours or MONAI-generative's, that the autoencoder "
+        "starts from; null: random weights"
+    )
     kl_weight: NonNegative = Field(description="weight of the KL divergence in the loss")
     perceptual_weight: NonNegative = Field(
         description="weight of the perceptual loss, used where its backbone's weights are present"
@@ -150,6 +154,10 @@ class UNetConfig(Section):
 class LDMConfig(UNetConfig):
     """The unconditional denoiser of the latents."""
 
+    init_from: Text | None = Field(
+        description="folder of a trained model, or its ldm.safetensors, that the denoiser starts from; null: random "
+        "weights. Its latents must be those of the same autoencoder to be of use"
+    )
     learning_rate: Positive = Field(description="Adam's learning rate")
     training: TrainingConfig
 
@@ -178,6 +186,10 @@ class EncoderConfig(Section):
 class RepresentationConfig(Section):
     """The training of the semantic encoder together with the gradient estimator."""
 
+    init_from: Text | None = Field(
+        description="folder of a trained model, or its representation.safetensors, that the semantic encoder and the "
+        "gradient estimator start from; null: random weights, and encoder.backbone_weights"
+    )
     snr_exponent: float = Field(description="weight of the loss, SNR^exponent / (1 + SNR); published: 0.1")
     learning_rate: Positive = Field(description="Adam's learning rate")
     training: TrainingConfig

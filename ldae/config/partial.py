@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 from ldae.config.base import Section, section_in
 from ldae.config.load import Config
@@ -12,6 +12,8 @@ SomeSection = TypeVar("SomeSection", bound=Section)
 
 def partial_config(sections: dict) -> Config:
     """A configuration of these sections alone, or of parts of them; the rest of it has no value.
+
+    Nothing is checked but this: where a setting is a tuple, JSON's list becomes one.
 
     Parameters
     ----------
@@ -29,6 +31,8 @@ def partial_config(sections: dict) -> Config:
 def _construct(model: type[SomeSection], values: dict[str, Any]) -> SomeSection:
     parts: dict[str, Any] = {}
     for name, value in values.items():
-        section = section_in(model.model_fields[name].annotation)
-        parts[name] = _construct(section, value) if section else value
+        annotation = model.model_fields[name].annotation
+        section = section_in(annotation)
+        plain = tuple(value) if get_origin(annotation) is tuple else value
+        parts[name] = _construct(section, value) if section else plain
     return model.model_construct(None, **parts)

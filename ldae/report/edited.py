@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
+import nibabel as nib
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 
 from ldae.data.volumes import read_volume
-from ldae.report.figures import central_slices, save_figure, show_image
-
-LARGEST_DIFFERENCE = 0.25
+from ldae.report.anatomy import (
+    INTENSITY,
+    LABEL_SIZE,
+    TITLE_SIZE,
+    Views,
+    color_bars,
+    difference_window,
+    panel_rows,
+)
+from ldae.report.figures import save_figure
 
 
 def draw_edited(
@@ -21,41 +30,48 @@ def draw_edited(
     images: Mapping[str, torch.Tensor | np.ndarray],
     title: str,
     base: str | None = None,
+    *,
+    phantom: bool = False,
 ) -> None:
-    """Draw the central slices of a scan and of images made of it, and what each changes (-0.25..0.25).
+    """Draw the central slices of a scan and of images made of it, and what each changes.
 
     Parameters
     ----------
     output, scan : path
-        PNG to write, the preprocessed scan.
+        PNG to write (and SVG beside it), the preprocessed scan.
     images : mapping
         Label to (D, H, W), 0..1.
     title : str
         Printed above.
     base : str, optional
         The image that the others are held against; None: the scan.
+    phantom : bool
+        Whether the model learnt from fabricated data.
     """
     original = read_volume(scan)[0].numpy()
     made = {label: np.asarray(image) for label, image in images.items()}
-    figure = Figure(figsize=(7.4, 1.6 * (len(made) + 1) + 0.5), layout="constrained")
-    axes = figure.subplots(len(made) + 1, 2, squeeze=False)
+    against = {label: base if base not in (None, label) else "scan" for label in made}
+    changes = {label: image - (made | {"scan": original})[against[label]] for label, image in made.items()}
+    window = difference_window(np.stack(list(changes.values())), "difference of intensities")
+    views = Views(cast(nib.Nifti1Image, nib.load(scan)).affine, original.shape)
+    figure, axes = panel_rows(views, len(made) + 1, 2, 7.4)
     axes[0, 1].axis("off")
-    for (left, right), (label, image) in zip(axes, {"scan": original, **made}.items(), strict=True):
-        show_image(left, central_slices(image), cmap="gray", vmin=0, vmax=1)
-        left.set_title(label, fontsize=8)
-        if label != "scan":
-            against = "scan" if base in (None, label) else base
-            change = image - (original if against == "scan" else made[against])
-            limits = {"vmin": -LARGEST_DIFFERENCE, "vmax": LARGEST_DIFFERENCE}
-            show_image(right, central_slices(change), cmap="RdBu_r", **limits)
-            right.set_title(
-                f"minus {against}, from -{LARGEST_DIFFERENCE} (blue) to {LARGEST_DIFFERENCE} (red)", fontsize=8
-            )
-    figure.suptitle(title, fontsize=9)
-    save_figure(figure, output)
+    shown = views.draw(axes[0, 0], original, places=True, bar=True)
+    axes[0, 0].set_ylabel("scan", fontsize=LABEL_SIZE)
+    changed = shown
+    for (left, right), (label, image) in zip(axes[1:], made.items(), strict=True):
+        views.draw(left, image)
+        left.set_ylabel(label, fontsize=LABEL_SIZE)
+        changed = views.draw(right, changes[label], window)
+        right.set_title(f"minus {against[label]}", fontsize=LABEL_SIZE)
+    color_bars(figure, axes, (shown, INTENSITY), (changed, window))
+    figure.suptitle(title, fontsize=TITLE_SIZE)
+    save_figure(figure, output, phantom=phantom)
 
 
-def draw_place(output: str | Path, training: np.ndarray, place: np.ndarray, unfamiliar: bool) -> None:
+def draw_place(
+    output: str | Path, training: np.ndarray, place: np.ndarray, unfamiliar: bool, *, phantom: bool = False
+) -> None:
     """Draw where a scan (2,) lies among the training scans (scans, 2) on the first two components of their y_sem."""
     figure = Figure(figsize=(4.2, 3.4), layout="constrained")
     panel = figure.subplots()
@@ -66,4 +82,4 @@ def draw_place(output: str | Path, training: np.ndarray, place: np.ndarray, unfa
     panel.set_ylabel("second component of y_sem", fontsize=8)
     panel.tick_params(labelsize=7)
     panel.legend(fontsize=7)
-    save_figure(figure, output)
+    save_figure(figure, output, phantom=phantom)

@@ -11,15 +11,17 @@ from monai.losses import PatchAdversarialLoss
 from monai.losses.perceptual import PerceptualLoss
 from torch.nn import functional as F
 
+from ldae.config.base import Section
 from ldae.config.models import AutoencoderConfig
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
 from ldae.data.volumes import Volumes, read_volume
 from ldae.networks.autoencoder import build_autoencoder, build_discriminator
 from ldae.training.fit import fit_and_save
+from ldae.training.initial import find_initial, load_initial
 from ldae.training.perceptual import load_perceptual_loss
 from ldae.training.stage import Frozen, Stage
-from ldae.training.state import TrainingJob, describe_run
+from ldae.training.state import TrainingJob, describe_run, dump_sections
 
 
 def train_autoencoder(scans_csv: str | Path, config: AutoencoderConfig, job: TrainingJob) -> None:
@@ -28,14 +30,23 @@ def train_autoencoder(scans_csv: str | Path, config: AutoencoderConfig, job: Tra
     Raises
     ------
     UserError
-        The table of scans is unusable, a test subject is among the scans, or another process is training this stage.
+        The table of scans or the weights to start from are unusable, a test subject is among the scans, or another
+        process is training this stage.
     """
     table = read_scans(scans_csv)
     rows = [fitting_rows(table, split, scans_csv) for split in ("train", "validation")]
     scans = [Volumes(part["path"], read_volume) for part in rows]
     perceptual, perceptual_note = load_perceptual_loss(config)
-    run = describe_run(job, {"autoencoder": config}, {}, rows) | {"perceptual_loss": perceptual_note}
-    fit_and_save(job, run, lambda: AutoencoderStage(config, perceptual), "autoencoder", *scans)
+    sections: dict[str, Section] = {"autoencoder": config}
+    initial = find_initial("autoencoder", config.init_from, dump_sections(sections), table)
+    run = describe_run(job, sections, initial.parents, rows) | {"perceptual_loss": perceptual_note}
+
+    def build() -> AutoencoderStage:
+        stage = AutoencoderStage(config, perceptual)
+        load_initial(stage.autoencoder, initial)
+        return stage
+
+    fit_and_save(job, run | initial.description, build, "autoencoder", *scans)
 
 
 class AutoencoderStage(Stage):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import torch
 
+from ldae.config.base import Section
 from ldae.config.models import DiffusionConfig, LDMConfig
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import join_latents, read_scans
@@ -14,9 +14,10 @@ from ldae.data.volumes import Volumes
 from ldae.diffusion.losses import draw_noise, noise_loss
 from ldae.networks.diffusion import build_denoiser, build_schedule
 from ldae.training.fit import fit_and_save
+from ldae.training.initial import find_initial, load_initial
 from ldae.training.normalizer import load_normalizer, normalized_reader
 from ldae.training.stage import VALIDATION_DRAWS, Stage
-from ldae.training.state import TrainingJob, describe_run
+from ldae.training.state import TrainingJob, describe_run, dump_sections
 
 
 def train_ldm(
@@ -39,17 +40,24 @@ def train_ldm(
     Raises
     ------
     UserError
-        A table or a latent is unusable, a test subject is among them, or another process is training this stage.
+        A table, a latent or the weights to start from are unusable, a test subject is among the scans, or another
+        process is training this stage.
     """
     table = read_scans(scans_csv)
     rows = [fitting_rows(table, split, scans_csv) for split in ("train", "validation")]
     rows = [join_latents(part, latents_csv) for part in rows]
     read = normalized_reader(load_normalizer(latent_statistics))
     latents = [Volumes(part["latent_path"], read) for part in rows]
-    sections = {"ldm": config, "diffusion": diffusion}
-    run = describe_run(job, sections, {"latent_statistics": latent_statistics}, rows)
-    build = partial(LDMStage, config, diffusion, latents[0].shape[0])
-    fit_and_save(job, run, build, "denoiser", *latents)
+    sections: dict[str, Section] = {"ldm": config, "diffusion": diffusion}
+    initial = find_initial("ldm", config.init_from, dump_sections(sections), table)
+    run = describe_run(job, sections, {"latent_statistics": latent_statistics} | initial.parents, rows)
+
+    def build() -> LDMStage:
+        stage = LDMStage(config, diffusion, latents[0].shape[0])
+        load_initial(stage.denoiser, initial)
+        return stage
+
+    fit_and_save(job, run | initial.description, build, "denoiser", *latents)
 
 
 class LDMStage(Stage):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from ldae.config.base import Section
 from ldae.config.models import DiffusionConfig, EncoderConfig, LDMConfig, RepresentationConfig
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import join_latents, read_scans
@@ -20,6 +21,7 @@ from ldae.networks.diffusion import build_denoiser, build_schedule
 from ldae.networks.representation import build_representation
 from ldae.training.backbone import load_backbone_weights
 from ldae.training.fit import fit_and_save
+from ldae.training.initial import find_initial, load_initial
 from ldae.training.normalizer import load_normalizer, normalized_reader
 from ldae.training.stage import VALIDATION_DRAWS, Frozen, Stage
 from ldae.training.state import TrainingJob, describe_run, dump_sections
@@ -58,17 +60,19 @@ def train_representation(
     normalizer = load_normalizer(latent_statistics)
     fitted, held_out = (read_pairs(part, normalizer) for part in (train, validation))
     partners = Reordered(held_out[0], next_subjects_scan(validation["subject"]))
-    sections = {"ldm": ldm, "diffusion": diffusion}
+    sections: dict[str, Section] = {"ldm": ldm, "diffusion": diffusion}
     denoiser = build_denoiser(ldm, diffusion, normalizer.mean.shape[0])
     ldm_parents = {"latent_statistics": hash_file(latent_statistics)}
     load_weights(denoiser, ldm_weights, dump_sections(sections), ldm_parents)
     sections |= {"representation": config, "encoder": encoder}
-    parents = {"latent_statistics": latent_statistics, "ldm": ldm_weights}
-    run = describe_run(job, sections, parents, (train, validation))
+    initial = find_initial("representation", config.init_from, dump_sections(sections), table)
+    parents = {"latent_statistics": latent_statistics, "ldm": ldm_weights} | initial.parents
+    run = describe_run(job, sections, parents, (train, validation)) | initial.description
 
     def build() -> RepresentationStage:
         stage = RepresentationStage(config, encoder, diffusion, denoiser, tuple(fitted[0].shape[1:]))
         load_backbone_weights(stage.representation.semantic_encoder, encoder)
+        load_initial(stage.representation, initial)
         if encoder.center_input:
             stage.representation.semantic_encoder.set_mean_image(fitted[0].mean())
         return stage

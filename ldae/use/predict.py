@@ -80,7 +80,7 @@ def _work_on(bench: Bench, one: Prepared, edits: Sequence[Edit]) -> dict[str, An
         record = product.kept()
         if record is None or not all(picture.is_file() for picture in pictures.values()):
             record = _ask(bench, one, product, encode, pictures)
-            _draw_edits(one, edits, made, pictures["edits"])
+            _draw_edits(bench, one, edits, made, pictures["edits"])
         said = record["Prediction"]
         row |= {name: value for name, value in said.items() if name in PREDICTED}
         row["path"] = one.files.image.as_posix()
@@ -100,13 +100,16 @@ def _ask(
     said |= {"unfamiliar": unfamiliar, "place": familiar.place[0].tolist()}
     said |= {name: float(familiar.values[name][0]) for name in MEASURES}
     said |= {f"exceeded_{name}": float(familiar.exceeded[name][0]) for name in MEASURES}
-    draw_place(pictures["place"], model.reference.map.numpy(), familiar.place[0], unfamiliar)
+    draw_place(
+        pictures["place"], model.reference.map.numpy(), familiar.place[0], unfamiliar, phantom=bench.description.phantom
+    )
     return product.write({}, model.grid.affine, {"Description": "What the model says of this scan", "Prediction": said})
 
 
-def _draw_edits(one: Prepared, edits: Sequence[Edit], made: Sequence[Product], output: Path) -> None:
+def _draw_edits(bench: Bench, one: Prepared, edits: Sequence[Edit], made: Sequence[Product], output: Path) -> None:
     images = {edit.title: read_volume(product.image(edit.name))[0] for edit, product in zip(edits, made, strict=True)}
-    draw_edited(output, one.files.image, images, one.scan.name, base=edits[0].title)
+    phantom = bench.description.phantom
+    draw_edited(output, one.files.image, images, one.scan.name, base=edits[0].title, phantom=phantom)
 
 
 def _product(bench: Bench, job: PrepareJob | Prepared, edits: Sequence[Edit]) -> Product:

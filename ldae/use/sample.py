@@ -8,11 +8,14 @@ from pathlib import Path
 from ldae.data.volumes import read_volume
 from ldae.files import hash_content
 from ldae.progress import Progress
-from ldae.report.figures import central_slices, panel_grid, save_figure, show_image
+from ldae.report.anatomy import LABEL_SIZE, Views, panel_rows
+from ldae.report.figures import save_figure
 from ldae.use.products import Product, open_derivative, refuse_others
 from ldae.use.work import Bench
 
 logger = logging.getLogger(__name__)
+
+SHOWN_IN_A_ROW = 3
 
 
 def draw_samples(bench: Bench, count: int, seed: int) -> list[Path]:
@@ -28,11 +31,15 @@ def draw_samples(bench: Bench, count: int, seed: int) -> list[Path]:
             product.write({"sample": image}, bench.model.grid.affine, facts)
         progress.advance()
     paths = [product.image("sample") for product in products]
-    figure, panels = panel_grid(count, (3.0, 1.3))
-    for panel, path in zip(panels, paths, strict=True):
-        show_image(panel, central_slices(read_volume(path)[0].numpy()), cmap="gray", vmin=0, vmax=1)
-        panel.set_title(path.name.partition("_space")[0], fontsize=7)
-    save_figure(figure, bench.options.out / "samples" / f"seed-{seed}.png")
+    views = Views(bench.model.grid.affine, bench.model.grid.shape)
+    columns = min(SHOWN_IN_A_ROW, count)
+    figure, axes = panel_rows(views, -(-count // columns), columns, 3.0 * columns)
+    for panel in axes.flat[count:]:
+        panel.axis("off")
+    for number, (panel, path) in enumerate(zip(axes.flat, paths, strict=False)):
+        views.draw(panel, read_volume(path)[0].numpy(), places=number < columns, bar=number == 0)
+        panel.set_ylabel(f"sample {number}", fontsize=LABEL_SIZE)
+    save_figure(figure, bench.options.out / "samples" / f"seed-{seed}.png", phantom=bench.description.phantom)
     return paths
 
 

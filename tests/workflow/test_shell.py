@@ -86,8 +86,10 @@ def test_the_slurm_profile_plans_and_sends_gpu_rules_to_a_gpu(fresh):
         ("autoencoder:\n  learning_rate: fast\n", "autoencoder.learning_rate: Input should be a valid number"),
         ("cohort: {source: adni, dicom_dir: /no/such/folder, clinical_dir: /}\n", "cohort.dicom_dir: /no/such/folder"),
         ("encoder:\n  backbone_weights: none.pth\n", "encoder.backbone_weights: none.pth"),
+        ("ldm:\n  init_from: none\n", "ldm.init_from: none"),
+        ("ldm:\n  init_from: results/models/ldm.safetensors\n", "ldm.init_from: results/models"),
     ],
-    ids=["unknown key", "wrong type", "wrong folder", "no weights"],
+    ids=["unknown key", "wrong type", "wrong folder", "no weights", "no start", "its own start"],
 )
 def test_a_bad_configuration_stops_at_once_with_one_message(fresh, tmp_path, overlay, said):
     output = fresh.with_overlay(tmp_path / "bad.yaml", overlay).run("--cores", "1", check=False)

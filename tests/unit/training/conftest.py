@@ -56,6 +56,7 @@ def autoencoder_config(make_training) -> AutoencoderConfig:
         residual_blocks=1,
         norm_groups=2,
         initial_log_variance=0.0,
+        init_from=None,
         kl_weight=1e-7,
         perceptual_weight=0.0,
         perceptual_slice_fraction=0.5,
@@ -73,6 +74,7 @@ def autoencoder_config(make_training) -> AutoencoderConfig:
 @pytest.fixture
 def ldm_config(make_training) -> LDMConfig:
     return LDMConfig(
+        init_from=None,
         prediction="epsilon",
         channels=[4, 8],
         residual_blocks=1,
@@ -93,7 +95,7 @@ def encoder_config() -> EncoderConfig:
 
 @pytest.fixture
 def representation_config(make_training) -> RepresentationConfig:
-    return RepresentationConfig(snr_exponent=0.1, learning_rate=1e-3, training=make_training())
+    return RepresentationConfig(init_from=None, snr_exponent=0.1, learning_rate=1e-3, training=make_training())
 
 
 @pytest.fixture
