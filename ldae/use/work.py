@@ -88,7 +88,8 @@ class Bench:
             if product.kept() is None:
                 images = edit.make(self.model, one.files.image, encode())
                 title = f"{one.scan.name}: {edit.title}"
-                draw_edited(picture_of(one, edit), one.files.image, images, title, phantom=bench.description.phantom)
+                phantom = self.description.phantom
+                draw_edited(picture_of(one, edit), one.files.image, images, title, phantom=phantom)
                 facts = {"Description": f"{edit.title}; made by a model, not measured", **edit.settings}
                 product.write(images, self.model.grid.affine, facts | {"Sources": [one.files.image.name]})
         return products
