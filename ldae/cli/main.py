@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from inspect import cleandoc
 from typing import Any
 
 import typer
@@ -48,14 +49,12 @@ def show_progress() -> None:
     package.setLevel(logging.INFO)
 
 
-app.command()(check.check)
-app.command()(predict.predict)
-app.command()(edit.reconstruct)
-app.command()(edit.manipulate)
-app.command()(edit.interpolate)
-app.command()(edit.vary)
-app.command()(sample.sample)
-app.command()(preprocess.preprocess)
+COMMANDS = (
+    *(check.check, predict.predict, edit.reconstruct, edit.manipulate, edit.interpolate, edit.vary),
+    *(sample.sample, preprocess.preprocess),
+)
+for command in COMMANDS:
+    app.command(help=cleandoc(command.__doc__ or "").replace(r"\b", "\b"))(command)  # click keeps the lines after \b
 
 
 def main(arguments: list[str] | None = None) -> int:

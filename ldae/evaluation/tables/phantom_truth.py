@@ -136,7 +136,7 @@ def check_against_truth(
         raise UserError("results/phantom/truth.csv", "a row for every scan", found, "run the rule phantom again")
     _add_atrophy(table, labelled, known, alpha_grid)
     _add_probe(table, downstream)
-    _add_edits(table, counterfactual)
+    add_edits(table, counterfactual)
     _add_reference(table, known, alpha_grid)
     return pd.DataFrame(table.rows)
 
@@ -186,7 +186,7 @@ def _add_probe(table: TruthTable, downstream: pd.DataFrame) -> None:
     table.add("AUC of AD vs CN from y_sem, test", result, "interval > 0.5", result.low > 0.5)
 
 
-def _add_edits(table: TruthTable, counterfactual: pd.DataFrame) -> None:
+def add_edits(table: TruthTable, counterfactual: pd.DataFrame) -> None:
     """What the edits along the default direction must change, and whom they must leave recognisable."""
     rows = counterfactual[counterfactual["along"] == DEFAULT_ALONG].set_index(["edit", "measure"])
     for edit, measure in EXPECTED_TO_GROW:

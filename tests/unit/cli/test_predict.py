@@ -36,7 +36,7 @@ def test_a_preprocessed_scan_gives_what_the_model_says(ldae, good, models, confi
     said = ldae("predict", good)
     assert "1 of 1 scans passed" in said and "Research use only" in said and "P(AD)" in said
     table = predictions().reset_index()
-    assert list(table.columns) == list(COLUMNS)
+    assert set(table.columns) == set(COLUMNS)
     row, model = table.iloc[0], package.load(models, "cpu")
     expected = model.predict([good]).iloc[0]
     assert row["p_AD"] == pytest.approx(expected["p_AD"]) and 0 < row["p_AD"] < 1

@@ -3,7 +3,7 @@ import pytest
 from matplotlib.image import imread
 
 from ldae.errors import UserError
-from ldae.report.probes import draw_probes
+from ldae.report.probes import LABELS, draw_probes
 
 
 def row(encoder, task, metric, value, scans="all"):
@@ -38,7 +38,7 @@ def test_every_encoder_and_task_is_drawn_with_its_interval(tmp_path, drawn):
         "AD vs CN\n9 subjects, 12 scans",
         "age\n9 subjects, 12 scans",
     ]
-    assert [panel.get_xlabel() for panel in (auc, mae)] == ["area under the ROC curve", "mean absolute error, years"]
+    assert [panel.get_xlabel() for panel in (auc, mae)] == list(LABELS.values())
     assert list(auc.lines[-1].get_xdata()) == [0.5, 0.5]
     assert [line.get_color() for line in mae.lines] == ["C3", "C3", "C0", "C0"], "LDAE stands out"
     intervals, points = mae.lines[::2], mae.lines[1::2]

@@ -284,18 +284,3 @@ def test_no_test_scan_of_a_class_gives_empty_cells_not_chance():
     lost = (embeddings.table["split"] == "test") & (embeddings.table["diagnosis"] == "AD")
     table, _ = evaluate_encoders({LDAE: embeddings.select(~lost.to_numpy())}, PROBES, BOOTSTRAP, SEED)
     assert np.isnan(rows(table, task=AD_VS_CN).value["roc_auc"])
-
-
-def test_progression_is_a_task_of_its_own_label():
-    embeddings = make_embeddings(0.0)
-    mci = (embeddings.table["diagnosis"] == "MCI").to_numpy()
-    progressive = mci & (np.arange(len(mci)) % 2 == 1)
-    label = np.where(progressive, "pMCI", np.where(mci, "sMCI", ""))
-    features = embeddings.features.copy()
-    features[progressive, 0] += 100
-    told = Embeddings(features, embeddings.table.assign(progression=label))
-    table, seen = evaluate_encoders({LDAE: told}, ONCE, BOOTSTRAP, SEED)
-    row = table[(table.task == "pMCI vs sMCI") & (table.metric == "roc_auc") & (table.scans == "all")].iloc[0]
-    assert row["value"] == 1
-    assert row["n_subjects"] == (mci & (embeddings.table["split"] == "test")).sum()
-    assert set(seen["pMCI vs sMCI"][LDAE]["train"]) <= set(embeddings.table["subject"][mci])

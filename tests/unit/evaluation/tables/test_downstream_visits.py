@@ -110,3 +110,18 @@ def test_the_published_age_errors_are_mae_below_rmse():
     for encoder in (LDAE, DAE):
         assert PAPER[encoder, AGE, "mae"] < PAPER[encoder, AGE, "rmse"]
     assert PAPER[DAE, AGE, "mae"] == 4.93
+
+
+def test_progression_is_a_task_of_its_own_label():
+    embeddings = make_embeddings(0.0)
+    mci = (embeddings.table["diagnosis"] == "MCI").to_numpy()
+    progressive = mci & (np.arange(len(mci)) % 2 == 1)
+    label = np.where(progressive, "pMCI", np.where(mci, "sMCI", ""))
+    features = embeddings.features.copy()
+    features[progressive, 0] += 100
+    told = Embeddings(features, embeddings.table.assign(progression=label))
+    table, seen = evaluate_encoders({LDAE: told}, PROBES, BOOTSTRAP, SEED)
+    row = table[(table.task == "pMCI vs sMCI") & (table.metric == "roc_auc") & (table.scans == "all")].iloc[0]
+    assert row["value"] == 1
+    assert row["n_subjects"] == (mci & (embeddings.table["split"] == "test")).sum()
+    assert set(seen["pMCI vs sMCI"][LDAE]["train"]) <= set(embeddings.table["subject"][mci])

@@ -11,8 +11,8 @@ from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
 from ldae.evaluation.measure.reconstruction import ENCODED, OTHER, SEMANTIC
-from ldae.evaluation.tables.counterfactual import IDENTITY, TABLE_COLUMNS
 from ldae.evaluation.tables.phantom_truth import check_against_truth, training_mean_mse, write_truth_table
+from tests.unit.evaluation.tables.test_phantom_edits import edits
 
 BOOTSTRAP = BootstrapConfig(draws=300, confidence=0.95)
 OPTIONS = {"steps": 20, "alpha_grid": [0.01], "batch_size": 4, "bootstrap": BOOTSTRAP, "seed": 3}
@@ -43,18 +43,6 @@ def results(fake_ldae, dataset):
     )
     scans = scans.reset_index(drop=True).astype({"steps": "Int64"})
     return truth, dataset, embeddings, scans, downstream, edits()
-
-
-def edits(**changes) -> pd.DataFrame:
-    """A table of counterfactuals as it should be, along the default direction, and a worse one along another."""
-    rows = []
-    for along, sign in (("pattern", 1), ("weights", -1)):
-        for edit, unit, slope in (("AD vs CN", "per log-odds", 0.0005), ("age", "per year", 0.0002)):
-            key = {"edit": edit, "along": along}
-            row = key | {"measure": "ventricles_share", "unit": unit, "smallest_step": sign * 0.01}
-            rows.append(row | {"value": sign * slope, "low": sign * slope / 2, "high": sign * slope * 2} | changes)
-            rows.append(key | {"measure": IDENTITY, "unit": "ratio", "value": 0.5, "low": 0.4, "high": 0.6})
-    return pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
 
 
 def met(table: pd.DataFrame) -> dict[str, object]:
@@ -99,23 +87,6 @@ def test_a_code_without_atrophy_and_a_chance_probe_fail(results):
     missed = met(table)
     assert not missed["correlation of ventricle volume with its prediction from y_sem, test"]
     assert not missed["AUC of AD vs CN from y_sem, test"]
-
-
-@pytest.mark.parametrize(
-    "changes, failing",
-    [({"low": -0.0001}, "ventricles_share per"), ({"smallest_step": 0.0}, "ventricles_share, smallest step")],
-)
-def test_an_edit_that_changes_nothing_fails(results, changes, failing):
-    judged = met(check_against_truth(*results[:5], edits(**changes), **OPTIONS))
-    assert [name for name, value in judged.items() if name.startswith(failing)]
-    assert not any(value for name, value in judged.items() if name.startswith(failing))
-
-
-def test_an_edit_that_makes_somebody_else_fails(results):
-    edited = edits()
-    edited.loc[edited["measure"] == IDENTITY, "high"] = 1.1
-    judged = met(check_against_truth(*results[:5], edited, **OPTIONS))
-    assert not any(value for name, value in judged.items() if name.startswith(IDENTITY))
 
 
 def test_a_single_test_subject_leaves_the_comparison_undefined_and_unmet(results):
