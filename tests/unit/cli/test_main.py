@@ -56,7 +56,7 @@ def test_wrong_arguments_are_refused(arguments):
     assert error.value.code == 2
 
 
-COMMANDS = ["check", "predict", "reconstruct", "manipulate", "interpolate", "vary", "sample", "preprocess"]
+COMMANDS = ["check", "predict", "reconstruct", "manipulate", "interpolate", "vary", "sample", "preprocess", "export"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
