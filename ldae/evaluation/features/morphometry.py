@@ -15,7 +15,7 @@ VENTRICLE_DEPTH_MM = 25.0
 VENTRICLE_MARGIN_MM = 6.0
 FITTED_VOXELS = 20_000
 REGIONS = ("ventricles_share", "medial_temporal_share", "semiovale_level")
-HIPPOCAMPI_MM = ((10.0, 19.0, 10.0), (-26.0, -22.0, -14.0), (26.0, -22.0, -14.0))  # semi-axes, centres
+HIPPOCAMPI_MM = ((14.0, 24.0, 14.0), (-26.0, -22.0, -14.0), (26.0, -22.0, -14.0))  # semi-axes, centres
 CENTRUM_SEMIOVALE_MM = ((6.0, 18.0, 6.0), (-26.0, -20.0, 38.0), (26.0, -20.0, 38.0))
 START_QUANTILES, START_WEIGHTS, START_SD = (0.1, 0.45, 0.85), (0.2, 0.45, 0.35), 0.1  # of fluid, grey, white matter
 
@@ -60,15 +60,15 @@ def segment(scan: np.ndarray, inside: np.ndarray) -> np.ndarray:
 def measure_regions(scan: np.ndarray, grid: Grid, inside: np.ndarray) -> dict[str, float]:
     """What disease changes, and what it leaves alone: `REGIONS` of a scan (D, H, W), its brain being `inside`.
 
-    ``ventricles_share`` is that of `measure_shares`; ``medial_temporal_share`` the tissue, grey and white, within
-    ellipsoids around the hippocampi, as a share of the brain; ``semiovale_level`` the mean intensity of the white
-    matter above the ventricles (centrum semiovale), 0..1.
+    ``ventricles_share`` is that of `measure_shares`; ``medial_temporal_share`` the grey matter within ellipsoids
+    around the hippocampi, as a share of the brain; ``semiovale_level`` the mean intensity of the white matter above the
+    ventricles (centrum semiovale), 0..1.
     """
     posterior = segment(scan, inside)
     fluid = posterior[ventricle_region(grid)[inside], 0].sum()
-    tissue = posterior[ellipsoids(grid, *HIPPOCAMPI_MM)[inside], 1:].sum()
+    grey = posterior[ellipsoids(grid, *HIPPOCAMPI_MM)[inside], 1].sum()
     level = float(scan[ellipsoids(grid, *CENTRUM_SEMIOVALE_MM)].mean())
-    return dict(zip(REGIONS, (fluid / len(posterior), tissue / len(posterior), level), strict=True))
+    return dict(zip(REGIONS, (fluid / len(posterior), grey / len(posterior), level), strict=True))
 
 
 @lru_cache(maxsize=4)
