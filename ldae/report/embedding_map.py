@@ -59,10 +59,8 @@ def draw_embedding_map(codes: str | Path, dataset: str | Path, output: str | Pat
     for panel in axes[:, 0]:
         panel.set_ylabel(f"second component ({explained[1]:.0%})", fontsize=8)
     counts = f"{known['subject'].nunique()} subjects, {len(known)} scans"
-    figure.suptitle(
-        f"y_sem of {counts}, on the components of the training scans\ndots: training, crosses: validation, circles: test",
-        fontsize=10,
-    )
+    marks = "dots: training, crosses: validation, circles: test"
+    figure.suptitle(f"y_sem of {counts}, on the components of the training scans\n{marks}", fontsize=10)
     save_figure(figure, output, phantom=phantom)
 
 
