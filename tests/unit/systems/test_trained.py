@@ -80,7 +80,7 @@ def test_a_file_gives_what_the_array_gives(trained, scans, tmp_path):
 def test_no_edit_is_the_reconstruction_and_edits_differ(trained, scans):
     edited = trained.manipulate(scans, "AD", [-4.0, 0.0, 4.0])
     assert edited.shape == (3, *scans.shape)
-    torch.testing.assert_close(edited[1], trained.reconstruct(scans), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(edited[1], trained.reconstruct(scans), rtol=1e-3, atol=1e-4)
     assert not torch.allclose(edited[0], edited[2])
 
 
@@ -118,7 +118,7 @@ def test_an_unknown_direction_names_the_known_ones(trained, scans):
 def test_interpolation_begins_and_ends_at_the_reconstructions(trained, scans):
     between = trained.interpolate(scans[:1], scans[1:2], [0.0, 0.3, 1.0])
     rebuilt = trained.reconstruct(scans[:2])
-    torch.testing.assert_close(between[[0, 2], 0], rebuilt, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(between[[0, 2], 0], rebuilt, rtol=1e-3, atol=1e-4)
     by_age = trained.interpolate(scans[:1], scans[1:2], [73.0], ages=(70.0, 80.0))
     torch.testing.assert_close(by_age[0], between[1])
     with pytest.raises(ValueError, match="different ages"):
@@ -137,7 +137,7 @@ def test_variations_share_y_sem_and_nothing_else(trained, scans):
 
 def test_samples_depend_on_the_seed_and_their_number_alone(trained):
     two, three = trained.sample(2, seed=7), trained.sample(3, seed=7)
-    torch.testing.assert_close(two, three[:2], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(two, three[:2], rtol=1e-3, atol=1e-4)
     assert not torch.allclose(three[0], three[1])
     assert not torch.allclose(trained.sample(1, seed=8), three[:1])
 

@@ -163,7 +163,8 @@ def test_the_rule_writes_what_the_configuration_asks_for(fake_ldae, scans, tmp_p
     settings = types.SimpleNamespace(samples=4, medicalnet_weights=None)
     evaluation = types.SimpleNamespace(batch_size=3, figure_scans=2, generation=settings)
     sampling = types.SimpleNamespace(steps=9, solver="ddim")
-    config = types.SimpleNamespace(seed=5, sampling=sampling, evaluation=evaluation)
+    grid = types.SimpleNamespace(grid_shape=(12, 14, 12), grid_spacing_mm=3.0, grid_center_mm=(1.0, 2.0, 3.0))
+    config = types.SimpleNamespace(seed=5, sampling=sampling, evaluation=evaluation, preprocessing=grid)
     measure_generation(
         tmp_path / "scans.csv", "models", config, measured=tmp_path / "m.npz", examples=tmp_path / "e.npz"
     )
@@ -174,7 +175,8 @@ def test_the_rule_writes_what_the_configuration_asks_for(fake_ldae, scans, tmp_p
     np.testing.assert_array_equal(found.features[SEMANTIC, SAMPLES], wanted.features[SEMANTIC, SAMPLES])
     assert found.facts == wanted.facts
     with np.load(tmp_path / "e.npz") as arrays:
-        assert set(arrays) == set(shown)
+        assert set(arrays) == {*shown, "affine"}
+        np.testing.assert_allclose(arrays["affine"] @ [0, 0, 0, 1], [-15.5, -17.5, -13.5, 1])
         np.testing.assert_array_equal(arrays["sample"], shown["sample"])
 
 

@@ -210,7 +210,8 @@ def test_the_rule_reads_scans_and_chooses_examples_by_labels(
         batch_size=3, figure_scans=2, reconstruction=types.SimpleNamespace(steps=[6]), lpips="lpips"
     )
     sampling = types.SimpleNamespace(steps=9, solver="ddim")
-    config = types.SimpleNamespace(seed=5, sampling=sampling, evaluation=settings)
+    grid = types.SimpleNamespace(grid_shape=(12, 14, 12), grid_spacing_mm=3.0, grid_center_mm=(1.0, 2.0, 3.0))
+    config = types.SimpleNamespace(seed=5, sampling=sampling, evaluation=settings, preprocessing=grid)
     scans.to_csv(tmp_path / "scans.csv", index=False)
     write_embeddings(tmp_path / "ldae.npz", embeddings)
     outputs = []
@@ -226,6 +227,7 @@ def test_the_rule_reads_scans_and_chooses_examples_by_labels(
     pd.testing.assert_frame_equal(table, again)
     assert examples["subject"].tolist() != others["subject"].tolist()
     assert len(examples["scan"]) == 2
+    np.testing.assert_allclose(examples["affine"] @ [0, 0, 0, 1], [-15.5, -17.5, -13.5, 1])
     plan = ReconstructionPlan([6], 9, "ddim", 5)
     wanted, _ = run(fake_ldae, scans_of(scans, "test"), embeddings, plan)
     np.testing.assert_allclose(table["mse"], wanted["mse"])
