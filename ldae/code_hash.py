@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 # Packages that make results, by the name they are imported by or, for programs, called by: that in the lock.
@@ -50,6 +51,12 @@ def hash_script(script: str | Path, root: str | Path) -> str:
     for package in sorted(packages):
         digest.update(f"{package}=={versions.get(package)}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def hash_module(file: str | Path) -> str:
+    """`hash_script` of a module of this package in a checkout; where it is installed without one, its version."""
+    root = Path(__file__).resolve().parents[1]
+    return hash_script(file, root) if (root / "requirements.lock").is_file() else version("ldae")
 
 
 def import_closure(script: Path, root: Path) -> set[Path]:

@@ -55,6 +55,7 @@ rule check:
         "results/logs/check.log",
     benchmark:
         "results/benchmarks/check.tsv"
+    priority: 1  # before the hours of conversion, which does not wait for it
     conda:
         ENV
     threads: 8

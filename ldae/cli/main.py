@@ -1,57 +1,69 @@
-"""The command `ldae`."""
+"""The command `ldae`: its commands, and how errors are said."""
 
 from __future__ import annotations
 
-import argparse
 import logging
-import os
 import sys
-from pathlib import Path
+from typing import Any
 
-from ldae.cohort.adni.preflight import check_download, describe_check
-from ldae.files import write_table
+import typer
+from typer.core import TyperGroup
 
+from ldae.cli import check, edit, predict, preprocess, sample
+from ldae.errors import UserError
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="ldae", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check = commands.add_parser(
-        "check",
-        help="say what is wrong with an ADNI download",
-        description="Read an ADNI download and its tables, say what is wrong with them and what to do about it. "
-        "Nothing is written but the report. Exit code 0: the workflow can run; 1: it cannot.",
-    )
-    check.add_argument("dicom_dir", metavar="DICOM_DIR", help="folder with one folder per subject, such as 011_S_4102")
-    check.add_argument("clinical_dir", metavar="CLINICAL_DIR", help="folder with the clinical CSVs")
-    check.add_argument("--report", metavar="CSV", help="write the findings there, too")
-    check.add_argument("--workers", type=_positive, default=os.cpu_count(), metavar="N", help="processes (%(default)s)")
-    check.set_defaults(run=run_check)
-    options = parser.parse_args(arguments)
-    _show_progress()
-    return options.run(options)
+USAGE_ERROR = 2
 
 
-def run_check(options: argparse.Namespace) -> int:
-    """Check a download, print what was found; 1 where nothing can be converted."""
-    checked = check_download(options.dicom_dir, options.clinical_dir, shards=1, workers=options.workers)
-    print(describe_check(checked, options.dicom_dir, options.clinical_dir))
-    if options.report:
-        write_table(Path(options.report), checked.findings)
-    return 1 if checked.errors else 0
+class Commands(TyperGroup):
+    """Commands that say what a user can mend as the workflow does, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            print(error, file=sys.stderr)
+            raise typer.Exit(1) from None
 
 
-def _positive(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return int(text)
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
+)
 
 
-def _show_progress() -> None:
-    """Progress on one line of a terminal; elsewhere nothing, for the summary says it all."""
+@app.callback()
+def show_progress() -> None:
+    """Latent diffusion autoencoders for brain MRI: check a download, and use a trained model. Research use only."""
     terminal = sys.stderr.isatty()
     handler = logging.StreamHandler(sys.stderr)
-    handler.terminator = "\x1b[K\r"
+    handler.terminator = "\x1b[K\r"  # progress on one line of a terminal; elsewhere the summary says it all
     package = logging.getLogger("ldae")
     package.handlers, package.propagate = [handler] if terminal else [logging.NullHandler()], False
     package.setLevel(logging.INFO)
+
+
+app.command()(check.check)
+app.command()(predict.predict)
+app.command()(edit.reconstruct)
+app.command()(edit.manipulate)
+app.command()(edit.interpolate)
+app.command()(edit.vary)
+app.command()(sample.sample)
+app.command()(preprocess.preprocess)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code; wrong arguments end the program."""
+    try:
+        app(arguments, prog_name="ldae")
+    except SystemExit as end:
+        if end.code == USAGE_ERROR:
+            raise
+        return int(end.code or 0)
+    return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ldae.config.preprocessing import QCConfig
@@ -34,7 +35,9 @@ class LimitCheck:
     margin: float
 
 
-def check_limits(numbers: dict[str, float], config: QCConfig) -> list[LimitCheck]:
+def check_limits(
+    numbers: dict[str, float], config: QCConfig, limits: Sequence[tuple[str, str]] = LIMITS
+) -> list[LimitCheck]:
     """Hold every number against its limits.
 
     Parameters
@@ -43,14 +46,16 @@ def check_limits(numbers: dict[str, float], config: QCConfig) -> list[LimitCheck
         The numbers of `quality`; any others are not looked at.
     config : QCConfig
         The section `qc`, each limit as (warn, fail).
+    limits : sequence of pairs
+        Those of `LIMITS` that count.
 
     Returns
     -------
     list of LimitCheck
-        One per limit, in the order of `LIMITS`.
+        One per limit, in the order of `limits`.
     """
     checks = []
-    for name, limit in LIMITS:
+    for name, limit in limits:
         warn, fail = getattr(config, limit)
         side = "above" if limit.startswith("max_") else "below"
         distance = margin(numbers[name], warn, fail, side)
@@ -82,7 +87,7 @@ def margin(value: float, warn: float, fail: float, side: str) -> float:
     return past_warn / min(step, abs(warn) or step)
 
 
-def judge(numbers: dict[str, float], config: QCConfig) -> tuple[str, str]:
+def judge(numbers: dict[str, float], config: QCConfig, limits: Sequence[tuple[str, str]] = LIMITS) -> tuple[str, str]:
     """Verdict by the thresholds of the config.
 
     Parameters
@@ -91,6 +96,8 @@ def judge(numbers: dict[str, float], config: QCConfig) -> tuple[str, str]:
         The numbers of `quality`.
     config : QCConfig
         The section `qc`, each limit as (warn, fail).
+    limits : sequence of pairs
+        Those of `LIMITS` that count.
 
     Returns
     -------
@@ -99,7 +106,7 @@ def judge(numbers: dict[str, float], config: QCConfig) -> tuple[str, str]:
     reason : str
         Which numbers are beyond which limit; empty for pass.
     """
-    checks = check_limits(numbers, config)
+    checks = check_limits(numbers, config, limits)
     beyond = [one for one in checks if one.level != "pass"]
     reasons = [f"{one.name} {one.value:.4g} is {one.side} {one.limit:g}" for one in beyond]
     return max((one.level for one in checks), key=LEVELS.index), "; ".join(reasons)

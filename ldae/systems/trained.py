@@ -146,9 +146,9 @@ class TrainedModel:
         images = torch.stack([self.decode(noise, codes.y_sem) for noise in noises])
         return Variation(images, images.mean(0), images.std(0, unbiased=False))
 
-    def sample(self, count: int, seed: int = 0) -> torch.Tensor:
-        """Images (count, 1, D, H, W) of nobody, from noise alone; the i-th depends on (seed, i) alone."""
-        return self.decode(torch.cat([self._noise(i, seed) for i in range(count)]), None)
+    def sample(self, count: int, seed: int = 0, first: int = 0) -> torch.Tensor:
+        """Images (count, 1, D, H, W) of nobody, from noise, from number `first` on; each depends on that alone."""
+        return self.decode(torch.cat([self._noise(i, seed) for i in range(first, first + count)]), None)
 
     def predict(self, scans: Scans | Codes) -> pd.DataFrame:
         """What the probes say of each scan, a row each.
@@ -169,9 +169,12 @@ class TrainedModel:
                 columns[f"predicted_{probe.task}"] = probe.score(y_sem).numpy()
         return pd.DataFrame(columns)
 
-    def familiarity(self, scans: Scans) -> Familiarity:
-        """How far each scan is from those that the model was trained on (see `ldae.systems.reference`)."""
-        images, codes = as_images(scans, self.grid), self.encode(scans)
+    def familiarity(self, scans: Scans, codes: Codes | None = None) -> Familiarity:
+        """How far each scan is from those that the model was trained on (see `ldae.systems.reference`).
+
+        Codes of `encode` save its time.
+        """
+        images, codes = as_images(scans, self.grid), codes or self.encode(scans)
         return self.reference.compare(codes, self._autoencoder_error(images, codes))
 
     def _autoencoder_error(self, images: torch.Tensor, codes: Codes) -> torch.Tensor:

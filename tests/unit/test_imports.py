@@ -32,6 +32,7 @@ LAYERS = [
     {"systems"},
     {"evaluation"},
     {"report"},
+    {"use"},
     {"cli", "__main__"},
 ]
 FILES = sorted(PACKAGE.rglob("*.py"))

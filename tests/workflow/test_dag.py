@@ -127,6 +127,13 @@ def test_every_rule_left_a_log_and_a_benchmark(tiny):
     assert TRAININGS | PROBE_RULES | {"phantom", "check", "bids", "preprocess"} <= logs
 
 
+def test_the_download_is_checked_before_anything_is_converted(tiny):
+    logs = tiny.directory / "results" / "logs"
+    checked = (logs / "check.log").stat().st_mtime
+    converted = [path.stat().st_mtime for path in (logs / "convert").iterdir()]
+    assert converted and checked < min(converted)
+
+
 def test_the_weights_say_where_they_come_from(tiny):
     for name in ("autoencoder", "ldm", "representation"):
         sidecar = json.loads(tiny.read(f"results/models/{name}.json"))

@@ -80,4 +80,10 @@ def calibrate(probe: Probe, embeddings: Embeddings, positive: np.ndarray) -> Cal
         return None
     fitted = CalibratedClassifierCV(FrozenEstimator(probe.model), method="sigmoid", cv=SMALLEST_CLASS)
     sigmoid = fitted.fit(embeddings.features[rows], positive[rows]).calibrated_classifiers_[0].calibrators[0]
-    return Calibration(slope=-float(sigmoid.a_), intercept=-float(sigmoid.b_), subjects=subjects.nunique())
+    scores = probe.model.decision_function(embeddings.features[rows])
+    return Calibration(
+        slope=-float(sigmoid.a_),
+        intercept=-float(sigmoid.b_),
+        subjects=subjects.nunique(),
+        covered=(float(scores.min()), float(scores.max())),
+    )

@@ -1,10 +1,13 @@
+import re
+import shlex
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from ldae.cli.main import main
+from ldae.cli.main import app, main
 from tests.adni_download import Download, write_series
 from tests.unit.sources import ROOT
 
@@ -51,3 +54,29 @@ def test_wrong_arguments_are_refused(arguments):
     with pytest.raises(SystemExit) as error:
         main(arguments)
     assert error.value.code == 2
+
+
+COMMANDS = ["check", "predict", "reconstruct", "manipulate", "interpolate", "vary", "sample", "preprocess"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_s_help_has_an_example_that_is_a_command(command):
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    examples = re.findall(rf"^ +(ldae {command} .+)$", result.output, re.MULTILINE)
+    assert examples and "Example" in result.output
+    known = set(re.findall(r"(?<![\w-])--?[a-z]+", result.output.partition("Options:")[2]))
+    for example in examples:
+        assert {word for word in shlex.split(example) if word.startswith("-")} <= known
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys, ldae.cli.main; print([m for m in ('torch', 'pandas', 'nibabel', 'ants') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_error_is_said_without_a_traceback(tmp_path, capsys):
+    assert main(["sample", "--models", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert "expected: the description of a trained model" in said and "cure:" in said and "Traceback" not in said

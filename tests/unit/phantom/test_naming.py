@@ -52,6 +52,13 @@ def test_the_tables_read_are_the_same_but_for_what_today_is_not_listed(namings, 
     assert (today[sorted(missing)] == "").all(axis=None)
 
 
+def test_genotypes_are_the_same_in_either_naming(namings):
+    columns = ["RID", "APGEN1", "APGEN2"]
+    legacy, today = (tables.frames["APOERES"][columns].reset_index(drop=True) for tables in namings)
+    assert today.equals(legacy)
+    assert legacy["APGEN1"].ne(legacy["APGEN2"]).any()
+
+
 def test_nothing_but_adni4_and_other_series_is_set_aside(namings):
     legacy, today = namings
     assert legacy.quarantine.empty
