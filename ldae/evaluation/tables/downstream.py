@@ -94,9 +94,9 @@ def write_downstream(
     seed: int,
     *,
     progression_months: int,
-    trained: Sequence[str | Path],
     table: str | Path,
     subjects: str | Path,
+    trained: Sequence[str | Path] = (),
 ) -> None:
     """Fit and score the probes of every encoder, and write what they give.
 
@@ -108,10 +108,10 @@ def write_downstream(
         Grids, redraws and the bootstrap.
     progression_months : int
         The window of `ldae.data.labels.progression`.
-    trained : sequence of path
-        probes.json of a model trained on another cohort, whose probes are scored as they are; empty without one.
     table, subjects : path
         The CSV; a JSON of whom each probe saw.
+    trained : sequence of path
+        probes.json of a model trained on another cohort, whose probes are scored as they are.
     """
     labels = read_dataset(dataset)
     labels = labels.assign(**{PROGRESSION: progression(labels, progression_months)})
