@@ -143,7 +143,7 @@ def _count(thing: Fitted, leaked: int, strangers: int) -> dict:
     """The columns of a row that count subjects."""
     if thing.counts is not None:
         counted = [thing.counts.get(split) for split in ("train", "validation")]
-        return dict(zip(COUNTS, [*counted, None, None], strict=True)) | {"note": NOT_NAMED}
+        return dict(zip(COUNTS, [*counted, None, None], strict=True)) | {"subjects_sha256": "", "note": NOT_NAMED}
     return {
         **dict(zip(COUNTS, [len(thing.train), len(thing.validation), leaked, strangers], strict=True)),
         "subjects_sha256": hash_content([sorted(thing.train), sorted(thing.validation)]),
