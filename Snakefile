@@ -11,12 +11,20 @@ configfile: f"{workflow.basedir}/config.yaml"
 include: "rules/common.smk"
 include: "rules/preprocess.smk"
 include: "rules/dataset.smk"
-include: "rules/train.smk"
 include: "rules/encode.smk"
 include: "rules/measure.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/targets.smk"
+
+
+if CONFIG.models_from:
+
+    include: "rules/trained.smk"
+
+else:
+
+    include: "rules/train.smk"
 
 
 if IS_PHANTOM:
@@ -46,5 +54,6 @@ rule all:
         expand("results/figures/{figure}.{kind}", figure=FIGURES, kind=["png", "svg"]),
         "results/qc.html",
         "results/predictions.csv",
+        LATENTS,
         MODEL,
         SPLIT,

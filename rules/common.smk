@@ -35,6 +35,11 @@ IS_PHANTOM = CONFIG.cohort.is_phantom
 LDAE_MODELS = [f"results/models/{name}.safetensors" for name in names.LDAE_MODELS]
 PROBES, REFERENCE = "results/models/probes.json", "results/models/reference.safetensors"
 MODEL = "results/models/model.json"  # what makes the folder a model to use
+LATENTS = "results/latents/manifest.csv"
+# With `models_from` that folder is a taken model, as it was trained; the probes of this cohort lie beside it.
+FITTED_PROBES = "results/probes.json" if CONFIG.models_from else PROBES
+PROBE_SUBJECTS = "results/models/probe_subjects.json"
+TRAINED_PROBE_SUBJECTS = "results/models/trained_probe_subjects.json"
 LDAE_SECTIONS = ["preprocessing", "autoencoder", "latents", "diffusion", "ldm", "encoder", "representation"]
 # Take long, and no table of the first target needs them.
 SLOW_ENCODERS = names.slow_encoders(CONFIG.evaluation.supervised_tasks)
@@ -61,6 +66,10 @@ PAPER_TABLES = ["comparison", "downstream_paper", "interpolation", "generation",
 FIGURES = ["qc_montage", "training_curves", "reconstructions", "reconstruction_steps", "manipulation", "variation"]
 FIGURES += ["interpolation", "slice_attention", "embedding_map", "probes", "diagnosis", "age"]
 PAPER_FIGURES = ["generated", "interpolation_gap", "training_curves_paper", "probes_paper"]
+if CONFIG.models_from:  # nothing is trained: no losses, no slow system to compare with
+    PAPER_TABLES = ["interpolation", "generation"]
+    FIGURES.remove("training_curves")
+    PAPER_FIGURES = ["generated", "interpolation_gap"]
 
 
 wildcard_constraints:
@@ -132,9 +141,11 @@ def evaluation(*keys):
 def check_paths():
     """Fail before hours are spent where the configuration points to nothing."""
     paths = {f"cohort.{key}": getattr(CONFIG.cohort, key) for key in CONFIG.cohort.folders}
+    if not CONFIG.models_from:  # a training starts from them
+        paths["autoencoder.perceptual_weights"] = CONFIG.autoencoder.perceptual_weights
+        paths["encoder.backbone_weights"] = CONFIG.encoder.backbone_weights
     paths |= {
-        "autoencoder.perceptual_weights": CONFIG.autoencoder.perceptual_weights,
-        "encoder.backbone_weights": CONFIG.encoder.backbone_weights,
+        "models_from": CONFIG.models_from,
         "evaluation.lpips.weights": CONFIG.evaluation.lpips.weights,
         "evaluation.generation.medicalnet_weights": CONFIG.evaluation.generation.medicalnet_weights,
         "qc_overrides": CONFIG.qc_overrides,

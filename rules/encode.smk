@@ -1,30 +1,3 @@
-rule latents:
-    """Encode every scan; statistics of the training latents."""
-    input:
-        scans="results/scans.csv",
-        autoencoder="results/models/autoencoder.safetensors",
-    output:
-        manifest="results/latents/manifest.csv",
-        statistics="results/models/latent_statistics.safetensors",
-        sidecar="results/models/latent_statistics.json",
-    log:
-        "results/logs/latents.log",
-    benchmark:
-        "results/benchmarks/latents.tsv"
-    conda:
-        ENV
-    threads: 2
-    resources:
-        **needs(6000, 480, gpu=1),
-    params:
-        config=section("autoencoder", "latents"),
-        code=code_of("latents.py"),
-    message:
-        "encode all scans"
-    script:
-        "../workflow_scripts/latents.py"
-
-
 rule embeddings:
     """y_sem of every scan."""
     input:
@@ -127,33 +100,6 @@ rule demographics:
         "../workflow_scripts/demographics.py"
 
 
-rule reference:
-    """How far the validation scans are from the training scans: the measure of any new scan."""
-    input:
-        scans="results/scans.csv",
-        embeddings="results/embeddings/ldae.npz",
-        models=LDAE_MODELS,
-    output:
-        weights=REFERENCE,
-        sidecar=REFERENCE.replace(".safetensors", ".json"),
-    log:
-        "results/logs/reference.log",
-    benchmark:
-        "results/benchmarks/reference.tsv"
-    conda:
-        ENV
-    threads: 8
-    resources:
-        **needs(6000, 240, gpu=1),
-    params:
-        config=section(*LDAE_SECTIONS, "sampling", "seed") | evaluation("batch_size"),
-        code=code_of("reference.py"),
-    message:
-        "measure how familiar the validation scans are"
-    script:
-        "../workflow_scripts/reference.py"
-
-
 rule predictions:
     """The probes of y_sem, and what they say of every scan."""
     input:
@@ -161,7 +107,7 @@ rule predictions:
         embeddings="results/embeddings/ldae.npz",
         representation="results/models/representation.safetensors",
     output:
-        stored=PROBES,
+        stored=FITTED_PROBES,
         predictions="results/predictions.csv",
         codes="results/embeddings.csv",
     log:
@@ -179,30 +125,3 @@ rule predictions:
         "predict diagnosis and age of every scan"
     script:
         "../workflow_scripts/predictions.py"
-
-
-rule model:
-    """Describe the trained model, so that its folder can be loaded on its own."""
-    input:
-        dataset="results/dataset.csv",
-        models=LDAE_MODELS,
-        probes=PROBES,
-        reference=REFERENCE,
-    output:
-        MODEL,
-    log:
-        "results/logs/model.log",
-    benchmark:
-        "results/benchmarks/model.tsv"
-    conda:
-        ENV
-    resources:
-        **needs(2000, 10),
-    params:
-        config=section(*LDAE_SECTIONS, "qc", "sampling") | evaluation("batch_size"),
-        phantom=IS_PHANTOM,
-        code=code_of("model.py"),
-    message:
-        "describe the trained model"
-    script:
-        "../workflow_scripts/model.py"

@@ -42,9 +42,10 @@ rule table_downstream:
     input:
         dataset="results/dataset.csv",
         embeddings=expand("results/embeddings/{name}.npz", name=names.ENCODERS),
+        trained=[PROBES] if CONFIG.models_from else [],
     output:
         table=report("results/tables/downstream.csv", caption="captions/downstream.rst", category="Tables"),
-        subjects="results/models/probe_subjects.json",
+        subjects=PROBE_SUBJECTS,
     log:
         "results/logs/table_downstream.log",
     benchmark:
@@ -67,6 +68,7 @@ use rule table_downstream as table_downstream_paper with:
     input:
         dataset="results/dataset.csv",
         embeddings=expand("results/embeddings/{name}.npz", name=ALL_ENCODERS),
+        trained=[],
     output:
         table=report("results/tables/downstream_paper.csv", caption="captions/downstream_paper.rst", category="Tables"),
         subjects="results/models/probe_subjects_paper.json",
@@ -111,7 +113,8 @@ rule table_leakage:
         scans="results/scans.csv",
         weights=LDAE_MODELS,
         embeddings=expand("results/embeddings/{name}.npz", name=names.ENCODERS),
-        probes="results/models/probe_subjects.json",
+        probes=PROBE_SUBJECTS,
+        trained=[TRAINED_PROBE_SUBJECTS] if CONFIG.models_from else [],
     output:
         report("results/tables/leakage.csv", caption="captions/leakage.rst", category="Tables"),
     log:
@@ -136,6 +139,7 @@ use rule table_leakage as table_leakage_paper with:
         weights=LDAE_MODELS + expand("results/models/{name}.safetensors", name=SLOW_ENCODERS),
         embeddings=expand("results/embeddings/{name}.npz", name=ALL_ENCODERS),
         probes="results/models/probe_subjects_paper.json",
+        trained=[],
     output:
         report("results/tables/leakage_paper.csv", caption="captions/leakage.rst", category="Tables"),
     log:

@@ -38,7 +38,7 @@ rule figures:
 
 
 rule paper_tables:
-    """Tables and figures that need the slow systems: the voxel DAE, the supervised encoders, sampling."""
+    """Tables and figures that need the slow systems (the voxel DAE, the supervised encoders) or sampling."""
     input:
         expand("results/tables/{table}.csv", table=PAPER_TABLES),
         expand("results/figures/{figure}.{kind}", figure=PAPER_FIGURES, kind=["png", "svg"]),

@@ -1,13 +1,15 @@
-LATENTS = {
-    "latents": "results/latents/manifest.csv",
+"""The trainings, and what makes their folder a model; rules/trained.smk stands in its place with `models_from`."""
+
+LATENT_INPUTS = {
+    "latents": LATENTS,
     "statistics": "results/models/latent_statistics.safetensors",
 }
 # What each training reads beside the scans, and the settings it takes beside the seed.
 TRAININGS = {
     "autoencoder": ({}, ["autoencoder"]),
-    "ldm": (LATENTS, ["ldm", "diffusion"]),
+    "ldm": (LATENT_INPUTS, ["ldm", "diffusion"]),
     "representation": (
-        LATENTS | {"ldm": "results/models/ldm.safetensors"},
+        LATENT_INPUTS | {"ldm": "results/models/ldm.safetensors"},
         ["representation", "encoder", "ldm", "diffusion"],
     ),
     "dae": ({}, ["dae", "encoder", "diffusion"]),
@@ -77,3 +79,84 @@ rule supervised:
         "train the supervised encoder: {wildcards.task}"
     script:
         "../workflow_scripts/supervised.py"
+
+
+rule latents:
+    """Encode every scan; statistics of the training latents."""
+    input:
+        scans="results/scans.csv",
+        autoencoder="results/models/autoencoder.safetensors",
+    output:
+        manifest=LATENTS,
+        statistics="results/models/latent_statistics.safetensors",
+        sidecar="results/models/latent_statistics.json",
+    log:
+        "results/logs/latents.log",
+    benchmark:
+        "results/benchmarks/latents.tsv"
+    conda:
+        ENV
+    threads: 2
+    resources:
+        **needs(6000, 480, gpu=1),
+    params:
+        config=section("autoencoder", "latents"),
+        code=code_of("latents.py"),
+    message:
+        "encode all scans"
+    script:
+        "../workflow_scripts/latents.py"
+
+
+rule reference:
+    """How far the validation scans are from the training scans: the measure of any new scan."""
+    input:
+        scans="results/scans.csv",
+        embeddings="results/embeddings/ldae.npz",
+        models=LDAE_MODELS,
+    output:
+        weights=REFERENCE,
+        sidecar=REFERENCE.replace(".safetensors", ".json"),
+    log:
+        "results/logs/reference.log",
+    benchmark:
+        "results/benchmarks/reference.tsv"
+    conda:
+        ENV
+    threads: 8
+    resources:
+        **needs(6000, 240, gpu=1),
+    params:
+        config=section(*LDAE_SECTIONS, "sampling", "seed") | evaluation("batch_size"),
+        code=code_of("reference.py"),
+    message:
+        "measure how familiar the validation scans are"
+    script:
+        "../workflow_scripts/reference.py"
+
+
+rule model:
+    """Describe the trained model, so that its folder can be loaded on its own."""
+    input:
+        dataset="results/dataset.csv",
+        models=LDAE_MODELS,
+        probes=PROBES,
+        reference=REFERENCE,
+    output:
+        MODEL,
+    log:
+        "results/logs/model.log",
+    benchmark:
+        "results/benchmarks/model.tsv"
+    conda:
+        ENV
+    resources:
+        **needs(2000, 10),
+    params:
+        config=section(*LDAE_SECTIONS, "qc", "sampling") | evaluation("batch_size"),
+        phantom=IS_PHANTOM,
+        code=code_of("model.py"),
+    message:
+        "describe the trained model"
+    script:
+        "../workflow_scripts/model.py"

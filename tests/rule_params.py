@@ -91,8 +91,11 @@ OASIS = BIDS | {
 }
 ADNI = {name: params for name, params in PHANTOM.items() if name != "phantom"}
 ADNI |= {"convert": PHANTOM["convert"] | {name: f"cohort.{name}" for name in ("dicom_dir", "clinical_dir")}}
-SOURCES = {"phantom": PHANTOM, "adni": ADNI, "bids": BIDS, "oasis": OASIS}
-FOLDERS = {"phantom": (), "adni": ("dicom_dir", "clinical_dir"), "bids": ("bids_dir",)}
+TRAINED = ("autoencoder", "ldm", "representation", "dae", "supervised", "reference", "model")
+TAKEN = {name: params for name, params in PHANTOM.items() if name not in TRAINED}
+TAKEN |= {"take_models": {"folder": "models_from"}, "latents": {"config": ("autoencoder",)}}
+SOURCES = {"phantom": PHANTOM, "adni": ADNI, "bids": BIDS, "oasis": OASIS, "taken": TAKEN}
+FOLDERS = {"phantom": (), "taken": (), "adni": ("dicom_dir", "clinical_dir"), "bids": ("bids_dir",)}
 # Params that hold no setting: code, places below results/, what is on the disk, names.
 FIXED = {
     *("code", "image_code", "checked_by", "indexed_by", "findings", "state", "state_dir", "bids_dir", "output_dir"),
@@ -110,5 +113,6 @@ FIXED = {
         "encoders",
         "phantom",
         "starts",
+        "content",
     ),
 }

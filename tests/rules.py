@@ -7,6 +7,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import yaml
 from snakemake.api import SnakemakeApi
 from snakemake.rules import Rule
 from snakemake.settings.types import (
@@ -18,6 +19,9 @@ from snakemake.settings.types import (
     WorkflowSettings,
 )
 
+from ldae.config.load import load_config
+from ldae.systems.description import FILES, MODEL, write_description
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -27,10 +31,23 @@ def script_rules(source: str = "phantom") -> dict[str, Rule]:
 
     Parameters
     ----------
-    source : `cohort.source`; ``phantom`` gives ADNI's rules as well
+    source : `cohort.source`; ``phantom`` gives ADNI's rules as well; ``taken`` is a phantom with `models_from`
     """
     with tempfile.TemporaryDirectory() as folder:
+        if source == "taken":
+            return parse_rules({"models_from": describe_nothing(folder, {})}, folder)
         return parse_rules({"cohort": _folders(source, folder)}, folder)
+
+
+def describe_nothing(folder: str | Path, settings: dict) -> str:
+    """A folder below `folder` that says it is a model of `settings`, laid over config.yaml; its files are empty."""
+    models, overlay = Path(folder, "taken"), Path(folder, "taken.yaml")
+    models.mkdir()
+    overlay.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    for name in FILES:
+        (models / name).touch()
+    write_description(models, load_config(ROOT / "config.yaml", overlay), {}, True, models / MODEL)
+    return str(models)
 
 
 def parse_rules(settings: dict, folder: str | Path) -> dict[str, Rule]:

@@ -15,5 +15,6 @@ if __name__ == "__main__":
             config.evaluation.bootstrap,
             config.seed,
             progression_months=config.evaluation.progression_months,
+            trained=snakemake.input.trained,
             **dict(snakemake.output.items()),
         )

@@ -8,5 +8,7 @@ from ldae.files import write_table
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        fitted = read_fitted(snakemake.input.weights, snakemake.input.embeddings, snakemake.input.probes)
+        fitted = read_fitted(
+            snakemake.input.weights, snakemake.input.embeddings, snakemake.input.probes, snakemake.input.trained
+        )
         write_table(snakemake.output[0], tabulate_leakage(fitted, read_scans(snakemake.input.scans)))

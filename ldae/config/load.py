@@ -44,6 +44,10 @@ class Config(Section):
     qc_overrides: Text | None = Field(
         description="TSV of a person's verdicts, which win over the numbers (results/qc.html)"
     )
+    models_from: Text | None = Field(
+        description="folder of a trained LDAE (results/models of a finished run, or what `ldae export` wrote) to "
+        "evaluate on this cohort; nothing is trained then; null: train one"
+    )
     autoencoder: AutoencoderConfig
     latents: LatentsConfig
     diffusion: DiffusionConfig

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 LDAE, LDDIM, DAE, AUTOENCODER = "LDAE", "LDDIM", "DAE", "AutoencoderKL"
+AS_TRAINED = f"{LDAE}, probes as trained"  # where a model trained on another cohort is evaluated
 
 # Weights files of a trained LDAE, in the order in which they are made.
 LDAE_MODELS = ("autoencoder", "latent_statistics", "ldm", "representation")

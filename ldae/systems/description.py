@@ -54,16 +54,15 @@ def write_description(
     write_json(output, described.model_dump())
 
 
-def read_description(models_dir: str | Path) -> ModelDescription:
-    """Read ``model.json`` and hold the files beside it against it.
+def parse_description(models_dir: str | Path) -> ModelDescription:
+    """Read ``model.json`` alone.
 
     Raises
     ------
     UserError
-        A file is missing or is another than the one described.
+        It is missing, damaged, or of another format.
     """
-    folder = Path(models_dir)
-    path = folder / MODEL
+    path = Path(models_dir, MODEL)
     if not path.is_file():
         cure = "give the folder results/models of a finished run, or one that `ldae export` wrote"
         raise UserError(path, "the description of a trained model", "no such file", cure)
@@ -74,6 +73,18 @@ def read_description(models_dir: str | Path) -> ModelDescription:
     if description.format != FORMAT:
         found = f"format {description.format}"
         raise UserError(path, f"a model of format {FORMAT}", found, "use the version of ldae that wrote it")
+    return description
+
+
+def read_description(models_dir: str | Path) -> ModelDescription:
+    """Read ``model.json`` and hold the files beside it against it.
+
+    Raises
+    ------
+    UserError
+        A file is missing or is another than the one described.
+    """
+    folder, description = Path(models_dir), parse_description(models_dir)
     for name in FILES:
         file, own = folder / name, description.files.get(name)
         if not file.is_file():

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 
 from ldae.config.base import Section
 from ldae.errors import UserError
+from ldae.files import hash_file
 from ldae.systems.description import CURE, PROBES
 from ldae.systems.probe import Probe
 
@@ -17,6 +18,12 @@ class StoredProbes(Section):
 
     representation_sha256: str = Field(description="of the weights whose y_sem the probes were fitted to")
     probes: dict[str, Probe]
+
+
+def read_own_probes(path: str | Path) -> dict[str, Probe]:
+    """The probes of a file ``probes.json``, held against the weights beside it (see `read_probes`)."""
+    folder = Path(path).parent
+    return read_probes(folder, hash_file(folder / "representation.safetensors"))
 
 
 def read_probes(models_dir: str | Path, representation_sha256: str) -> dict[str, Probe]:

@@ -33,12 +33,10 @@ def encode_latents(
     manifest: str | Path,
     statistics: str | Path,
 ) -> None:
-    """Write one NPZ per scan (`data`: float32 posterior mean (C, D, H, W)), the manifest, and the training statistics.
+    """Write the latents and their manifest (see `write_latents`), and the training statistics.
 
     Parameters
     ----------
-    manifest : path
-        Table to write, columns `LATENT_COLUMNS`; the latents lie beside it.
     statistics : path
         Weights file to write: mean and standard deviation of the training latents.
 
@@ -47,17 +45,8 @@ def encode_latents(
     UserError
         The table of scans or the weights are unusable, or the latents do not vary.
     """
-    table = read_scans(scans_csv)
-    fitting_rows(table, "train", scans_csv)  # refuses a test subject before anything is written
-    folder, scans = Path(manifest).parent, zip(table["subject"], table["session"], strict=True)
-    table = table.assign(latent_path=[latent_path(folder, *scan) for scan in scans])
-    autoencoder = build_autoencoder(config)
-    load_weights(autoencoder, autoencoder_weights, dump_sections({"autoencoder": config}))
-    _encode(table, autoencoder, config.training.batch_size)
-    _remove_others(table["latent_path"])
-    table["latent_sha256"] = [hash_file(path) for path in table["latent_path"]]
-    write_table(manifest, table[list(LATENT_COLUMNS)])
-    rows = fitting_rows(table, "train", scans_csv)
+    fitting_rows(read_scans(scans_csv), "train", scans_csv)  # refuses a test subject before anything is written
+    rows = fitting_rows(write_latents(scans_csv, autoencoder_weights, config, manifest), "train", scans_csv)
     normalizer = fit_normalizer(Volumes(rows["latent_path"], read_latent), latents)
     description = {
         "config": dump_sections({"autoencoder": config, "latents": latents}),
@@ -67,6 +56,38 @@ def encode_latents(
         **origin(),
     }
     save_weights(normalizer, statistics, description)
+
+
+def write_latents(
+    scans_csv: str | Path, autoencoder_weights: str | Path, config: AutoencoderConfig, manifest: str | Path
+) -> pd.DataFrame:
+    """Write one NPZ per scan (`data`: float32 posterior mean (C, D, H, W)), and their table; nothing is fitted.
+
+    Parameters
+    ----------
+    manifest : path
+        Table to write, columns `LATENT_COLUMNS`; the latents lie beside it.
+
+    Returns
+    -------
+    DataFrame
+        The table of scans with the columns of the manifest.
+
+    Raises
+    ------
+    UserError
+        The table of scans or the weights are unusable.
+    """
+    table = read_scans(scans_csv)
+    folder, scans = Path(manifest).parent, zip(table["subject"], table["session"], strict=True)
+    table = table.assign(latent_path=[latent_path(folder, *scan) for scan in scans])
+    autoencoder = build_autoencoder(config)
+    load_weights(autoencoder, autoencoder_weights, dump_sections({"autoencoder": config}))
+    _encode(table, autoencoder, config.training.batch_size)
+    _remove_others(table["latent_path"])
+    table["latent_sha256"] = [hash_file(path) for path in table["latent_path"]]
+    write_table(manifest, table[list(LATENT_COLUMNS)])
+    return table
 
 
 @torch.inference_mode()

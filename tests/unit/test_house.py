@@ -49,7 +49,11 @@ def test_a_script_has_one_shape(script):
 
 
 def test_each_script_belongs_to_a_rule_of_its_name():
-    used = {Path(rule.script).name for source in ("phantom", "bids", "oasis") for rule in script_rules(source).values()}
+    used = {
+        Path(rule.script).name
+        for source in ("phantom", "bids", "oasis", "taken")
+        for rule in script_rules(source).values()
+    }
     assert {script.name for script in SCRIPTS} == used
 
 

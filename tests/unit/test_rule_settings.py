@@ -23,7 +23,7 @@ from snakemake.rules import Rule
 from ldae.config import names
 from ldae.config.base import Section
 from tests.rule_params import FIXED, FOLDERS, SOURCES
-from tests.rules import ROOT, parse_rules
+from tests.rules import ROOT, describe_nothing, parse_rules
 
 DEFAULTS = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 TEXT = (ROOT / "tests" / "distinct_settings.yaml").read_text(encoding="utf-8")
@@ -81,19 +81,23 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def parsed(folder):
-    """Settings and rules by the cohort's source."""
+    """Settings, rules, and what these are told of the settings, by the cohort's source."""
     both = {}
     for source in SOURCES:
         settings = yaml.safe_load(TEXT.replace("{folder}", str(folder)))
         folders = FOLDERS.get(source, FOLDERS["adni"])
-        settings["cohort"] |= {"source": source} | {name: str(folder / name) for name in folders}
-        both[source] = settings, parse_rules(settings, folder)
+        known = "phantom" if source == "taken" else source
+        settings["cohort"] |= {"source": known} | {name: str(folder / name) for name in folders}
+        settings["models_from"] = describe_nothing(folder, settings) if source == "taken" else None
+        rules = parse_rules(settings, folder)
+        # Told at once: the functions of params read the configuration that was parsed last.
+        both[source] = settings, rules, {name: settings_of(rule) for name, rule in rules.items()}
     return both
 
 
 def test_every_setting_has_a_value_of_its_own():
     distinct, defaults = dict(leaves(yaml.safe_load(TEXT))), dict(leaves(DEFAULTS))
-    untold = {"cohort.source", "cohort.dicom_dir", "cohort.clinical_dir", "cohort.bids_dir"}
+    untold = {"models_from", "cohort.source", "cohort.dicom_dir", "cohort.clinical_dir", "cohort.bids_dir"}
     assert set(defaults) - set(distinct) == untold
     assert set(distinct) <= set(defaults)
     assert not [place for place, value in distinct.items() if value == defaults[place]]
@@ -104,8 +108,8 @@ def test_every_setting_has_a_value_of_its_own():
 
 @pytest.mark.parametrize("source, rule", [(source, rule) for source in SOURCES for rule in SOURCES[source]])
 def test_a_rule_gets_its_settings(parsed, source, rule):
-    settings, rules = parsed[source]
-    assert {name: plain(value) for name, value in settings_of(rules[rule]).items()} == {
+    settings, _, told = parsed[source]
+    assert {name: plain(value) for name, value in told[rule].items()} == {
         name: plain(pick(settings, wanted)) for name, wanted in SOURCES[source][rule].items()
     }
 
@@ -128,7 +132,7 @@ def test_every_rule_is_looked_at(parsed, source):
     ],
 )
 def test_a_file_of_the_users_is_an_input(parsed, source, rule, name, place):
-    settings, rules = parsed[source]
+    settings, rules, _ = parsed[source]
     found = dict(rules[rule].input.items())[name]
     assert [str(path) for path in ([found] if isinstance(found, str) else found)] == [pick(settings, place)]
 
@@ -140,7 +144,7 @@ def test_the_phantom_is_read_where_it_is_made(parsed):
 
 
 def test_shards_memory_and_supervised_encoders_follow_the_settings(parsed):
-    settings, rules = parsed["phantom"]
+    settings, rules, _ = parsed["phantom"]
     assert len(dict(rules["inventory"].output.items())["shards"]) == settings["cohort"]["shards"]
     images_mb = 4 * settings["evaluation"]["generation"]["samples"] * 72 * 88 * 80 // 10**6
     assert rules["measure_generation"].resources["mem_mb"] == 8000 + 3 * images_mb
@@ -194,8 +198,8 @@ def numbers_in(value: object) -> Counter:
 @pytest.mark.parametrize("source, rule", [(source, rule) for source in SOURCES for rule in SOURCES[source]])
 def test_a_script_gives_on_what_its_rule_was_told(parsed, source, rule, monkeypatch):
     monkeypatch.syspath_prepend(SCRIPTS)
-    rule = parsed[source][1][rule]
+    _, rules, told = parsed[source]
     fixed = {name: MagicMock() for name in FIXED | {"dicom_dir", "clinical_dir"} if name != "encoders"}
-    params = fixed | {"encoders": ["LDAE"]} | settings_of(rule)
-    received = numbers_in(run_script(SCRIPTS / Path(str(rule.script)).name, params))
-    assert not numbers_in(list(settings_of(rule).values())) - received
+    params = fixed | {"encoders": ["LDAE"]} | told[rule]
+    received = numbers_in(run_script(SCRIPTS / Path(str(rules[rule].script)).name, params))
+    assert not numbers_in(list(told[rule].values())) - received

@@ -6,12 +6,13 @@ is CN; precision, recall, F1 and balanced accuracy are these figures solved for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.model_selection import GroupShuffleSplit
 
 from ldae.config import names
@@ -24,6 +25,8 @@ from ldae.evaluation.statistics.bootstrap import Statistic, difference, draw_wei
 from ldae.evaluation.statistics.probes import Probe, fit_classifier, fit_ridge
 from ldae.evaluation.statistics.scores import classification_scores, regression_scores
 from ldae.files import write_json, write_table
+from ldae.systems.probe import Probe as StoredProbe
+from ldae.systems.probes import read_own_probes
 
 AD_VS_CN, AGE = "AD vs CN", "age"
 AD_VS_CN_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "sensitivity", "f1", "roc_auc")
@@ -93,6 +96,7 @@ def write_downstream(
     progression_months: int,
     table: str | Path,
     subjects: str | Path,
+    trained: Sequence[str | Path] = (),
 ) -> None:
     """Fit and score the probes of every encoder, and write what they give.
 
@@ -106,11 +110,14 @@ def write_downstream(
         The window of `ldae.data.labels.progression`.
     table, subjects : path
         The CSV; a JSON of whom each probe saw.
+    trained : sequence of path
+        probes.json of a model trained on another cohort, whose probes are scored as they are.
     """
     labels = read_dataset(dataset)
     labels = labels.assign(**{PROGRESSION: progression(labels, progression_months)})
     encoders = {name: label_embeddings(read_embeddings(path), labels) for name, path in embeddings.items()}
-    scores, seen = evaluate_encoders(encoders, probes, bootstrap, seed)
+    as_trained = [probe for path in trained for probe in read_own_probes(path).values()]
+    scores, seen = evaluate_encoders(encoders, probes, bootstrap, seed, as_trained)
     write_table(table, scores)
     write_json(subjects, seen)
 
@@ -121,7 +128,11 @@ def label_embeddings(embeddings: Embeddings, dataset: pd.DataFrame) -> Embedding
 
 
 def evaluate_encoders(
-    encoders: dict[str, Embeddings], probes: ProbesConfig, bootstrap: BootstrapConfig, seed: int
+    encoders: dict[str, Embeddings],
+    probes: ProbesConfig,
+    bootstrap: BootstrapConfig,
+    seed: int,
+    as_trained: Iterable[StoredProbe] = (),
 ) -> tuple[pd.DataFrame, dict]:
     """Fit and score a probe of every encoder on every task.
 
@@ -132,6 +143,8 @@ def evaluate_encoders(
         with it.
     probes, bootstrap, seed : ProbesConfig, BootstrapConfig, int
         Grids, redraws and the bootstrap.
+    as_trained : iterable of ldae.systems.probe.Probe
+        Probes of y_sem, fitted to another cohort: rows of their own, `names.AS_TRAINED`, for the tasks they are of.
 
     Returns
     -------
@@ -160,8 +173,12 @@ def evaluate_encoders(
         except UserError as error:
             rows.append({"task": task.name, "note": f"not possible: expected {error.expected}, found {error.found}"})
             continue
-        rows += _score_task(task, chosen, predictions, bootstrap, seed)
         seen[task.name] = {name: drawn[0].subjects for name, drawn in predictions.items()}
+        for probe in as_trained:
+            if probe.task == task.name:
+                chosen[names.AS_TRAINED] = chosen[names.LDAE]
+                predictions[names.AS_TRAINED] = [_predict_as_trained(probe, _test(chosen[names.LDAE]))]
+        rows += _score_task(task, chosen, predictions, bootstrap, seed)
     return pd.DataFrame(rows), seen
 
 
@@ -254,6 +271,13 @@ def _predict(task: Task, embeddings: Embeddings, probes: ProbesConfig, seed: int
             continue  # a redrawn training set of one class
         predictions.append(Prediction(probe.predict(_test(redrawn)), probe.threshold, probe.subjects))
     return predictions
+
+
+def _predict_as_trained(probe: StoredProbe, test: Embeddings) -> Prediction:
+    """What a stored probe says of these scans, with its own threshold; it saw none of the cohort's subjects."""
+    say = probe.probability if probe.positive else probe.score
+    threshold = np.nan if probe.threshold is None else probe.threshold
+    return Prediction(say(torch.from_numpy(test.features)).numpy(), threshold, {})
 
 
 def _test(embeddings: Embeddings) -> Embeddings:

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from ldae.config.names import AS_TRAINED
 from ldae.errors import UserError, UserErrors
 from ldae.evaluation.features.embeddings import read_embeddings
 from ldae.files import hash_content, read_json
 
+COUNTS = ("training_subjects", "validation_subjects", "test_subjects", "of_other_datasets")
+ELSEWHERE = "fitted to another cohort; none of its subjects is in this one"
+NOT_NAMED = "fitted to another cohort, and its files name no subjects: whether some are in this one cannot be checked"
+
 
 @dataclass(frozen=True)
 class Fitted:
-    """Something with parameters: its name, the file that tells, and the subjects it was fitted to and selected by."""
+    """Something with parameters: its name, the file that tells, and the subjects it was fitted to and selected by.
+
+    `elsewhere`: it was fitted to another cohort. Its file may tell no more then than how many subjects there were:
+    `counts`, by split.
+    """
 
     name: str
     source: str
     train: frozenset[str]
     validation: frozenset[str] = frozenset()
+    elsewhere: bool = False
+    counts: Mapping[str, int] | None = None
+
+
+def of_elsewhere(name: str, source: str | Path, record: dict) -> Fitted:
+    """Something that was fitted to another cohort, by its sidecar or a record like one."""
+    subjects = record.get("subjects")
+    counts = record.get("subject_counts", {}) if subjects is None else None
+    return Fitted(name, Path(source).as_posix(), *_sides(subjects or {}), elsewhere=True, counts=counts)
 
 
 def of_weights(path: str | Path) -> Fitted:
@@ -36,7 +54,7 @@ def of_weights(path: str | Path) -> Fitted:
     if subjects is None:
         cure = "run the rule that makes it again; it was trained by an earlier version"
         raise UserError(sidecar, "the subjects that were seen", "none", cure)
-    return Fitted(sidecar.stem, sidecar.as_posix(), *(frozenset(subjects.get(s, ())) for s in ("train", "validation")))
+    return Fitted(sidecar.stem, sidecar.as_posix(), *_sides(subjects))
 
 
 def of_embeddings(path: str | Path) -> Fitted:
@@ -47,15 +65,31 @@ def of_embeddings(path: str | Path) -> Fitted:
 def of_probes(path: str | Path) -> list[Fitted]:
     """The probes of a downstream table, by the JSON file beside it: task and encoder to subjects by split."""
     return [
-        Fitted(f"probe {task}, {encoder}", Path(path).as_posix(), *map(frozenset, (seen["train"], seen["validation"])))
+        Fitted(f"probe {task}, {encoder}", Path(path).as_posix(), *_sides(seen))
         for task, encoders in read_json(path).items()
         for encoder, seen in encoders.items()
     ]
 
 
-def read_fitted(weights: Iterable[str | Path], embeddings: Iterable[str | Path], probes: str | Path) -> list[Fitted]:
-    """Everything that was fitted, as these files tell."""
-    return [*map(of_weights, weights), *map(of_embeddings, embeddings), *of_probes(probes)]
+def read_fitted(
+    weights: Iterable[str | Path],
+    embeddings: Iterable[str | Path],
+    probes: str | Path,
+    trained: Sequence[str | Path] = (),
+) -> list[Fitted]:
+    """Everything that was fitted, as these files tell.
+
+    `trained`: `ldae.systems.taken.PROBE_SUBJECTS`, where the weights come from another cohort; empty where they do not.
+    """
+    if trained:
+        sidecars = [Path(path).with_suffix(".json") for path in weights]
+        told = [of_elsewhere(sidecar.stem, sidecar, read_json(sidecar)) for sidecar in sidecars]
+        for path in trained:
+            records = read_json(path).items()
+            told += [of_elsewhere(f"probe {task}, {AS_TRAINED}", path, record) for task, record in records]
+    else:
+        told = list(map(of_weights, weights))
+    return [*told, *map(of_embeddings, embeddings), *of_probes(probes)]
 
 
 def tabulate_leakage(fitted: Iterable[Fitted], scans: pd.DataFrame) -> pd.DataFrame:
@@ -72,37 +106,46 @@ def tabulate_leakage(fitted: Iterable[Fitted], scans: pd.DataFrame) -> pd.DataFr
     -------
     DataFrame
         A row per fitted thing: fitted_thing, source, training_subjects, validation_subjects, test_subjects (0),
-        of_other_datasets (0), subjects_sha256 (of the sorted lists).
+        of_other_datasets (0, but for what was fitted elsewhere), subjects_sha256 (of the sorted lists), note. What
+        is not known is missing, and the note says so.
 
     Raises
     ------
     UserError
-        Something saw a test subject, or one whom the table of scans does not hold; all such things are named.
+        Something saw a test subject, or one whom the table of scans does not hold, or was fitted to another cohort and
+        saw one whom the table holds; all such things are named.
     """
     test = set(scans.loc[scans["split"] == "test", "subject"])
     known = set(scans["subject"])
     rows, faults = [], []
     for thing in fitted:
         seen = thing.train | thing.validation
-        leaked, strangers = sorted(seen & test), sorted(seen - known)
+        leaked, strangers = sorted(seen & (known if thing.elsewhere else test)), sorted(seen - known)
         if leaked:
-            found = f"{len(leaked)}, such as {leaked[0]}"
+            whom = "subject of this cohort" if thing.elsewhere else "test subject"
             cure = f"make {thing.source} anew from results/scans.csv; results made with it do not count"
-            faults.append(UserError(thing.name, "no test subject among those seen", found, cure))
-        if strangers:
+            found = f"{len(leaked)}, such as {leaked[0]}"
+            faults.append(UserError(thing.name, f"no {whom} among those seen", found, cure))
+        if strangers and not thing.elsewhere:
             found = f"{len(strangers)} others, such as {strangers[0]}"
             faults.append(UserError(thing.name, "subjects of results/scans.csv", found, f"make {thing.source} anew"))
-        rows.append(
-            {
-                "fitted_thing": thing.name,
-                "source": thing.source,
-                "training_subjects": len(thing.train),
-                "validation_subjects": len(thing.validation),
-                "test_subjects": len(leaked),
-                "of_other_datasets": len(strangers),
-                "subjects_sha256": hash_content([sorted(thing.train), sorted(thing.validation)]),
-            }
-        )
+        rows.append({"fitted_thing": thing.name, "source": thing.source} | _count(thing, len(leaked), len(strangers)))
     if faults:
         raise UserErrors(faults)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype(dict.fromkeys(COUNTS, "Int64"))
+
+
+def _sides(subjects: dict[str, list[str]]) -> tuple[frozenset[str], frozenset[str]]:
+    return frozenset(subjects.get("train", ())), frozenset(subjects.get("validation", ()))
+
+
+def _count(thing: Fitted, leaked: int, strangers: int) -> dict:
+    """The columns of a row that count subjects."""
+    if thing.counts is not None:
+        counted = [thing.counts.get(split) for split in ("train", "validation")]
+        return dict(zip(COUNTS, [*counted, None, None], strict=True)) | {"subjects_sha256": "", "note": NOT_NAMED}
+    return {
+        **dict(zip(COUNTS, [len(thing.train), len(thing.validation), leaked, strangers], strict=True)),
+        "subjects_sha256": hash_content([sorted(thing.train), sorted(thing.validation)]),
+        "note": ELSEWHERE if thing.elsewhere else "",
+    }
