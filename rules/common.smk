@@ -151,9 +151,10 @@ def check_paths():
         "qc_overrides": CONFIG.qc_overrides,
         "split.file": CONFIG.split.file,
     }
-    paths |= {key: named_file(key) for key in INITIAL}
+    initial = {} if CONFIG.models_from else {key: named_file(key) for key in INITIAL}
+    paths |= initial
     for key, path in paths.items():
-        if key in INITIAL and path and Path(path).resolve().parent == Path("results/models").resolve():
+        if key in initial and path and Path(path).resolve().parent == Path("results/models").resolve():
             cure = "copy the folder elsewhere, or export it with `ldae export`, and give that one"
             raise UserError(f"{key}: {path}", "weights that this run does not write itself", "its own", cure)
         if path and not Path(path).exists():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from copy import deepcopy
 
@@ -12,7 +11,6 @@ import yaml
 
 import ldae
 from ldae.config.base import Section
-from ldae.config.load import load_config
 from ldae.errors import UserError
 from ldae.files import hash_file, read_json, write_json
 from ldae.networks.diffusion import build_schedule
@@ -20,7 +18,6 @@ from ldae.systems.ldae import PARTS, LatentDiffusionAutoencoder
 from ldae.systems.settings import check_place, check_settings, fingerprint_model
 from ldae.systems.taken import PROBE_SUBJECTS, take_models
 from ldae.weights import save_weights
-from tests.unit.sources import ROOT
 from tests.unit.systems.trained import complete
 
 FITTED = {"train": ["S00", "S01"], "validation": ["S02"]}
@@ -129,9 +126,9 @@ def test_all_other_settings_are_named_with_both_values_and_the_cure_works(whole,
     assert "preprocessing.grid_spacing_mm: 5.0 in the model, 4.5 in the configuration" in text
     assert "encoder.semantic_dim: 8 in the model, 24 in the configuration" in text
     assert text.count("in the model,") == 2 and str(overlay) in text
-    mine = tmp_path / "mine.yaml"
-    mine.write_text(yaml.safe_dump(json.loads(given.model_dump_json())))
-    check_settings(whole, load_config(ROOT / "config.yaml", mine, overlay), tmp_path / "again.yaml")
+    mended = yaml.safe_load(overlay.read_text(encoding="utf-8"))
+    sections = {name: getattr(given, name).model_copy(update=mended[name]) for name in mended}
+    check_settings(whole, given.model_copy(update=sections), tmp_path / "again.yaml")
 
 
 def test_a_folder_without_a_model_is_refused(config, tmp_path):
