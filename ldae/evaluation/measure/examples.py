@@ -223,4 +223,4 @@ def _images(paths: pd.Series) -> np.ndarray:
 
 
 def _names(rows: pd.DataFrame) -> np.ndarray:
-    return (rows["subject"] + " " + rows["session"] + "\n" + rows["diagnosis"]).to_numpy(dtype=str)
+    return (rows["subject"] + "\n" + rows["session"] + " " + rows["diagnosis"]).to_numpy(dtype=str)

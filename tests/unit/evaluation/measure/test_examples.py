@@ -116,7 +116,7 @@ def test_the_visits_furthest_apart_with_one_in_the_middle_are_chosen(test_scans)
 def test_edits_keep_the_noise_and_move_y_sem(model, test_scans):
     chosen = examples.first_of_each_diagnosis(test_scans)
     part = examples.edit(model, chosen, [-2.0, 0.0, 4.0])
-    assert part["edited"].shape == (3, 3, *SHAPE) and part["name"][0] == "S3 M000\nCN"
+    assert part["edited"].shape == (3, 3, *SHAPE) and part["name"][0] == "S3\nM000 CN"
     np.testing.assert_allclose(part["edited"][:, 1], part["scan"], atol=1e-6)
     np.testing.assert_allclose(part["edited"][:, 2] - part["scan"], 0.4, atol=1e-5)
     np.testing.assert_allclose(part["edited"][:, 0] - part["scan"], -0.2, atol=1e-5)
@@ -159,7 +159,7 @@ def test_the_ranked_scans_are_rebuilt_at_each_number_of_steps(model, test_scans,
     part = examples.rebuild(model, test_scans, ranked, [10, 20])
     assert used == [10, 20] and part["rebuilt"].shape == (2, 2, *SHAPE)
     np.testing.assert_allclose(part["rebuilt"][:, 1] - part["rebuilt"][:, 0], 10, atol=1e-4)
-    assert part["name"].tolist() == ["S3 M000\nCN", "S1 M000\nMCI"]
+    assert part["name"].tolist() == ["S3\nM000 CN", "S1\nM000 MCI"]
     assert part["scan"][1] == pytest.approx(nib.load(test_scans["path"][0]).get_fdata(), abs=1e-6)
 
 
