@@ -61,7 +61,9 @@ def manipulate(
     inputs: Inputs,
     models: Models,
     out: Out,
-    towards: Annotated[Towards, typer.Option(help="a diagnosis, or age: older")],
+    towards: Annotated[
+        Towards, typer.Option("--towards", "--direction", case_sensitive=False, help="a diagnosis, or age: older")
+    ],
     strength: Annotated[
         list[float], typer.Option(help="log-odds of the diagnosis, or years; may be repeated")
     ] = STRENGTHS,

@@ -21,7 +21,7 @@ from ldae.report.anatomy import (
     difference_window,
     panel_rows,
 )
-from ldae.report.figures import save_figure
+from ldae.report.figures import PHANTOMS_MODEL, save_figure
 
 
 def draw_edited(
@@ -52,7 +52,8 @@ def draw_edited(
     made = {label: np.asarray(image) for label, image in images.items()}
     against = {label: base if base not in (None, label) else "scan" for label in made}
     changes = {label: image - (made | {"scan": original})[against[label]] for label, image in made.items()}
-    window = difference_window(np.stack(list(changes.values())), "difference of intensities")
+    edited = [change for label, change in changes.items() if label != base] or list(changes.values())
+    window = difference_window(np.stack(edited), "difference of intensities")
     views = Views(cast(nib.Nifti1Image, nib.load(scan)).affine, original.shape)
     figure, axes = panel_rows(views, len(made) + 1, 2, 7.4)
     axes[0, 1].axis("off")
@@ -66,7 +67,7 @@ def draw_edited(
         right.set_title(f"minus {against[label]}", fontsize=LABEL_SIZE)
     color_bars(figure, axes, (shown, INTENSITY), (changed, window))
     figure.suptitle(title, fontsize=TITLE_SIZE)
-    save_figure(figure, output, phantom=phantom)
+    save_figure(figure, output, phantom=phantom, stamp=PHANTOMS_MODEL)
 
 
 def draw_place(
@@ -82,4 +83,4 @@ def draw_place(
     panel.set_ylabel("second component of y_sem", fontsize=8)
     panel.tick_params(labelsize=7)
     panel.legend(fontsize=7)
-    save_figure(figure, output, phantom=phantom)
+    save_figure(figure, output, phantom=phantom, stamp=PHANTOMS_MODEL)

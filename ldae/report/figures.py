@@ -20,12 +20,13 @@ from ldae.files import atomic_path, read_table
 
 DPI = 200
 MAX_COLUMNS = 4
-PHANTOM, STAMP_GAP_IN = "phantom: fabricated data", 0.05
+PHANTOM, PHANTOMS_MODEL = "phantom: fabricated data", "by a model that learnt from a phantom"
+STAMP_GAP_IN = 0.05
 DIAGNOSES = {"CN": "C0", "MCI": "C1", "AD": "C3"}  # in the order of severity, with their colours
 OTHER_COLOR = "0.6"
 
 
-def save_figure(figure: Figure, output: str | Path, *, phantom: bool = False) -> None:
+def save_figure(figure: Figure, output: str | Path, *, phantom: bool = False, stamp: str = PHANTOM) -> None:
     """Write a figure as PNG and beside it as SVG, each atomically.
 
     In the SVG texts are texts and images are pixels; two figures of the same content are the same file.
@@ -37,20 +38,22 @@ def save_figure(figure: Figure, output: str | Path, *, phantom: bool = False) ->
         The PNG; the SVG has the same name.
     phantom : bool
         The data is fabricated: the figure says so below all else that is drawn.
+    stamp : str
+        In which words.
     """
     if phantom:
-        _stamp(figure)
+        _stamp(figure, stamp)
     for path in (Path(output), Path(output).with_suffix(".svg")):
         metadata = {"Date": None} if path.suffix == ".svg" else {}
         with atomic_path(path) as temporary, rc_context({"svg.fonttype": "none", "svg.hashsalt": path.name}):
             figure.savefig(temporary, dpi=DPI, bbox_inches="tight", metadata=metadata)
 
 
-def _stamp(figure: Figure) -> None:
+def _stamp(figure: Figure, words: str) -> None:
     figure.draw_without_rendering()  # lays the figure out
     drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
     place = drawn.x1 / width, (drawn.y0 - STAMP_GAP_IN) / height
-    figure.text(*place, PHANTOM, ha="right", va="top", fontsize=9, color="C3", weight="bold")
+    figure.text(*place, words, ha="right", va="top", fontsize=9, color="C3", weight="bold")
 
 
 def draw_note(title: str, words: str, output: str | Path, *, phantom: bool = False) -> None:

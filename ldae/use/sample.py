@@ -9,7 +9,7 @@ from ldae.data.volumes import read_volume
 from ldae.files import hash_content
 from ldae.progress import Progress
 from ldae.report.anatomy import LABEL_SIZE, Views, panel_rows
-from ldae.report.figures import save_figure
+from ldae.report.figures import PHANTOMS_MODEL, save_figure
 from ldae.use.products import Product, open_derivative, refuse_others
 from ldae.use.work import Bench
 
@@ -39,7 +39,8 @@ def draw_samples(bench: Bench, count: int, seed: int) -> list[Path]:
     for number, (panel, path) in enumerate(zip(axes.flat, paths, strict=False)):
         views.draw(panel, read_volume(path)[0].numpy(), places=number < columns, bar=number == 0)
         panel.set_ylabel(f"sample {number}", fontsize=LABEL_SIZE)
-    save_figure(figure, bench.options.out / "samples" / f"seed-{seed}.png", phantom=bench.description.phantom)
+    picture, phantom = bench.options.out / "samples" / f"seed-{seed}.png", bench.description.phantom
+    save_figure(figure, picture, phantom=phantom, stamp=PHANTOMS_MODEL)
     return paths
 
 

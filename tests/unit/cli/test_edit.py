@@ -49,6 +49,11 @@ def test_manipulate(ldae, good, model, image, towards, along):
     assert np.abs(expected[0] - expected[1]).max() > 1e-3
 
 
+def test_the_direction_may_be_called_so_and_written_small(ldae, good, model, image):
+    ldae("manipulate", good, "--direction", "ad", "--strength", "2")
+    np.testing.assert_allclose(image("towardsAD2"), model.manipulate([good], "AD", [2.0])[0, 0, 0], atol=1e-5)
+
+
 def test_an_edit_asks_only_what_is_new(ldae, good, worked, tmp_path):
     ldae("manipulate", good, "--towards", "AD")
     made = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.nii.gz")}
