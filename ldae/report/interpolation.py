@@ -96,7 +96,7 @@ def draw_interpolation_gap(table: str | Path, output: str | Path, *, phantom: bo
     for panel in axes[-1]:
         panel.set_xlabel("gap, months (bins of 6; below: subjects in it)", fontsize=8)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(SYSTEMS), fontsize=8)
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(SYSTEMS), fontsize=8)
     save_figure(figure, output, phantom=phantom)
 
 
