@@ -44,6 +44,15 @@ def read_json(path: str | Path) -> dict:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def read_record(path: str | Path) -> dict | None:
+    """Read a JSON file; None where there is none, or a damaged one, or one that holds anything but an object."""
+    try:
+        record = read_json(path)
+    except (FileNotFoundError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
     """Write a CSV without index, atomically; a `.tsv` name gives tabs and BIDS' `n/a` for missing values."""
     tabs = Path(path).suffix == ".tsv"

@@ -3,7 +3,8 @@
 import _rule  # first: puts this checkout on the path
 
 from ldae.config.partial import partial_config
-from ldae.evaluation.tables.calibration import read_predictions, tabulate_calibration
+from ldae.evaluation.tables.calibration import tabulate_calibration
+from ldae.evaluation.tables.predictions import read_predictions
 from ldae.files import write_table
 
 if __name__ == "__main__":

@@ -81,11 +81,11 @@ def manipulate(
       ldae manipulate sub-01_T1w.nii.gz --towards AD --strength 2 --models results/models --out edited
       ldae manipulate bids/ --towards age --strength 5 --strength 10 --models results/models --out edited
     """
-    from ldae.use.edits import check_direction, manipulation
+    from ldae.use.edits import manipulation
     from ldae.use.work import Bench, Options, edit_scans
 
     bench = Bench(Options(models, out, device, workers, overwrite))
-    check_direction(bench.model, towards.value)
+    bench.model.probe_towards(towards.value)  # before any scan is preprocessed
     edits = [manipulation(towards.value, value, along.value) for value in dict.fromkeys(strength)]
     finish(edit_scans(bench, inputs, edits), out)
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from nilearn import datasets
 
+from ldae.config.preprocessing import PreprocessingConfig
 from ldae.preprocessing.resampling import resample
 from ldae.preprocessing.volume import Volume
 
@@ -45,6 +46,12 @@ class Grid:
     def volume(self, data: np.ndarray | None = None) -> Volume:
         """Put `data`, or zeros, on the voxels of this grid."""
         return Volume(np.zeros(self.shape, np.float32) if data is None else data, self.affine)
+
+
+def model_grid(config: PreprocessingConfig) -> Grid:
+    """The voxels that preprocessed scans lie on."""
+    (d, h, w), (x, y, z) = config.grid_shape, config.grid_center_mm
+    return Grid((d, h, w), config.grid_spacing_mm, (x, y, z))
 
 
 def covering_grid(spacing_mm: float) -> Grid:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ldae.files import hash_file
+from ldae.files import hash_file, read_record
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,12 @@ class ScanFiles:
         """SHA-256 of each image, by its key in the sidecar; empty for one that is absent."""
         images = {"ImageSHA256": self.image, "MaskSHA256": self.mask, "QCImageSHA256": self.qc_image}
         return {key: hash_file(path) if path.is_file() else "" for key, path in images.items()}
+
+    def kept(self, key: str) -> dict | None:
+        """The sidecar, if it has this key and describes the very files that lie there; else None."""
+        record = read_record(self.sidecar)
+        described = self.hashes | {"Key": key}
+        return record if record and described == {name: record.get(name) for name in described} else None
 
     def remove(self) -> None:
         """Delete what an earlier run left, the sidecar first, so that nothing stale is ever taken for a result."""

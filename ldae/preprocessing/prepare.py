@@ -14,10 +14,10 @@ from ldae.cohort.series.conversion import convert_series
 from ldae.cohort.series.dicom import BrokenSeries
 from ldae.config.preprocessing import PreprocessingConfig, QCConfig
 from ldae.errors import UserError, UserErrors
-from ldae.files import hash_content, read_json, write_json
+from ldae.files import hash_content, read_record, write_json
 from ldae.pool import run_items
 from ldae.preprocessing.brain_mask import engine_record
-from ldae.preprocessing.grid import Grid
+from ldae.preprocessing.grid import model_grid
 from ldae.preprocessing.inputs import ScanInput
 from ldae.preprocessing.layout import ScanFiles
 from ldae.preprocessing.recognition import Recognition, recognise, write_recognised
@@ -87,7 +87,7 @@ def plan_scans(
     for scan in scans:
         key = "" if scan.fault else hash_content([scan.hash(), parameters, made_by])
         job = PrepareJob(scan, str(output_dir), settings, key)
-        earlier = _read_sidecar(job.files.sidecar)
+        earlier = read_record(job.files.sidecar)
         if earlier and earlier.get("Key") not in ("", key) and not overwrite:
             found = "one of another input, or of other settings"
             errors.append(UserError(job.files.sidecar, f"no scan, or the one of {scan.source}", found, ANOTHER))
@@ -102,7 +102,7 @@ def prepare_scans(jobs: Sequence[PrepareJob], workers: int) -> list[Prepared]:
     done: dict[str, Prepared] = {}
     sound = []
     for job in jobs:
-        sidecar = None if job.scan.fault else kept_sidecar(job.files, job.key)
+        sidecar = None if job.scan.fault else job.files.kept(job.key)
         if job.scan.fault:
             done[job.scan.name] = _prepared(job, None, job.scan.fault)
         elif sidecar is None:
@@ -124,7 +124,7 @@ def prepare_item(job: PrepareJob) -> dict:
     config, given, found = job.settings.preprocessing, job.scan.source, Recognition()
     if job.scan.kind == "nifti":
         _check_orientation(given)
-        found = recognise(given, _grid(config), job.settings.qc)
+        found = recognise(given, model_grid(config), job.settings.qc)
         if found.brain is not None:
             return write_recognised(found, given, job.files, config, job.key)
     Path(job.output_dir).mkdir(parents=True, exist_ok=True)
@@ -142,14 +142,6 @@ def prepare_item(job: PrepareJob) -> dict:
     return sidecar
 
 
-def kept_sidecar(files: ScanFiles, key: str) -> dict | None:
-    """The sidecar, if it has this key and describes the very files that lie there; a damaged one counts as absent."""
-    record = _read_sidecar(files.sidecar)
-    return (
-        record if record and files.hashes | {"Key": key} == {n: record.get(n) for n in (*files.hashes, "Key")} else None
-    )
-
-
 def limits_of(numbers: dict[str, float]) -> list[tuple[str, str]]:
     """The limits that these numbers can be held against: of a recognised scan fewer than of a raw one."""
     return [limit for limit in LIMITS if limit[0] in numbers]
@@ -163,13 +155,6 @@ def _prepared(job: PrepareJob, sidecar: dict | None, error: str) -> Prepared:
     return Prepared(job.scan, job.files, job.key, status, reason, numbers)
 
 
-def _read_sidecar(path: Path) -> dict | None:
-    try:
-        return read_json(path)
-    except (FileNotFoundError, ValueError):
-        return None
-
-
 def _check_orientation(path: Path) -> None:
     """Raise a UserError for a header that does not tell left from right; what cannot be read is said later."""
     try:
@@ -178,8 +163,3 @@ def _check_orientation(path: Path) -> None:
         raise UserError(path, "a header that tells left from right", str(error), error.cure) from None
     except (OSError, EOFError, ImageFileError):
         return
-
-
-def _grid(config: PreprocessingConfig) -> Grid:
-    (d, h, w), (x, y, z) = config.grid_shape, config.grid_center_mm
-    return Grid((d, h, w), config.grid_spacing_mm, (x, y, z))

@@ -11,7 +11,7 @@ from ldae.config.preprocessing import PreprocessingConfig
 from ldae.files import hash_file, write_json
 from ldae.preprocessing.bias_field import correct_bias_field
 from ldae.preprocessing.brain_mask import engine_record, extract_brain
-from ldae.preprocessing.grid import QC_GRID, Grid, mni_template
+from ldae.preprocessing.grid import QC_GRID, mni_template, model_grid
 from ldae.preprocessing.intensity import scale_intensities, to_grey_levels
 from ldae.preprocessing.layout import ScanFiles
 from ldae.preprocessing.precheck import load_scan
@@ -63,7 +63,7 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: PreprocessingC
     numbers = measure_native(scan, mask)
     scan, mask = crop(scan, mask, CROP_MARGIN_MM)
     brain = correct_bias_field(scan, mask, config.bias_field_spacing_mm, config.bias_field_iterations)
-    grid = Grid(config.grid_shape, config.grid_spacing_mm, config.grid_center_mm)
+    grid = model_grid(config)
     with register(brain, config.transform, config.registration_spacing_mm) as transforms:
         numbers["volume_scale"] = volume_scale(transforms)
         image, image_mask = resample_brain(brain, mask, grid.volume(), transforms)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from ldae.config.preprocessing import PreprocessingConfig
-from ldae.files import hash_content, hash_file, read_json, read_table, write_table
+from ldae.files import hash_content, hash_file, read_table, write_table
 from ldae.pool import run_items
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def preprocess_item(job: ScanJob) -> dict:
     files = ScanFiles.of(job.output_dir, job.subject, job.session)
     parameters = job.config.model_dump(exclude={"timeout_s"})
     key = hash_content([hash_file(job.source), job.source, parameters, job.code, versions(), job.engine])
-    kept = _kept(files.sidecar, files.hashes, key)
+    kept = files.kept(key)
     sidecar = kept if kept is not None else preprocess_scan(job.source, files, job.config, key)
     return {
         "path": files.image.as_posix(),
@@ -110,15 +110,6 @@ def preprocess_item(job: ScanJob) -> dict:
         "qc_image_sha256": sidecar["QCImageSHA256"],
         **sidecar["QC"],
     }
-
-
-def _kept(sidecar: Path, hashes: dict[str, str], key: str) -> dict | None:
-    """The sidecar, if it has this key and describes the very files that lie there; a damaged one counts as absent."""
-    try:
-        record = read_json(sidecar)
-    except (FileNotFoundError, ValueError):
-        return None
-    return record if hashes | {"Key": key} == {name: record.get(name) for name in (*hashes, "Key")} else None
 
 
 def _row(job: ScanJob, result: dict, error: str) -> dict:

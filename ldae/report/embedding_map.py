@@ -15,8 +15,7 @@ from ldae.errors import UserError
 from ldae.files import read_table
 from ldae.report.figures import DIAGNOSES, OTHER_COLOR, save_figure
 
-SITES_SHOWN = 9
-OTHER_SITES, UNKNOWN = "other sites", "unknown"
+OTHER, UNKNOWN = "others", "unknown"
 PALETTE = [f"C{i}" for i in (0, 1, 2, 3, 4, 5, 6, 8, 9)]  # C7 is grey
 MARKERS = {"train": ".", "validation": "x", "test": "o"}
 
@@ -24,7 +23,7 @@ MARKERS = {"train": ".", "validation": "x", "test": "o"}
 def draw_embedding_map(codes: str | Path, dataset: str | Path, output: str | Path, *, phantom: bool = False) -> None:
     """Draw y_sem of every scan on the first two principal components of the training scans.
 
-    One panel each for diagnosis, age, field strength and site (the most frequent ones).
+    One panel each for diagnosis, age, field strength and site, of the latter two the most frequent ones.
 
     Parameters
     ----------
@@ -51,9 +50,9 @@ def draw_embedding_map(codes: str | Path, dataset: str | Path, output: str | Pat
     axes = figure.subplots(2, 2, sharex=True, sharey=True)
     _draw_groups(axes[0, 0], known, known["diagnosis"], "diagnosis", DIAGNOSES)
     _draw_age(figure, axes[0, 1], known)
-    _draw_groups(axes[1, 0], known, field, "field strength", _colors(field))
-    site = frequent_sites(known["site"])
-    _draw_groups(axes[1, 1], known, site, "site", _colors(site[~site.isin([OTHER_SITES])]) | {OTHER_SITES: "0.4"})
+    for panel, title, values in ((axes[1, 0], "field strength", field), (axes[1, 1], "site", known["site"])):
+        groups = frequent(values)
+        _draw_groups(panel, known, groups, title, _colors(groups))
     for panel in axes[-1]:
         panel.set_xlabel(f"first component ({explained[0]:.0%} of the variance)", fontsize=8)
     for panel in axes[:, 0]:
@@ -74,14 +73,15 @@ def place_scans(table: pd.DataFrame, where: str | Path) -> tuple[np.ndarray, np.
     return fitted.transform(features), fitted.explained_variance_ratio_
 
 
-def frequent_sites(site: pd.Series) -> pd.Series:
-    """The `SITES_SHOWN` most frequent sites by name, the rest as `OTHER_SITES`; missing where unknown."""
-    shown = site.value_counts().sort_index().sort_values(ascending=False, kind="stable").index[:SITES_SHOWN]
-    return site.where(site.isin(shown) | site.isna(), OTHER_SITES)
+def frequent(values: pd.Series) -> pd.Series:
+    """The most frequent values, as many as there are colours, the rest as `OTHER`; missing where unknown."""
+    shown = values.value_counts().sort_index().sort_values(ascending=False, kind="stable").index[: len(PALETTE)]
+    return values.where(values.isin(shown) | values.isna(), OTHER)
 
 
 def _colors(groups: pd.Series) -> dict[str, str]:
-    return dict(zip(sorted(groups.dropna().unique()), PALETTE, strict=False))
+    named = sorted(set(groups.dropna()) - {OTHER})
+    return dict(zip(named, PALETTE[: len(named)], strict=True)) | ({OTHER: "0.4"} if OTHER in set(groups) else {})
 
 
 def _draw_groups(panel: Axes, known: pd.DataFrame, groups: pd.Series, title: str, colors: dict[str, str]) -> None:

@@ -29,7 +29,18 @@ from ldae.report.figures import draw_note, save_figure
 PREDICTED = {"ldae": "LDAE", "blend": "blend of the two", "copy": "copy of the nearer"}
 SYSTEMS = {LDAE: "C3", LATENT: "C0", BLEND: "C1", COPY: "C2"}
 METRICS = {"ssim": "SSIM to the true visit (higher is better)", "mse": "MSE to the true visit (lower is better)"}
-COLUMNS = ("gap_definition", "gap_months", "system", "target", "metric", "value", "low", "high", "n_subjects", "note")
+GAP_COLUMNS = (
+    "gap_definition",
+    "gap_months",
+    "system",
+    "target",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n_subjects",
+    "note",
+)
 
 
 def draw_interpolation(examples: str | Path, output: str | Path, *, phantom: bool = False) -> None:
@@ -78,7 +89,7 @@ def draw_interpolation_gap(table: str | Path, output: str | Path, *, phantom: bo
     output, phantom : path, bool
         See `ldae.report.figures.save_figure`.
     """
-    rows = read_table(table, COLUMNS)
+    rows = read_table(table, GAP_COLUMNS)
     known = rows[rows["gap_definition"].isin(GAPS) & (rows["target"] == SCAN) & rows["value"].notna()]
     if known.empty:
         words = rows["note"].dropna()

@@ -11,13 +11,12 @@ from matplotlib.figure import Figure
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from ldae.files import read_table
+from ldae.evaluation.tables.predictions import read_predictions
 from ldae.report.figures import DIAGNOSES, OTHER_COLOR, draw_note, save_figure
 
 POSITIVE, NEGATIVE = "AD", "CN"
 BINS = 5
 CALIBRATION = {"p_AD": ("as the probe gives it", "C0"), "p_AD_calibrated": ("calibrated on validation subjects", "C3")}
-COLUMNS = ("subject", "session", "split", "diagnosis", "age", *CALIBRATION, "predicted_age")
 
 
 def draw_diagnosis(predictions: str | Path, output: str | Path, *, phantom: bool = False) -> None:
@@ -40,7 +39,9 @@ def draw_diagnosis(predictions: str | Path, output: str | Path, *, phantom: bool
     figure = Figure(figsize=(8.5, 4.4), layout="constrained")
     roc, calibration = figure.subplots(1, 2)
     false, true, _ = roc_curve(positive, test["p_AD"])
-    roc.plot(false, true, color="C3", drawstyle="steps-post", label=f"LDAE, area {_area(positive, test):.2f}")
+    roc.plot(
+        false, true, color="C3", drawstyle="steps-post", label=f"LDAE, area {roc_auc_score(positive, test['p_AD']):.2f}"
+    )
     roc.plot([0, 1], [0, 1], "--", color=OTHER_COLOR, linewidth=0.8, label="chance")
     roc.set(
         xlabel=f"share of {NEGATIVE} scans called {POSITIVE}", ylabel=f"share of {POSITIVE} scans called {POSITIVE}"
@@ -101,13 +102,8 @@ def _draw_calibration(panel: Axes, test: pd.DataFrame, positive: np.ndarray) -> 
             panel.plot(*calibration_bins(probability, positive), "o-", color=color, markersize=4, label=label)
     panel.plot([0, 1], [0, 1], "--", color=OTHER_COLOR, linewidth=0.8, label="perfect")
     panel.set(xlabel=f"predicted probability of {POSITIVE}", ylabel=f"share of scans with {POSITIVE}")
-    panel.set_title(f"calibration, {BINS} bins of equally many scans", fontsize=10)
-
-
-def _area(positive: np.ndarray, test: pd.DataFrame) -> float:
-    return float(roc_auc_score(positive, test["p_AD"]))
+    panel.set_title(f"calibration, at most {BINS} bins of equally many scans", fontsize=10)
 
 
 def _test_scans(predictions: str | Path) -> pd.DataFrame:
-    table = read_table(predictions, COLUMNS, dtype={"subject": str, "session": str, "diagnosis": str})
-    return table[table["split"] == "test"].fillna({"diagnosis": ""})
+    return read_predictions(predictions)[lambda table: table["split"] == "test"]

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ldae.diffusion.samplers import Solver
+from ldae.seeds import seed_of
 from ldae.systems.base import DiffusionAutoencoder
 
 
@@ -48,3 +49,14 @@ def decode_codes(
 ) -> torch.Tensor:
     """Images (B, 1, D, H, W) in 0..1, float32 on the CPU, of z_T (B, C, d, h, w) and y_sem (B, S) or none."""
     return system.decode_image(system.decode_stochastic(z_T, y_sem, steps, solver)).float().cpu()
+
+
+def autoencoder_errors(system: DiffusionAutoencoder, images: torch.Tensor, z_0: torch.Tensor) -> torch.Tensor:
+    """Mean squared error (B,) of images (B, 1, D, H, W) and what the autoencoder makes of their z_0."""
+    return (system.decode_image(z_0).float().cpu() - images).square().flatten(1).mean(1)
+
+
+def sample_noise(shape: Sequence[int], seed: int, number: int) -> torch.Tensor:
+    """z_T ~ N(0, I) of `shape` (C, d, h, w); it depends on (seed, number) alone."""
+    generator = torch.Generator().manual_seed(seed_of(seed, "sample", number))
+    return torch.randn(tuple(shape), generator=generator)

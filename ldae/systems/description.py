@@ -11,7 +11,8 @@ from ldae.config.base import Section
 from ldae.config.load import Config
 from ldae.config.partial import partial_config
 from ldae.errors import UserError
-from ldae.files import hash_file, write_json
+from ldae.files import hash_file, read_record, write_json
+from ldae.weights import sidecar_path
 
 MODEL, PROBES, REFERENCE = "model.json", "probes.json", "reference.safetensors"
 SECTIONS = ("preprocessing", "qc", "autoencoder", "latents", "diffusion", "ldm", "encoder", "representation")
@@ -79,6 +80,9 @@ def parse_description(models_dir: str | Path) -> ModelDescription:
 def read_description(models_dir: str | Path) -> ModelDescription:
     """Read ``model.json`` and hold the files beside it against it.
 
+    Weights by the hash in their sidecars, so that gigabytes are read once: `ldae.weights.load_tensors` holds each file
+    against its sidecar when it loads it.
+
     Raises
     ------
     UserError
@@ -86,9 +90,11 @@ def read_description(models_dir: str | Path) -> ModelDescription:
     """
     folder, description = Path(models_dir), parse_description(models_dir)
     for name in FILES:
-        file, own = folder / name, description.files.get(name)
-        if not file.is_file():
-            raise UserError(file, f"a file that {MODEL} names", "no such file", CURE)
-        if hash_file(file) != own:
+        file, sidecar = folder / name, sidecar_path(folder / name)
+        missing = [path for path in (file, sidecar) if not path.is_file()]
+        if missing:
+            raise UserError(missing[0], f"a file that {MODEL} names", "no such file", CURE)
+        found = hash_file(file) if file == sidecar else (read_record(sidecar) or {}).get("weights_sha256")
+        if found != description.files.get(name):
             raise UserError(file, f"the file that {MODEL} describes", "another or a damaged one", CURE)
     return description

@@ -10,21 +10,13 @@ import nibabel as nib
 import numpy as np
 import torch
 
-from ldae.config.preprocessing import PreprocessingConfig
 from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 from ldae.preprocessing.grid import Grid
+from ldae.preprocessing.recognition import AFFINE_TOLERANCE_MM, INTENSITY_TOLERANCE
 
 Scans = str | Path | np.ndarray | torch.Tensor | Sequence[str | Path | np.ndarray | torch.Tensor]
 CURE = "preprocess it as the model's own cohort was: `ldae predict` does that from a raw scan"
-INTENSITY_TOLERANCE, AFFINE_TOLERANCE_MM = 1e-3, 1e-2
-
-
-def model_grid(settings: PreprocessingConfig) -> Grid:
-    """The voxels that the scans of these settings lie on."""
-    d, h, w = settings.grid_shape
-    x, y, z = settings.grid_center_mm
-    return Grid((d, h, w), settings.grid_spacing_mm, (x, y, z))
 
 
 def as_images(scans: Scans, grid: Grid) -> torch.Tensor:

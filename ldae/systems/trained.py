@@ -14,17 +14,14 @@ import torch
 from ldae.config.names import LDAE_MODELS
 from ldae.diffusion.interpolation import lerp, slerp
 from ldae.errors import UserError
-from ldae.preprocessing.grid import Grid
-from ldae.seeds import seed_of
-from ldae.systems.codes import Codes, decode_codes, encode_scans
+from ldae.preprocessing.grid import Grid, model_grid
+from ldae.systems.codes import Codes, autoencoder_errors, decode_codes, encode_scans, sample_noise
 from ldae.systems.description import PROBES, ModelDescription, read_description
-from ldae.systems.inputs import Scans, as_images, model_grid
+from ldae.systems.inputs import Scans, as_images
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 from ldae.systems.probe import DEFAULT_ALONG, Along, Probe
 from ldae.systems.probes import read_probes
 from ldae.systems.reference import Familiarity, Reference, load_reference
-
-AGE = "age"
 
 
 class Variation(NamedTuple):
@@ -108,15 +105,17 @@ class TrainedModel:
         UserError
             The model has no such probe, or the vector has another length.
         """
-        codes = scans if isinstance(scans, Codes) else self.encode(scans)
+        codes = self._codes(scans)
         return torch.stack([self.decode(codes.z_T, y) for y in self._moved(codes.y_sem, towards, strength, along)])
 
-    def interpolate(self, first: Scans, last: Scans, at: Sequence[float], ages: Sequence[float] = ()) -> torch.Tensor:
+    def interpolate(
+        self, first: Scans | Codes, last: Scans | Codes, at: Sequence[float], ages: Sequence[float] = ()
+    ) -> torch.Tensor:
         """Between two scans (or pairs of them): on a line in y_sem, on the arc in z_T.
 
         Parameters
         ----------
-        first, last : scans
+        first, last : scans or Codes
             B each.
         at : sequence of K floats
             0 is the first scan, 1 the last; with `ages`, ages in years.
@@ -135,15 +134,15 @@ class TrainedModel:
         if ages and ages[0] == ages[1]:
             raise ValueError("the two scans must be of different ages")
         shares = [(age - ages[0]) / (ages[1] - ages[0]) for age in at] if ages else at
-        one, other = self.encode(first), self.encode(last)
+        one, other = self._codes(first), self._codes(last)
         steps = [torch.full((len(one),), share, dtype=torch.float64) for share in shares]
         return torch.stack([self.decode(slerp(one.z_T, other.z_T, t), lerp(one.y_sem, other.y_sem, t)) for t in steps])
 
-    def vary(self, scans: Scans, count: int, seed: int = 0) -> Variation:
+    def vary(self, scans: Scans | Codes, count: int, seed: int = 0) -> Variation:
         """Scans decoded from their own y_sem and `count` noises; what differs is what y_sem leaves open."""
-        codes = self.encode(scans)
-        noises = [self._noise(i, seed).expand_as(codes.z_T) for i in range(count)]
-        images = torch.stack([self.decode(noise, codes.y_sem) for noise in noises])
+        y_sem = self._y_sem(scans)
+        noises = [self._noise(i, seed).expand(len(y_sem), -1, -1, -1, -1) for i in range(count)]
+        images = torch.stack([self.decode(noise, y_sem) for noise in noises])
         return Variation(images, images.mean(0), images.std(0, unbiased=False))
 
     def sample(self, count: int, seed: int = 0, first: int = 0) -> torch.Tensor:
@@ -159,8 +158,7 @@ class TrainedModel:
             Of every probe of a diagnosis ``p_AD`` and ``p_AD_calibrated`` (NaN where there is no calibration), with
             that diagnosis' name; ``predicted_age`` in years.
         """
-        y_sem = scans.y_sem if isinstance(scans, Codes) else self._encode_semantic(scans)
-        columns = {}
+        y_sem, columns = self._y_sem(scans), {}
         for probe in self.probes.values():
             if probe.positive:
                 columns[f"p_{probe.positive}"] = probe.probability(y_sem).numpy()
@@ -175,13 +173,36 @@ class TrainedModel:
         Codes of `encode` save its time.
         """
         images, codes = as_images(scans, self.grid), codes or self.encode(scans)
-        return self.reference.compare(codes, self._autoencoder_error(images, codes))
+        parts = zip(images.split(self.batch_size), codes.z_0.split(self.batch_size), strict=True)
+        errors = torch.cat([autoencoder_errors(self.system, *part) for part in parts])
+        return self.reference.compare(codes, errors)
 
-    def _autoencoder_error(self, images: torch.Tensor, codes: Codes) -> torch.Tensor:
-        rebuilt = [self.system.decode_image(part).float().cpu() for part in codes.z_0.split(self.batch_size)]
-        return (torch.cat(rebuilt) - images).square().flatten(1).mean(1)
+    @property
+    def directions(self) -> list[str]:
+        """What the probes speak of, and scans can thus be edited towards."""
+        return [side for probe in self.probes.values() for side in probe.task.split(" vs ")]
 
-    def _encode_semantic(self, scans: Scans) -> torch.Tensor:
+    def probe_towards(self, towards: str) -> tuple[Probe, int]:
+        """The probe that speaks of one of `directions`, and whether its score rises (1) or falls (-1) towards it.
+
+        Raises
+        ------
+        UserError
+            None does.
+        """
+        for probe in self.probes.values():
+            sides = probe.task.split(" vs ")
+            if towards in sides:
+                return probe, 1 if towards == sides[0] else -1
+        known = ", ".join(self.directions) or "nothing"
+        raise UserError(PROBES, f"a probe for {towards}", f"probes for {known}", "choose one of these")
+
+    def _codes(self, scans: Scans | Codes) -> Codes:
+        return scans if isinstance(scans, Codes) else self.encode(scans)
+
+    def _y_sem(self, scans: Scans | Codes) -> torch.Tensor:
+        if isinstance(scans, Codes):
+            return scans.y_sem
         images = as_images(scans, self.grid).split(self.batch_size)
         return torch.cat([self.system.encode_semantic(part).float().cpu() for part in images])
 
@@ -195,21 +216,11 @@ class TrainedModel:
                 raise UserError("towards", f"a direction of {y_sem.shape[1]} numbers", found, "give one in y_sem")
             yield from (y_sem + value * vector for value in strength)
             return
-        probe, sign = self._probe(towards)
+        probe, sign = self.probe_towards(towards)
         yield from (probe.move(y_sem, sign * value, along) for value in strength)
 
-    def _probe(self, towards: str) -> tuple[Probe, int]:
-        """The probe that speaks of a diagnosis or a number, and whether its score rises towards it."""
-        for probe in self.probes.values():
-            positive, _, negative = probe.task.partition(" vs ")
-            if towards in (positive, negative):
-                return probe, 1 if towards == positive else -1
-        known = ", ".join(probe.task for probe in self.probes.values()) or "none"
-        raise UserError(PROBES, f"a probe for {towards}", f"probes of {known}", "choose one of these")
-
     def _noise(self, number: int, seed: int) -> torch.Tensor:
-        generator = torch.Generator().manual_seed(seed_of(seed, "sample", number))
-        return torch.randn((1, *self.system.normalizer.mean.shape), generator=generator)
+        return sample_noise(self.system.normalizer.mean.shape, seed, number)[None]
 
 
 def load(folder: str | Path, device: str = "auto") -> TrainedModel:

@@ -9,10 +9,8 @@ from typing import Any
 
 import torch
 
-from ldae.errors import UserError
 from ldae.files import hash_content
 from ldae.systems.codes import Codes
-from ldae.systems.description import PROBES
 from ldae.systems.probe import DEFAULT_ALONG, Along
 from ldae.systems.trained import TrainedModel
 
@@ -21,18 +19,18 @@ Images = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Edit:
-    """`make` gives images (D, H, W) by label of a preprocessed file and its codes; `settings` is all it depends on."""
+    """`make` gives images (D, H, W) by label of a scan's codes; `settings` is all it depends on."""
 
     name: str
     title: str
     settings: dict[str, Any]
-    make: Callable[[TrainedModel, Path, Codes], Images]
+    make: Callable[[TrainedModel, Codes], Images]
 
 
 def reconstruction() -> Edit:
     """The scan decoded from its own y_sem and z_T."""
 
-    def make(model: TrainedModel, path: Path, codes: Codes) -> Images:
+    def make(model: TrainedModel, codes: Codes) -> Images:
         return {"reconstruction": model.decode(codes.z_T, codes.y_sem)[0, 0]}
 
     return Edit("reconstruction", "reconstruction", {}, make)
@@ -43,7 +41,7 @@ def manipulation(towards: str, strength: float, along: Along = DEFAULT_ALONG) ->
     name = f"towards{towards}{in_label(strength)}" + ("" if along == DEFAULT_ALONG else along)
     unit = "years" if towards == "age" else "log-odds"
 
-    def make(model: TrainedModel, path: Path, codes: Codes) -> Images:
+    def make(model: TrainedModel, codes: Codes) -> Images:
         return {name: model.manipulate(codes, towards, [strength], along)[0, 0, 0]}
 
     settings = {"towards": towards, "strength": strength, "along": along}
@@ -54,8 +52,8 @@ def variation(count: int, seed: int) -> Edit:
     """The scan's y_sem with other noises, the mean of these and their standard deviation, voxel by voxel."""
     name = f"vary{count}seed{seed}"
 
-    def make(model: TrainedModel, path: Path, codes: Codes) -> Images:
-        varied = model.vary([path], count, seed)
+    def make(model: TrainedModel, codes: Codes) -> Images:
+        varied = model.vary(codes, count, seed)
         images = {f"{name}number{i + 1}": image[0, 0] for i, image in enumerate(varied.images)}
         return images | {f"{name}mean": varied.mean[0, 0], f"{name}std": varied.spread[0, 0]}
 
@@ -76,26 +74,12 @@ def interpolation(other: Path, name: str, key: str, at: Sequence[float], ages: S
     labels = [f"to{name}{between}at{in_label(value)}" for value in at]
     settings = {"other": key, "at": list(at), "ages": list(ages)}
 
-    def make(model: TrainedModel, path: Path, codes: Codes) -> Images:
-        images = model.interpolate([path], [other], at, ages)
+    def make(model: TrainedModel, codes: Codes) -> Images:
+        images = model.interpolate(codes, [other], at, ages)
         return {label: image[0, 0] for label, image in zip(labels, images, strict=True)}
 
     way = hash_content([list(at), list(ages)])[:8]
     return Edit(f"to{name}way{way}", f"on the way to {name}", settings, make)
-
-
-def check_direction(model: TrainedModel, towards: str) -> None:
-    """Raise a UserError unless the model has a probe that speaks of this diagnosis or number."""
-    known = directions(model)
-    if towards not in known:
-        raise UserError(
-            PROBES, f"a probe for {towards}", f"probes for {', '.join(known) or 'nothing'}", "choose another"
-        )
-
-
-def directions(model: TrainedModel) -> list[str]:
-    """What the model's probes speak of."""
-    return [side for probe in model.probes.values() for side in probe.task.split(" vs ")]
 
 
 def in_label(value: float) -> str:

@@ -19,7 +19,7 @@ from ldae.report.scan_page import write_scan_page
 from ldae.systems.codes import Codes
 from ldae.systems.probe import Along
 from ldae.systems.reference import MEASURES
-from ldae.use.edits import Edit, directions, manipulation, reconstruction
+from ldae.use.edits import Edit, manipulation, reconstruction
 from ldae.use.products import Product, refuse_others
 from ldae.use.work import Bench
 
@@ -31,7 +31,7 @@ PREDICTED = (
     *MEASURES,
     *(f"exceeded_{name}" for name in MEASURES),
 )
-COLUMNS = ("input", "subject", "session", "status", "reason", *PREDICTED, "path", "page")
+ANSWER_COLUMNS = ("input", "subject", "session", "status", "reason", *PREDICTED, "path", "page")
 SIDES = ("AD", "CN")
 
 
@@ -50,10 +50,10 @@ def predict_scans(bench: Bench, inputs: Sequence[str | Path], strength: float, a
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`, a row for each scan of these inputs.
+        Columns `ANSWER_COLUMNS`, a row for each scan of these inputs.
     """
     jobs = bench.plan(inputs)
-    edits = [reconstruction(), *(manipulation(s, strength, along) for s in SIDES if s in directions(bench.model))]
+    edits = [reconstruction(), *(manipulation(s, strength, along) for s in SIDES if s in bench.model.directions)]
     bench.refuse_others(jobs, edits)
     refuse_others([_product(bench, job, edits) for job in jobs if job.key], bench.options.overwrite)
     prepared = bench.prepare(jobs)
@@ -61,7 +61,7 @@ def predict_scans(bench: Bench, inputs: Sequence[str | Path], strength: float, a
     for one in prepared:
         rows.append(_work_on(bench, one, edits))
         progress.advance()
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(ANSWER_COLUMNS))
     write_table(bench.options.out / TABLE, _with_earlier(bench.options.out / TABLE, table))
     return table
 
@@ -122,8 +122,8 @@ def _with_earlier(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     if not path.is_file():
         return table
     text = dict.fromkeys(("input", "subject", "session"), str)
-    earlier = read_table(path, COLUMNS, dtype=text)
+    earlier = read_table(path, ANSWER_COLUMNS, dtype=text)
     new = set(zip(table["subject"], table["session"], strict=True))
     others = [(row.subject, row.session) not in new for row in earlier.itertuples()]
-    parts = [part for part in (earlier.loc[others, list(COLUMNS)], table) if len(part)]
+    parts = [part for part in (earlier.loc[others, list(ANSWER_COLUMNS)], table) if len(part)]
     return pd.concat([part.astype(object) for part in parts], ignore_index=True).sort_values(["subject", "session"])

@@ -11,7 +11,7 @@ import torch
 
 from ldae.cohort.bids.description import describe
 from ldae.errors import UserError, UserErrors
-from ldae.files import hash_file, read_json, write_json
+from ldae.files import hash_file, read_json, read_record, write_json
 from ldae.preprocessing.layout import ScanFiles
 from ldae.preprocessing.prepare import ANOTHER
 from ldae.preprocessing.volume import write_volume
@@ -67,7 +67,7 @@ class Product:
 
     def kept(self) -> dict | None:
         """The record, if it has this key and the images are those it describes; a damaged one counts as absent."""
-        record = self._read()
+        record = read_record(self.record)
         if record is None or record.get("Key") != self.key:
             return None
         images = record.get("Images", {})
@@ -77,7 +77,7 @@ class Product:
     @property
     def is_anothers(self) -> bool:
         """Whether a record with another key lies there."""
-        record = self._read()
+        record = read_record(self.record)
         return record is not None and record.get("Key") != self.key
 
     def write(self, images: Mapping[str, torch.Tensor | np.ndarray], affine: np.ndarray, facts: dict) -> dict:
@@ -89,12 +89,6 @@ class Product:
         record = {**facts, "Images": hashes, "Key": self.key, "Use": "research use only"}
         write_json(self.record, record)
         return record
-
-    def _read(self) -> dict | None:
-        try:
-            return read_json(self.record)
-        except (FileNotFoundError, ValueError):
-            return None
 
 
 def refuse_others(products: Sequence[Product], overwrite: bool) -> None:

@@ -36,7 +36,7 @@ def draw_samples(bench: Bench, count: int, seed: int) -> list[Path]:
     figure, axes = panel_rows(views, -(-count // columns), columns, 3.0 * columns)
     for panel in axes.flat[count:]:
         panel.axis("off")
-    for number, (panel, path) in enumerate(zip(axes.flat, paths, strict=False)):
+    for number, (panel, path) in enumerate(zip(axes.flat[:count], paths, strict=True)):
         views.draw(panel, read_volume(path)[0].numpy(), places=number < columns, bar=number == 0)
         panel.set_ylabel(f"sample {number}", fontsize=LABEL_SIZE)
     picture, phantom = bench.options.out / "samples" / f"seed-{seed}.png", bench.description.phantom

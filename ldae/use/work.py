@@ -86,7 +86,7 @@ class Bench:
         products = [self.product(one, edit) for edit in edits]
         for product, edit in zip(products, edits, strict=True):
             if product.kept() is None:
-                images = edit.make(self.model, one.files.image, encode())
+                images = edit.make(self.model, encode())
                 title = f"{one.scan.name}: {edit.title}"
                 phantom = self.description.phantom
                 draw_edited(picture_of(one, edit), one.files.image, images, title, phantom=phantom)

@@ -81,3 +81,15 @@ def test_hashes_follow_the_content(tmp_path):
     assert files.hash_file(tmp_path / "x") == hashlib.sha256(b"content").hexdigest()
     assert files.hash_content({"a": 1, "b": 2}) == files.hash_content({"b": 2, "a": 1})
     assert files.hash_content({"a": 1}) != files.hash_content({"a": 2})
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe", b"[1]"])
+def test_a_record_that_is_absent_or_damaged_counts_as_none(tmp_path, content):
+    if content is not None:
+        (tmp_path / "record.json").write_bytes(content)
+    assert files.read_record(tmp_path / "record.json") is None
+
+
+def test_a_whole_record_is_read(tmp_path):
+    files.write_json(tmp_path / "record.json", {"Key": "a"})
+    assert files.read_record(tmp_path / "record.json") == {"Key": "a"}

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.adni.converted import RefusedVolume, accept_volume
 from ldae.cohort.adni.names import MERGE, label_of, session_of
 from ldae.cohort.adni.selection import MAX_DAYS_FROM_VISIT, explain, selection_tables, show
 from ldae.cohort.adni.tables import hash_tables, read_tables
 from ldae.cohort.clinica import ConversionFailed, find_program, image_files, link_images, run_clinica, write_clinical
 from ldae.cohort.columns import IMAGE_COLUMNS
+from ldae.cohort.series.converted import RefusedVolume, accept_volume
 from ldae.cohort.series.dicom import BrokenSeries, check_series
 from ldae.cohort.series.nifti import check_nifti
 from ldae.cohort.series.orientation import Stack, dicom_stack, nifti_stack

@@ -10,8 +10,8 @@ from typing import cast
 
 import nibabel as nib
 
-from ldae.cohort.adni.converted import RefusedVolume, accept_volume
 from ldae.cohort.programs import THREAD_VARIABLES, find_program
+from ldae.cohort.series.converted import RefusedVolume, accept_volume
 from ldae.cohort.series.dicom import BrokenSeries, check_series
 from ldae.cohort.series.orientation import dicom_stack
 from ldae.errors import UserError

@@ -27,7 +27,7 @@ from ldae.evaluation.features.embeddings import (
 from ldae.evaluation.features.morphometry import NAMES, measure_shares
 from ldae.files import read_table
 from ldae.networks.encoder import build_semantic_encoder
-from ldae.preprocessing.grid import Grid
+from ldae.preprocessing.grid import model_grid
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 BRAIN_VOLUME = "brain_volume_ml"
@@ -67,7 +67,7 @@ def constant(scans: pd.DataFrame) -> Embeddings:
 
 def volumes(scans: pd.DataFrame, qc: pd.DataFrame, config: PreprocessingConfig, batch_size: int) -> Embeddings:
     """Tissues and ventricles as shares of the brain (see `morphometry`), and the brain's volume in millilitres."""
-    grid = Grid(config.grid_shape, config.grid_spacing_mm, config.grid_center_mm)
+    grid = model_grid(config)
     measured = [
         measure_shares(image.numpy(), grid)
         for _, images in scan_batches(scans, batch_size, "volumes")

@@ -19,10 +19,9 @@ from ldae.evaluation.features.morphometry import REGIONS, measure_regions
 from ldae.evaluation.measure.metrics import mse
 from ldae.evaluation.measure.selection import scans_of
 from ldae.files import hash_file, write_table
-from ldae.preprocessing.grid import Grid
+from ldae.preprocessing.grid import Grid, model_grid
 from ldae.progress import Progress
 from ldae.systems.codes import decode_codes, encode_scans
-from ldae.systems.inputs import model_grid
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 from ldae.systems.probe import Along, Probe
 from ldae.systems.probes import read_probes
@@ -36,7 +35,7 @@ COUNTERFACTUAL_COLUMNS = (*SCAN_KEY, "image", "edit", "along", "strength", *MEAS
 
 
 @dataclass(frozen=True)
-class Edit:
+class ProbeEdit:
     """One way to change y_sem: a probe, the direction, the strength in log-odds or years."""
 
     probe: Probe
@@ -47,7 +46,7 @@ class Edit:
 def measure_counterfactuals(
     scans: str | Path, probes: str | Path, models_dir: str | Path, config: Config, output: str | Path
 ) -> None:
-    """Edit the first scan of every test subject in every way and write a row per scan and image.
+    """ProbeEdit the first scan of every test subject in every way and write a row per scan and image.
 
     Parameters
     ----------
@@ -61,10 +60,10 @@ def measure_counterfactuals(
     write_table(output, edit_scans(system, read_scans(scans), known, config))
 
 
-def list_edits(probes: dict[str, Probe], log_odds: Sequence[float], years: Sequence[float]) -> list[Edit]:
+def list_edits(probes: dict[str, Probe], log_odds: Sequence[float], years: Sequence[float]) -> list[ProbeEdit]:
     """Every probe with every direction and strength but 0; years for a probe of a number."""
     return [
-        Edit(probe, along, strength)
+        ProbeEdit(probe, along, strength)
         for probe in probes.values()
         for along in WAYS
         for strength in (log_odds if probe.positive else years)
@@ -75,7 +74,7 @@ def list_edits(probes: dict[str, Probe], log_odds: Sequence[float], years: Seque
 def edit_scans(
     system: LatentDiffusionAutoencoder, scans: pd.DataFrame, probes: dict[str, Probe], config: Config
 ) -> pd.DataFrame:
-    """Edit and measure.
+    """ProbeEdit and measure.
 
     Returns
     -------

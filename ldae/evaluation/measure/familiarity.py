@@ -18,7 +18,7 @@ from ldae.data.scans import read_scans
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.files import hash_file
-from ldae.systems.codes import Codes, encode_scans
+from ldae.systems.codes import Codes, autoencoder_errors, encode_scans
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 from ldae.systems.reference import Reference
 from ldae.weights import save_tensors
@@ -43,7 +43,7 @@ def write_reference(
     for _, images in scan_batches(validation, config.evaluation.batch_size, "reference, validation scans"):
         part = encode_scans(system, images, config.sampling.steps, config.sampling.solver)
         codes.append(part)
-        errors.append((system.decode_image(part.z_0).float().cpu() - images).square().flatten(1).mean(1))
+        errors.append(autoencoder_errors(system, images, part.z_0))
     reference = build_reference(read_embeddings(embeddings), Codes.join(codes), torch.cat(errors), config.seed)
     parents = {name: hash_file(Path(models_dir, f"{name}.safetensors")) for name in names.LDAE_MODELS}
     save_tensors(vars(reference), output, {"parents": parents, "validation_scans": len(validation)})

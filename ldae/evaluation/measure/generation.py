@@ -21,10 +21,10 @@ from ldae.evaluation.arrays import write_arrays
 from ldae.evaluation.measure.extractors import Extractor, load_extractors
 from ldae.evaluation.measure.metrics import ms_ssim, ms_ssim_scales
 from ldae.evaluation.measure.selection import scans_of
+from ldae.preprocessing.grid import model_grid
 from ldae.progress import Progress
-from ldae.seeds import seed_of
 from ldae.systems.base import DiffusionAutoencoder
-from ldae.systems.inputs import model_grid
+from ldae.systems.codes import decode_codes, sample_noise
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 logger = logging.getLogger(__name__)
@@ -180,8 +180,8 @@ def draw_samples(
     """
     images, progress = [], Progress(logger, "generation", plan.samples, "samples")
     for numbers in torch.arange(plan.samples).split(batch_size):
-        z_T = torch.stack([_noise(shape, plan.seed, i) for i in numbers.tolist()])
-        images.append(ldae.decode_image(ldae.decode_stochastic(z_T, None, plan.steps, plan.solver)).float().cpu())
+        z_T = torch.stack([sample_noise(shape, plan.seed, i) for i in numbers.tolist()])
+        images.append(decode_codes(ldae, z_T, None, plan.steps, plan.solver))
         progress.advance(len(numbers))
         if not images[-1].isfinite().all():
             cure = "look at the training curves of the LDM and train it again"
@@ -269,11 +269,6 @@ def _similarity(images: torch.Tensor, pairs: np.ndarray, device: torch.device, b
     for first, second in (batch.T for batch in torch.from_numpy(pairs).split(batch_size) if len(batch)):
         values.append(ms_ssim(images[first].to(device), images[second].to(device)).cpu().numpy())
     return np.concatenate(values)
-
-
-def _noise(shape: Sequence[int], seed: int, number: int) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed_of(seed, "sample", number))
-    return torch.randn(tuple(shape), generator=generator)
 
 
 def _numbers(features: torch.Tensor) -> np.ndarray:

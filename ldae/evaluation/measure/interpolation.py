@@ -23,7 +23,7 @@ from ldae.evaluation.measure.selection import scans_of
 from ldae.files import write_table
 from ldae.progress import Progress
 from ldae.systems.base import DiffusionAutoencoder
-from ldae.systems.codes import Codes, encode_scans
+from ldae.systems.codes import Codes, decode_codes, encode_scans
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 logger = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ def predict(
     y_sem = lerp(first.y_sem, last.y_sem, t)
     for system, between in ((names.LDAE, slerp), (LDAE_LERP, lerp)):
         z_T = between(first.z_T, last.z_T, t)
-        yield system, ldae.decode_image(ldae.decode_stochastic(z_T, y_sem, sampler.steps, sampler.solver))
+        yield system, decode_codes(ldae, z_T, y_sem, sampler.steps, sampler.solver)
     yield LATENT, ldae.decode_image(lerp(first.z_0, last.z_0, t))
     yield BLEND, lerp(*images, t)
     nearer = (t > 0.5).to(t)

@@ -23,9 +23,10 @@ from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.measure.metrics import load_lpips, mse, ssim
 from ldae.evaluation.measure.selection import scans_of
 from ldae.files import write_table
+from ldae.preprocessing.grid import model_grid
 from ldae.seeds import seed_of
 from ldae.systems.base import DiffusionAutoencoder
-from ldae.systems.inputs import model_grid
+from ldae.systems.codes import decode_codes
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 ENCODED, SEMANTIC, OTHER = "encoded z_T", "y_sem only", "another subject's y_sem"
@@ -209,7 +210,7 @@ def _rebuild(
     plan: ReconstructionPlan,
 ) -> Iterator[Rebuilt]:
     def decode(z_T: torch.Tensor, y_sem: torch.Tensor, steps: int) -> torch.Tensor:
-        return ldae.decode_image(ldae.decode_stochastic(z_T, y_sem, steps, plan.solver)).float().cpu()
+        return decode_codes(ldae, z_T, y_sem, steps, plan.solver)
 
     z_0 = ldae.encode_image(scans)
     y_sem = codes[0].to(z_0.device)

@@ -70,6 +70,20 @@ def estimate(statistic: Statistic, weights: np.ndarray, confidence: float) -> Es
     return Estimate(value, float(low), float(high))
 
 
+@dataclass(frozen=True)
+class Resampler:
+    """Values with intervals over the subjects of some scans, every time by the same draws."""
+
+    draws: int
+    confidence: float
+    seed: int
+
+    def __call__(self, statistic: Statistic, subjects: np.ndarray) -> Estimate:
+        """Value and interval of a statistic over the scans of `subjects` (scans,)."""
+        weights = draw_weights(subjects, self.draws, np.random.default_rng(self.seed))
+        return estimate(statistic, weights, self.confidence)
+
+
 def weighted_mean(values: np.ndarray) -> Statistic:
     """Mean over scans; of paired differences, this is the paired comparison."""
     values = np.asarray(values, dtype=np.float64)

@@ -7,19 +7,18 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
 from ldae.evaluation.features.embeddings import Embeddings
-from ldae.evaluation.statistics.probes import Probe
-from ldae.systems.probe import Calibration
-from ldae.systems.probe import Probe as StoredProbe
+from ldae.evaluation.statistics.probes import FittedProbe
+from ldae.systems.probe import Calibration, Probe
 
 SMALLEST_CLASS = 2  # validation subjects of each diagnosis, for a calibration
 
 
-def store_probe(probe: Probe, embeddings: Embeddings, target: np.ndarray, task: str, positive: str = "") -> StoredProbe:
+def store_probe(probe: FittedProbe, embeddings: Embeddings, target: np.ndarray, task: str, positive: str = "") -> Probe:
     """A fitted probe with its directions, as it is written to a file.
 
     Parameters
     ----------
-    probe, embeddings : Probe, Embeddings
+    probe, embeddings : FittedProbe, Embeddings
         What was fitted, and to what: the scans of the task alone.
     target : array (scans,)
         Whether each scan is of the positive class, or its number.
@@ -31,7 +30,7 @@ def store_probe(probe: Probe, embeddings: Embeddings, target: np.ndarray, task: 
     standardised, fitted = probe.model[:-1].transform(embeddings.features[train]), target[train]
     weights = np.ravel(model.coef_)
     classify = bool(positive)
-    return StoredProbe(
+    return Probe(
         task=task,
         positive=positive,
         mean=scaler.mean_.tolist(),
@@ -67,7 +66,7 @@ def slope(features: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     return centred @ features / (centred @ centred)
 
 
-def calibrate(probe: Probe, embeddings: Embeddings, positive: np.ndarray) -> Calibration | None:
+def calibrate(probe: FittedProbe, embeddings: Embeddings, positive: np.ndarray) -> Calibration | None:
     """Platt's calibration of a classifier's log-odds on the validation scans.
 
     None where fewer than `SMALLEST_CLASS` validation subjects are of one of the classes. Platt's targets, which leave

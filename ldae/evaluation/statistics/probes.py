@@ -23,7 +23,7 @@ from ldae.evaluation.features.embeddings import Embeddings
 
 
 @dataclass(frozen=True)
-class Probe:
+class FittedProbe:
     """A fitted imputer, scaler and linear model, its regularisation, and what they were chosen by.
 
     `subjects`: those fitted to (train) and chosen by (validation); `threshold`: of a classifier, else NaN.
@@ -49,7 +49,7 @@ def fit_probe(
     build: Callable[[float], object],
     grid: Sequence[float],
     loss: Callable[[Pipeline, np.ndarray, np.ndarray], float],
-) -> Probe:
+) -> FittedProbe:
     """Fit on training scans for each value of `grid`; keep the best on validation scans.
 
     Parameters
@@ -88,13 +88,15 @@ def fit_probe(
         name: sorted(set(table["subject"][rows])) for name, rows in (("train", train), ("validation", validation))
     }
     if len(grid) == 1:
-        return Probe(models[0], grid[0], subjects)
+        return FittedProbe(models[0], grid[0], subjects)
     losses = [loss(model, embeddings.features[validation], target[validation]) for model in models]
     best = int(np.argmin(losses))
-    return Probe(models[best], grid[best], subjects)
+    return FittedProbe(models[best], grid[best], subjects)
 
 
-def fit_classifier(embeddings: Embeddings, positive: str, c_grid: Sequence[float], label: str = "diagnosis") -> Probe:
+def fit_classifier(
+    embeddings: Embeddings, positive: str, c_grid: Sequence[float], label: str = "diagnosis"
+) -> FittedProbe:
     """Logistic regression of `positive`, a value of the column `label`, against the others.
 
     C has the lowest log-loss, and the threshold the highest balanced accuracy, on validation scans.
@@ -138,7 +140,7 @@ def choose_threshold(probability: np.ndarray, positive: np.ndarray) -> float:
     return float(best[np.argmin(np.abs(best - 0.5))])
 
 
-def fit_ridge(embeddings: Embeddings, target: np.ndarray, alpha_grid: Sequence[float]) -> Probe:
+def fit_ridge(embeddings: Embeddings, target: np.ndarray, alpha_grid: Sequence[float]) -> FittedProbe:
     """Ridge regression of `target`; alpha has the lowest mean absolute error on validation scans."""
 
     def loss(model: Pipeline, features: np.ndarray, true: np.ndarray) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -11,18 +9,10 @@ from ldae.config.evaluation import BootstrapConfig
 from ldae.evaluation.statistics.bootstrap import draw_weights, estimate
 from ldae.evaluation.statistics.scores import classification_scores, expected_calibration_error
 from ldae.evaluation.tables.downstream import AD_VS_CN, TASKS
-from ldae.evaluation.tables.predictions import PREDICTION_COLUMNS
-from ldae.files import read_table
 
 BEFORE, AFTER = "before", "after Platt's calibration"
 PROBABILITIES = {BEFORE: "p_AD", AFTER: "p_AD_calibrated"}
 CALIBRATION_COLUMNS = ("task", "probability", "metric", "value", "low", "high", "n_subjects", "n_scans", "note")
-
-
-def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read `predictions.csv`; an unknown diagnosis is an empty string."""
-    texts = dict.fromkeys(("subject", "session", "split", "diagnosis", "probes"), str)
-    return read_table(path, PREDICTION_COLUMNS, dtype=texts).fillna({"diagnosis": "", "probes": ""})
 
 
 def tabulate_calibration(predictions: pd.DataFrame, bootstrap: BootstrapConfig, seed: int) -> pd.DataFrame:
@@ -31,7 +21,7 @@ def tabulate_calibration(predictions: pd.DataFrame, bootstrap: BootstrapConfig, 
     Parameters
     ----------
     predictions : DataFrame
-        What `read_predictions` returned.
+        What `ldae.evaluation.tables.predictions.read_predictions` returned.
     bootstrap, seed : BootstrapConfig, int
         Bootstrap over subjects.
 

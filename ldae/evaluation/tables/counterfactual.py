@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,37 +13,17 @@ from ldae.data.labels import join_labels, read_dataset
 from ldae.data.scans import SCAN_KEY
 from ldae.evaluation.features.morphometry import REGIONS
 from ldae.evaluation.measure.counterfactual import COUNTERFACTUAL_COLUMNS, EDITED, SCAN
-from ldae.evaluation.statistics.bootstrap import (
-    Estimate,
-    Statistic,
-    draw_weights,
-    estimate,
-    ratio_of_means,
-    weighted_mean,
-)
+from ldae.evaluation.statistics.bootstrap import Resampler, ratio_of_means, weighted_mean
 from ldae.evaluation.statistics.scores import regression_scores
 from ldae.evaluation.tables.downstream import AGE
 from ldae.files import read_table, write_table
 
 SCORE, IDENTITY = "score", "own_mse / other_mse"
-TABLE_COLUMNS = (
+EFFECT_COLUMNS = (
     *("edit", "along", "measure", "unit", "value", "low", "high"),
     *("observed", "observed_low", "observed_high", "truth"),
     *("at_lowest", "at_zero", "at_highest", "smallest_step", "n_subjects", "note"),
 )
-
-
-@dataclass(frozen=True)
-class Resampler:
-    """The bootstrap over the subjects of some scans."""
-
-    bootstrap: BootstrapConfig
-    seed: int
-
-    def __call__(self, statistic: Statistic, subjects: pd.Series) -> Estimate:
-        """Value and interval of a statistic over the scans of `subjects`."""
-        weights = draw_weights(subjects.to_numpy(), self.bootstrap.draws, np.random.default_rng(self.seed))
-        return estimate(statistic, weights, self.bootstrap.confidence)
 
 
 def write_counterfactuals(
@@ -64,7 +43,7 @@ def write_counterfactuals(
     bootstrap, seed : BootstrapConfig, int
         Bootstrap over subjects.
     output : path
-        The CSV, columns `TABLE_COLUMNS`.
+        The CSV, columns `EFFECT_COLUMNS`.
     truth : path, optional
         The phantom's truth.csv.
     """
@@ -97,7 +76,7 @@ def tabulate_counterfactuals(
     Returns
     -------
     DataFrame
-        `TABLE_COLUMNS`. ``value``: mean over the subjects of each one's own least-squares slope on the strength.
+        `EFFECT_COLUMNS`. ``value``: mean over the subjects of each one's own least-squares slope on the strength.
         ``observed``: slope of the same measure in the unedited scans, from subject to subject, on the probe's log-odds,
         or for age on the true age. ``truth``: the phantom's own; slope of the measure in the unedited scans on the true
         severity (or age) at a fixed age (or severity), over that of the probe's log-odds. ``at_…``: means at the
@@ -105,14 +84,14 @@ def tabulate_counterfactuals(
         the next, below 0 where it falls. The rows `IDENTITY` are the distance to another visit of the subject over that
         to another subject's scan, at the highest strength.
     """
-    resample = Resampler(bootstrap, seed)
+    resample = Resampler(bootstrap.draws, bootstrap.confidence, seed)
     rows: list[dict] = []
     for (edit, along), chosen in scans.groupby(["edit", "along"], sort=False):
         edited, unedited = (chosen[chosen["image"] == image] for image in (EDITED, SCAN))
-        unedited = join_labels_of(unedited, labels)
+        unedited = join_labels(unedited.assign(split="test"), labels)  # those alone are measured
         for measure in (*REGIONS, SCORE):
             wide = edited.pivot(index="subject", columns="strength", values=measure)
-            result = resample(weighted_mean(own_slopes(wide)), wide.index.to_series())
+            result = resample(weighted_mean(own_slopes(wide)), wide.index.to_numpy())
             cause = unedited["age" if edit == AGE else SCORE]
             rows.append(
                 {
@@ -128,12 +107,7 @@ def tabulate_counterfactuals(
                 | {"n_subjects": len(wide), "note": ""}
             )
         rows.extend(_identity(edited, str(edit), str(along), resample))
-    return pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
-
-
-def join_labels_of(scans: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    """The rows with their ages."""
-    return join_labels(scans.assign(split="test"), labels)
+    return pd.DataFrame(rows, columns=list(EFFECT_COLUMNS))
 
 
 def own_slopes(wide: pd.DataFrame) -> np.ndarray:

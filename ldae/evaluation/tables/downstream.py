@@ -22,10 +22,10 @@ from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.statistics.bootstrap import Statistic, difference, draw_weights, estimate
-from ldae.evaluation.statistics.probes import Probe, fit_classifier, fit_ridge
+from ldae.evaluation.statistics.probes import FittedProbe, fit_classifier, fit_ridge
 from ldae.evaluation.statistics.scores import classification_scores, regression_scores
 from ldae.files import write_json, write_table
-from ldae.systems.probe import Probe as StoredProbe
+from ldae.systems.probe import Probe
 from ldae.systems.probes import read_own_probes
 
 AD_VS_CN, AGE = "AD vs CN", "age"
@@ -132,7 +132,7 @@ def evaluate_encoders(
     probes: ProbesConfig,
     bootstrap: BootstrapConfig,
     seed: int,
-    as_trained: Iterable[StoredProbe] = (),
+    as_trained: Iterable[Probe] = (),
 ) -> tuple[pd.DataFrame, dict]:
     """Fit and score a probe of every encoder on every task.
 
@@ -233,7 +233,7 @@ def select_scans(test: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def fit_task(task: Task, embeddings: Embeddings, probes: ProbesConfig) -> Probe:
+def fit_task(task: Task, embeddings: Embeddings, probes: ProbesConfig) -> FittedProbe:
     """The probe of a task on the scans of `of_task`."""
     if task.classify:
         return fit_classifier(embeddings, task.classes[0], probes.c_grid, task.label)
@@ -273,7 +273,7 @@ def _predict(task: Task, embeddings: Embeddings, probes: ProbesConfig, seed: int
     return predictions
 
 
-def _predict_as_trained(probe: StoredProbe, test: Embeddings) -> Prediction:
+def _predict_as_trained(probe: Probe, test: Embeddings) -> Prediction:
     """What a stored probe says of these scans, with its own threshold; it saw none of the cohort's subjects."""
     say = probe.probability if probe.positive else probe.score
     threshold = np.nan if probe.threshold is None else probe.threshold

@@ -18,17 +18,10 @@ from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.measure.metrics import mse
 from ldae.evaluation.measure.reconstruction import ENCODED, OTHER, SEMANTIC
-from ldae.evaluation.statistics.bootstrap import (
-    Estimate,
-    Statistic,
-    draw_weights,
-    estimate,
-    ratio_of_means,
-    weighted_mean,
-)
+from ldae.evaluation.statistics.bootstrap import Estimate, Resampler, ratio_of_means, weighted_mean
 from ldae.evaluation.statistics.probes import fit_ridge
 from ldae.evaluation.statistics.scores import pearson, regression_scores, roc_auc
-from ldae.evaluation.tables.counterfactual import IDENTITY, TABLE_COLUMNS
+from ldae.evaluation.tables.counterfactual import EFFECT_COLUMNS, IDENTITY
 from ldae.evaluation.tables.downstream import AD_VS_CN, AGE, label_embeddings
 from ldae.evaluation.tables.reconstruction import read_reconstructions
 from ldae.files import read_table, write_table
@@ -41,13 +34,8 @@ class TruthTable:
     """Collects the rows property, value, low, high, expected, met; intervals by bootstrap over subjects."""
 
     def __init__(self, bootstrap: BootstrapConfig, seed: int) -> None:
-        self.draws, self.confidence, self.seed = bootstrap.draws, bootstrap.confidence, seed
+        self.estimate = Resampler(bootstrap.draws, bootstrap.confidence, seed)
         self.rows: list[dict] = []
-
-    def estimate(self, statistic: Statistic, subjects: pd.Series) -> Estimate:
-        """Value and interval of `statistic` over the scans of `subjects`."""
-        weights = draw_weights(subjects, self.draws, np.random.default_rng(self.seed))
-        return estimate(statistic, weights, self.confidence)
 
     def add(self, name: str, result: Estimate, expected: str, met: bool | None) -> None:
         """Add a row; `met` is None where nothing is expected. An undefined value meets nothing."""
@@ -82,7 +70,7 @@ def write_truth_table(
         read_embeddings(embeddings),
         read_reconstructions(reconstructions),
         read_table(downstream, ("encoder", "task", "scans", "metric", "value", "low", "high")),
-        read_table(counterfactual, TABLE_COLUMNS),
+        read_table(counterfactual, EFFECT_COLUMNS),
         steps=config.sampling.steps,
         alpha_grid=settings.probes.alpha_grid,
         batch_size=settings.batch_size,

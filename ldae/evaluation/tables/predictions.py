@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.statistics.directions import store_probe
 from ldae.evaluation.tables.downstream import AD_VS_CN, AGE, TASKS, fit_task, label_embeddings, of_task
-from ldae.files import hash_file, write_json, write_table
+from ldae.files import hash_file, read_table, write_json, write_table
 from ldae.systems.probe import Probe
 from ldae.systems.probes import StoredProbes
+
+logger = logging.getLogger(__name__)
 
 STORED = {"ad_cn": AD_VS_CN, "age": AGE}  # by name, the tasks whose probes a trained model carries
 PREDICTION_COLUMNS = (
@@ -63,8 +66,11 @@ def fit_probes(embeddings: Embeddings, probes: ProbesConfig) -> dict[str, Probe]
         chosen = of_task(embeddings, task)
         try:
             probe = fit_task(task, chosen, probes)
-        except UserError:
-            continue  # downstream.csv says why
+        except UserError as error:
+            logger.warning(
+                "the model carries no probe of %s: expected %s, found %s", wanted, error.expected, error.found
+            )
+            continue
         positive = task.classes[0] if task.classify else ""
         target = (chosen.table["diagnosis"] == positive if task.classify else chosen.table["age"]).to_numpy()
         fitted[name] = store_probe(probe, chosen, target, task.name, positive)
@@ -85,6 +91,12 @@ def predict(probes: dict[str, Probe], embeddings: Embeddings) -> pd.DataFrame:
         age_gap=predicted - table["age"],
         probes="; ".join(described),
     )
+
+
+def read_predictions(path: str | Path) -> pd.DataFrame:
+    """Read `predictions.csv`; an unknown diagnosis is an empty string."""
+    texts = dict.fromkeys(("subject", "session", "split", "diagnosis", "probes"), str)
+    return read_table(path, PREDICTION_COLUMNS, dtype=texts).fillna({"diagnosis": "", "probes": ""})
 
 
 def _kind(probe: Probe) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 import ldae as package
 from ldae.files import read_json
-from ldae.systems.inputs import model_grid
+from ldae.preprocessing.grid import model_grid
 from tests.unit.cli.tiny_model import write_scan
 
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 import ldae as package
 from ldae.cli.main import app
 from ldae.files import read_json
-from ldae.systems.inputs import model_grid
-from ldae.use.predict import COLUMNS
+from ldae.preprocessing.grid import model_grid
+from ldae.use.predict import ANSWER_COLUMNS
 from tests.adni_download import write_series
 from tests.unit.cli.tiny_model import write_model, write_scan
 from tests.unit.preprocessing.conftest import make_head
@@ -36,7 +36,7 @@ def test_a_preprocessed_scan_gives_what_the_model_says(ldae, good, models, confi
     said = ldae("predict", good)
     assert "1 of 1 scans passed" in said and "Research use only" in said and "P(AD)" in said
     table = predictions().reset_index()
-    assert set(table.columns) == set(COLUMNS)
+    assert set(table.columns) == set(ANSWER_COLUMNS)
     row, model = table.iloc[0], package.load(models, "cpu")
     expected = model.predict([good]).iloc[0]
     assert row["p_AD"] == pytest.approx(expected["p_AD"]) and 0 < row["p_AD"] < 1

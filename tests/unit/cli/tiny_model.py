@@ -17,10 +17,9 @@ from ldae.models.latent_normalizer import LatentNormalizer
 from ldae.networks.autoencoder import build_autoencoder
 from ldae.networks.diffusion import build_denoiser, build_schedule
 from ldae.networks.representation import build_representation
-from ldae.preprocessing.grid import mni_template
+from ldae.preprocessing.grid import mni_template, model_grid
 from ldae.systems.codes import Codes, encode_scans
 from ldae.systems.description import MODEL, write_description
-from ldae.systems.inputs import model_grid
 from ldae.systems.ldae import PARTS, LatentDiffusionAutoencoder
 from ldae.systems.probes import StoredProbes
 from ldae.weights import save_tensors, save_weights

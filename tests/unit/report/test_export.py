@@ -222,6 +222,16 @@ def test_a_sidecar_of_another_file_or_none_is_refused(models, tmp_path):
         sidecar.unlink()
         if content:
             write_json(sidecar, content)
-        with pytest.raises(UserError, match=r"autoencoder\.json"):
+        with pytest.raises(UserError, match=r"autoencoder\.(json|safetensors)"):
             export_model(models, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_file_is_not_exported(models, tmp_path):
+    """Its sidecar and the description are whole; the copy is loaded before it gets its name."""
+    content = bytearray((models / "ldm.safetensors").read_bytes())
+    content[-5] ^= 1
+    (models / "ldm.safetensors").write_bytes(content)
+    with pytest.raises(UserError, match="ldm"):
+        export_model(models, tmp_path / "out")
     assert not (tmp_path / "out").exists()

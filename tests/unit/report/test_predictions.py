@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from ldae.report.embedding_map import draw_embedding_map, frequent_sites, place_scans
+from ldae.report.embedding_map import draw_embedding_map, frequent, place_scans
 from ldae.report.interpolation import SYSTEMS, draw_interpolation_gap
 from ldae.report.predictions import calibration_bins, draw_age, draw_diagnosis
 
@@ -17,6 +17,7 @@ def predictions(tmp_path):
     table["subject"], table["session"] = [f"S{i}" for i in range(len(table))], "M000"
     table["age"], table["p_AD_calibrated"] = 70.0 + np.arange(len(table)), np.nan
     table["predicted_age"] = table["age"] + 2.0 * (table["split"] == "test")
+    table = table.assign(age_gap=0.0, probes="AD vs CN")
 
     def write(**changed):
         table.assign(**changed).to_csv(tmp_path / "predictions.csv", index=False)
@@ -104,14 +105,25 @@ def test_the_map_is_coloured_by_person_and_scanner(codes, drawn):
     }
     assert legends["diagnosis"] == ["CN (20)", "AD (20)"]
     assert legends["field strength"] == ["unknown (10)", "1.5 T (10)", "3 T (20)"]
-    assert len(legends["site"]) == 10 and legends["site"][-1].startswith("other sites")
+    assert len(legends["site"]) == 10 and legends["site"][-1].startswith("others")
     assert "phantom" in svg(codes / "out.png")
 
 
-def test_frequent_sites_keep_their_names():
+def test_frequent_values_keep_their_names():
     site = pd.Series([f"{i:03d}" for i in range(12)] + ["011"] * 2 + [np.nan])
-    named = frequent_sites(site)
-    assert named[11] == "011" and named[0] == "000" and named[9] == "other sites" and pd.isna(named.iloc[-1])
+    named = frequent(site)
+    assert named[11] == "011" and named[0] == "000" and named[9] == "others" and pd.isna(named.iloc[-1])
+
+
+def test_field_strengths_beyond_the_colours_are_others_and_not_unknown(codes, drawn):
+    """Headers say 1.494, 1.4938, 2.8936 and more for what people call 1.5 T and 3 T."""
+    table = pd.read_csv(codes / "dataset.csv", dtype={"site": str})
+    table["field_strength_t"] = 1.4 + 0.01 * np.arange(len(table))
+    table.to_csv(codes / "dataset.csv", index=False)
+    draw_embedding_map(codes / "codes.csv", codes / "dataset.csv", codes / "out.png")
+    panel = next(panel for panel in drawn[0].axes if panel.get_title() == "field strength")
+    names = [text.get_text() for text in panel.get_legend().get_texts()]
+    assert len(names) == 10 and names[-1] == f"others ({len(table) - 9})"
 
 
 def test_errors_are_drawn_by_gap_and_system(tmp_path, drawn):

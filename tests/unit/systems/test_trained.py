@@ -111,7 +111,7 @@ def test_a_direction_of_ones_own(trained, scans):
 
 
 def test_an_unknown_direction_names_the_known_ones(trained, scans):
-    with pytest.raises(UserError, match="AD vs CN, age"):
+    with pytest.raises(UserError, match="AD, CN, age"):
         trained.manipulate(scans, "MCI", [1.0])
 
 
@@ -133,6 +133,27 @@ def test_variations_share_y_sem_and_nothing_else(trained, scans):
     assert not torch.allclose(made.images[0], made.images[1])
     torch.testing.assert_close(trained.vary(scans[:2], 2, seed=4).images, made.images[:2])
     assert not torch.allclose(trained.vary(scans[:2], 1, seed=5).images, made.images[:1])
+
+
+def test_codes_stand_for_scans_everywhere(trained, scans):
+    codes, others = trained.encode(scans[:1]), trained.encode(scans[1:2])
+    torch.testing.assert_close(trained.vary(codes, 1, seed=4).images, trained.vary(scans[:1], 1, seed=4).images)
+    torch.testing.assert_close(
+        trained.interpolate(codes, others, [0.3]), trained.interpolate(scans[:1], scans[1:2], [0.3])
+    )
+
+
+def test_varying_and_predicting_walk_no_diffusion_backwards(trained, scans, monkeypatch):
+    """Both ask for y_sem alone, which takes one pass of the encoder."""
+    monkeypatch.setattr(type(trained), "encode", None)
+    assert trained.vary(scans[:1], 1).images.shape == (1, 1, 1, *GRID)
+    assert len(trained.predict(scans)) == 3
+
+
+def test_what_scans_can_be_edited_towards(trained):
+    assert trained.directions == ["AD", "CN", "age"]
+    assert trained.probe_towards("CN") == (trained.probes["ad_cn"], -1)
+    assert trained.probe_towards("age") == (trained.probes["age"], 1)
 
 
 def test_samples_depend_on_the_seed_and_their_number_alone(trained):
@@ -177,6 +198,23 @@ def test_a_consistent_mixture_is_refused_by_the_parents(copied):
     described["files"][parent.name] = hash_file(parent)
     write_json(copied / "model.json", described)
     with pytest.raises(UserError, match="another latent_statistics"):
+        ldae.load(copied, "cpu")
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "ldm", "representation", "reference"])
+def test_a_flipped_byte_is_noticed_though_the_sidecar_is_right(copied, name):
+    path = copied / f"{name}.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"{name}.*\n.*describes"):
+        ldae.load(copied, "cpu")
+
+
+@pytest.mark.parametrize("text", ["", "[", "{}"])
+def test_a_damaged_sidecar_is_noticed(copied, text):
+    (copied / "ldm.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="ldm"):
         ldae.load(copied, "cpu")
 
 

@@ -12,9 +12,9 @@ from ldae.evaluation.tables.calibration import (
     AFTER,
     BEFORE,
     CALIBRATION_COLUMNS,
-    read_predictions,
     tabulate_calibration,
 )
+from ldae.evaluation.tables.predictions import read_predictions
 
 BOOTSTRAP, SEED = BootstrapConfig(draws=300, confidence=0.9), 4
 

@@ -9,8 +9,8 @@ import pytest
 from ldae.config.evaluation import BootstrapConfig
 from ldae.evaluation.measure.counterfactual import EDITED, SCAN
 from ldae.evaluation.tables.counterfactual import (
+    EFFECT_COLUMNS,
     IDENTITY,
-    TABLE_COLUMNS,
     own_slopes,
     tabulate_counterfactuals,
     write_counterfactuals,
@@ -143,7 +143,7 @@ def test_the_rule_reads_files(tmp_path):
     files = tmp_path / "scans.csv", tmp_path / "dataset.csv"
     write_counterfactuals(*files, BOOTSTRAP, SEED, tmp_path / "table.csv", tmp_path / "truth.csv")
     found = pd.read_csv(tmp_path / "table.csv")
-    assert tuple(found.columns) == TABLE_COLUMNS
+    assert tuple(found.columns) == EFFECT_COLUMNS
     wanted = tabulate_counterfactuals(scans, labels, BOOTSTRAP, SEED, truth)
     np.testing.assert_allclose(found["value"], wanted["value"])
     np.testing.assert_allclose(found["truth"], wanted["truth"])

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ldae.config.evaluation import BootstrapConfig
-from ldae.evaluation.tables.counterfactual import IDENTITY, TABLE_COLUMNS
+from ldae.evaluation.tables.counterfactual import EFFECT_COLUMNS, IDENTITY
 from ldae.evaluation.tables.phantom_truth import TruthTable, add_edits
 
 
@@ -17,7 +17,7 @@ def edits(**changes) -> pd.DataFrame:
             row = key | {"measure": "ventricles_share", "unit": unit, "smallest_step": sign * 0.01}
             rows.append(row | {"value": sign * slope, "low": sign * slope / 2, "high": sign * slope * 2} | changes)
             rows.append(key | {"measure": IDENTITY, "unit": "ratio", "value": 0.5, "low": 0.4, "high": 0.6})
-    return pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
+    return pd.DataFrame(rows, columns=list(EFFECT_COLUMNS))
 
 
 def judged(counterfactual: pd.DataFrame) -> pd.DataFrame:

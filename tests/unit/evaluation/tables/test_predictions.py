@@ -43,11 +43,12 @@ def test_the_test_scans_have_no_say():
     assert fit_probes(embeddings, PROBES) == fit_probes(relabelled, PROBES)
 
 
-def test_what_the_labels_do_not_allow_is_left_empty():
+def test_what_the_labels_do_not_allow_is_left_empty_and_said(caplog):
     embeddings = make_embeddings(2.0)
     no_ad = embeddings.select((embeddings.table["diagnosis"] != "AD").to_numpy())
     probes = fit_probes(no_ad, PROBES)
     assert list(probes) == ["age"]
+    assert "no probe of AD vs CN" in caplog.text and "0 AD" in caplog.text
     table = predict(probes, no_ad)
     assert table["p_AD"].isna().all()
     assert table["predicted_age"].notna().all()

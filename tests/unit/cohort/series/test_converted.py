@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from nibabel.nifti1 import Nifti1Extension
 
-from ldae.cohort.adni.converted import RefusedVolume, accept_volume, blank_text
+from ldae.cohort.series.converted import RefusedVolume, accept_volume, blank_text
 from ldae.cohort.series.dicom import BrokenSeries
 from ldae.cohort.series.orientation import Stack, nifti_stack
 
