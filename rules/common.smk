@@ -1,6 +1,5 @@
 """What the rules share: the checked configuration, names, and helpers; no other rule file defines a shared name."""
 
-import functools
 import hashlib
 import math
 import os
@@ -109,13 +108,10 @@ def named_file(place):
     return path and (initial_weights(path, network) if place in INITIAL else Path(path))
 
 
-hash_once = functools.cache(hash_file)  # several trainings start from the same gigabytes
-
-
 def contents(*places):
     """Hashes of the files that settings name: another file of the same name trains anew."""
     files = [named_file(place) for place in places]
-    return lambda wildcards: [file and hash_once(file)[:16] for file in files]
+    return lambda wildcards: [file and hash_file(file)[:16] for file in files]
 
 
 def needs(mem_mb, runtime, **more):
