@@ -75,8 +75,7 @@ class SemanticEncoder(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map x (B, 1, D, H, W) in 0..1 -> y_sem (B, semantic_dim)."""
-        tokens, weights = self._slices(x)
-        query = (weights * tokens).sum(dim=1, keepdim=True)
+        tokens, _, query = self._slices(x)
         pooled, _ = self.attention(query, tokens, tokens, need_weights=False)
         return self.norm(pooled.squeeze(1))
 
@@ -89,18 +88,18 @@ class SemanticEncoder(nn.Module):
             The soft attention that makes the query, and the multi-head attention of the query, the mean of its heads.
             Each sums to 1 over the slices.
         """
-        tokens, weights = self._slices(x)
-        query = (weights * tokens).sum(dim=1, keepdim=True)
+        tokens, weights, query = self._slices(x)
         _, attended = self.attention(query, tokens, tokens, need_weights=True)
         return weights.squeeze(2), attended.squeeze(1)
 
-    def _slices(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tokens of the slices (B, W, semantic_dim), and their weights in the query (B, W, 1)."""
+    def _slices(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Tokens of the slices (B, W, semantic_dim), their weights (B, W, 1), and the query (B, 1, semantic_dim)."""
         x = x - self.mean_image
         batch, _, depth, height, slices = x.shape
         planes = x.permute(0, 4, 1, 2, 3).reshape(batch * slices, 1, depth, height)
         tokens = self.project(self.backbone(planes)).view(batch, slices, -1) + self.position
-        return tokens, self.score(tokens).softmax(dim=1)
+        weights = self.score(tokens).softmax(dim=1)
+        return tokens, weights, (weights * tokens).sum(dim=1, keepdim=True)
 
 
 def _build_backbone(name: str) -> tuple[nn.Module, int]:

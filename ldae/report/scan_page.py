@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
+from scipy.special import expit, logit
 
 from ldae.config.preprocessing import QCConfig
 from ldae.files import write_text
@@ -80,11 +81,9 @@ def describe_calibration(score: float, calibration: Calibration | None) -> str:
     if calibration is None:
         return "no calibration: too few validation subjects"
     text = f"fitted to {calibration.subjects} subjects"
-    if calibration.covered is None:
-        return text
     low, high = calibration.covered
     place = "within" if low <= score <= high else "outside, where the calibration is a guess"
-    covered = f"{_sigmoid(low):.3g} to {_sigmoid(high):.3g}"
+    covered = f"{expit(low):.3g} to {expit(high):.3g}"
     return f"{text}, whose scans had probabilities of {covered} before it; this scan lies {place}"
 
 
@@ -101,7 +100,7 @@ def _sentences(probes: Mapping[str, Probe], said: dict[str, Any]) -> list[dict[s
         value, calibrated = said[f"p_{probe.positive}"], said[f"p_{probe.positive}_calibrated"]
         rows.append({"name": f"{name}, as the probe gives it", "value": f"{value:.3f}", "note": fitted})
         shown = "none" if calibrated is None or math.isnan(calibrated) else f"{calibrated:.3f}"
-        note = describe_calibration(_logit(value), probe.calibration)
+        note = describe_calibration(logit(value), probe.calibration)
         rows.append({"name": f"{name}, calibrated", "value": shown, "note": note})
     return rows
 
@@ -131,13 +130,3 @@ def _limits(prepared: Prepared, config: QCConfig) -> list[dict[str, str]]:
 
 def _embedded(path: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
-
-
-def _sigmoid(score: float) -> float:
-    return 1 / (1 + math.exp(-score)) if score > -700 else 0.0
-
-
-def _logit(probability: float) -> float:
-    if probability in (0.0, 1.0):
-        return math.copysign(math.inf, probability - 0.5)
-    return math.log(probability / (1 - probability))

@@ -20,9 +20,7 @@ class Calibration(Section):
     slope: float
     intercept: float
     subjects: Annotated[Count, Field(description="whose scans it was fitted to, none of them in training")]
-    covered: Annotated[
-        tuple[float, float] | None, Field(description="lowest and highest log-odds of these scans; beyond it guesses")
-    ] = None
+    covered: Annotated[tuple[float, float], Field(description="lowest and highest log-odds of these scans")]
 
 
 class Probe(Section):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import nibabel as nib
+from pydicom import misc
 
 from ldae.cohort.programs import THREAD_VARIABLES, find_program
 from ldae.cohort.series.converted import RefusedVolume, accept_volume
@@ -16,17 +17,13 @@ from ldae.cohort.series.dicom import BrokenSeries, check_series
 from ldae.cohort.series.orientation import dicom_stack
 from ldae.errors import UserError
 
-MAGIC, PREAMBLE_BYTES = b"DICM", 128
 EXPECTED = "the DICOM files of one T1-weighted volume of a head"
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file says that it is DICOM; a DICOMDIR, which holds no image, does not count."""
-    if path.name.upper() == "DICOMDIR":
-        return False
+    """Whether a file can be read and says that it is DICOM; a DICOMDIR, which holds no image, does not count."""
     try:
-        with path.open("rb") as stream:
-            return stream.read(PREAMBLE_BYTES + len(MAGIC))[PREAMBLE_BYTES:] == MAGIC
+        return path.name.upper() != "DICOMDIR" and misc.is_dicom(path)
     except OSError:
         return False
 

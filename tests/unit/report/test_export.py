@@ -54,7 +54,7 @@ def models(config, modules, tmp_path):  # noqa: F811
         save_weights(module, folder / f"{name}.safetensors", told | {"commit": "abc", "versions": {"torch": "9.8.7"}})
     hashes = {name: hash_file(folder / f"{name}.safetensors") for name in PARTS}
     probes = {
-        "ad_cn": a_probe("AD vs CN", "AD", Calibration(slope=0.75, intercept=-0.25, subjects=9)),
+        "ad_cn": a_probe("AD vs CN", "AD", Calibration(slope=0.75, intercept=-0.25, subjects=9, covered=(-1.5, 2.5))),
         "age": a_probe("age", "", None),
     }
     stored = StoredProbes(representation_sha256=hashes["representation"], probes=probes)

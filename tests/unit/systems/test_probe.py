@@ -20,7 +20,7 @@ STORED = {
     "intercept": 0.25,
     "regularisation": 0.1,
     "threshold": 0.4,
-    "calibration": Calibration(slope=0.5, intercept=-1.0, subjects=9),
+    "calibration": Calibration(slope=0.5, intercept=-1.0, subjects=9, covered=(-2.0, 3.0)),
     "pattern": [1.0, 0.2],
     "difference": [0.3, -0.7],
     "training_subjects": 5,
