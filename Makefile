@@ -7,9 +7,15 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 INSTALLED := $(VENV)/requirements.lock
 TESTABLE := $(VENV)/requirements-test.lock
 PIP := python -m pip --disable-pip-version-check
+RESOLVE := $(VENV)-lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --no-annotate --custom-compile-command 'make lock' --quiet
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo paper-tables test unit workflow test-all lint envs schema lock
+# Snakemake calls Python by its path without quotes.
+ifneq ($(words $(CURDIR)),1)
+$(error $(CURDIR): expected a path without spaces, found one with; move or clone the checkout to another folder)
+endif
+
+.PHONY: demo paper-tables test unit workflow test-all lint schema lock
 
 demo: $(INSTALLED)  ## From the phantom download to every table and the report
 	snakemake --cores $(CORES)
@@ -42,7 +48,7 @@ lint: $(TESTABLE)
 $(INSTALLED): requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none was found on PATH" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP) install -r requirements.lock
+	bash envs/ldae.post-deploy.sh
 	$(PIP) install --no-deps --no-build-isolation -e .
 	cp requirements.lock $@
 
@@ -50,17 +56,16 @@ $(TESTABLE): requirements-test.lock $(INSTALLED)
 	$(PIP) install --no-deps -r requirements-test.lock
 	cp requirements-test.lock $@
 
-envs: $(INSTALLED)  ## The conda environments' pins from the lock
-	python envs/generate.py
-
 schema: $(INSTALLED)  ## The JSON schema and the documentation of the configuration, from its typed model
 	python -m ldae.config.schema
 
-lock:  ## Resolve pyproject.toml anew and pin what it gives
+lock:  ## Pin what pyproject.toml asks for; versions stay where they can (delete a line to have its newest)
 	$(PYTHON) -m venv --clear $(VENV)-lock
-	$(VENV)-lock/bin/pip install ".[workflow]"
-	$(VENV)-lock/bin/pip freeze --all --exclude pip --exclude wheel --exclude ldae > $(VENV)-lock/users.txt
-	$(VENV)-lock/bin/pip install ".[workflow,test]"
-	$(VENV)-lock/bin/pip freeze --all --exclude pip --exclude wheel --exclude ldae > $(VENV)-lock/tests.txt
-	$(VENV)-lock/bin/python envs/generate.py $(VENV)-lock/users.txt $(VENV)-lock/tests.txt
+	$(VENV)-lock/bin/pip install uv
+	$(RESOLVE) --extra workflow --extra lpips --output-file requirements.lock
+	sed -Ei '/^(nvidia|cuda|triton)/d' requirements.lock
+	cat requirements.lock requirements-test.lock > $(VENV)-lock/all.lock
+	$(RESOLVE) --extra workflow --extra lpips --extra test --output-file $(VENV)-lock/all.lock
+	grep -Ev '^(nvidia|cuda|triton)' $(VENV)-lock/all.lock | grep -vxFf requirements.lock > requirements-test.lock
+	sed -i "s/^sha256=.*/sha256=$$(sha256sum requirements.lock | cut -d' ' -f1)/" envs/ldae.post-deploy.sh
 	rm -rf $(VENV)-lock

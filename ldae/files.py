@@ -53,6 +53,11 @@ def read_record(path: str | Path) -> dict | None:
     return record if isinstance(record, dict) else None
 
 
+def sidecar_path(path: str | Path) -> Path:
+    """Where the description of a weight file lies."""
+    return Path(path).with_suffix(".json")
+
+
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
     """Write a CSV without index, atomically; a `.tsv` name gives tabs and BIDS' `n/a` for missing values."""
     tabs = Path(path).suffix == ".tsv"

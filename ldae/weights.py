@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ldae.errors import UserError
-from ldae.files import atomic_path, hash_file, read_json, write_json
+from ldae.files import atomic_path, hash_file, read_json, sidecar_path, write_json
 
 
 def save_tensors(tensors: dict[str, torch.Tensor], path: str | Path, sidecar: dict) -> None:
@@ -85,11 +85,6 @@ def load_weights(
         cure = "train it again with this configuration, or use the configuration in the sidecar"
         raise UserError(path, f"the weights of this {type(module).__name__}", f"{error}"[:500], cure) from None
     return description
-
-
-def sidecar_path(path: str | Path) -> Path:
-    """Where the description of a weight file lies."""
-    return Path(path).with_suffix(".json")
 
 
 def _check_config(path: Path, stored: dict, wanted: dict) -> None:

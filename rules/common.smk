@@ -15,7 +15,7 @@ try:
     from ldae.code_hash import hash_script
     from ldae.config import names
     from ldae.config.load import parse_config
-    from ldae.config.places import initial_weights
+    from ldae.config.places import check_braces, check_interpreter, initial_weights
     from ldae.errors import UserError
     from ldae.files import hash_file
 except ModuleNotFoundError as error:
@@ -26,6 +26,9 @@ except ModuleNotFoundError as error:
 
 for variable, value in GLIBC_KEEPS_MEMORY.items():
     os.environ.setdefault(variable, value)  # every job inherits it
+
+os.environ["LDAE_LOCK"] = f"{workflow.basedir}/requirements.lock"  # what envs/ldae.post-deploy.sh installs
+check_interpreter(sys.executable)
 
 CONFIG = parse_config(config, "the configuration (config.yaml, --configfile, --config)")
 SHARDS = list(range(CONFIG.cohort.shards))
@@ -153,6 +156,8 @@ def check_paths():
     }
     initial = {} if CONFIG.models_from else {key: named_file(key) for key in INITIAL}
     paths |= initial
+    for what, path in {"the checkout": workflow.basedir, "the working directory": os.getcwd(), **paths}.items():
+        check_braces(what, path)
     for key, path in paths.items():
         if key in initial and path and Path(path).resolve().parent == Path("results/models").resolve():
             cure = "copy the folder elsewhere, or export it with `ldae export`, and give that one"

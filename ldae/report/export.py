@@ -7,11 +7,10 @@ import shutil
 from pathlib import Path
 
 from ldae.errors import UserError
-from ldae.files import atomic_path, read_json, write_json, write_text
+from ldae.files import atomic_path, read_json, sidecar_path, write_json, write_text
 from ldae.report.model_card import CARD, write_card
 from ldae.systems.description import FILES, MODEL, PROBES, ModelDescription, read_description
 from ldae.systems.trained import load
-from ldae.weights import sidecar_path
 
 # What a sidecar keeps; above all the lists of subjects are left out.
 KEPT = (

@@ -69,8 +69,3 @@ class DiffusionAutoencoder(ABC):
 def frozen(module: Module, device: torch.device) -> Module:
     """The module on a device, in eval mode and without gradients."""
     return module.to(device).eval().requires_grad_(False)
-
-
-def pick_device(name: str) -> str:
-    """`name`, or for "auto" the GPU where there is one."""
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name

@@ -7,11 +7,12 @@ from pathlib import Path
 import torch
 
 from ldae.config.load import Config
+from ldae.device import pick_device
 from ldae.diffusion.schedule import Schedule
 from ldae.models.voxel_dae import VoxelDAE, resample
 from ldae.networks.dae import build_voxel_dae
 from ldae.networks.diffusion import build_schedule
-from ldae.systems.base import DiffusionAutoencoder, frozen, pick_device
+from ldae.systems.base import DiffusionAutoencoder, frozen
 from ldae.weights import load_weights
 
 

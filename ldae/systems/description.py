@@ -11,8 +11,7 @@ from ldae.config.base import Section
 from ldae.config.load import Config
 from ldae.config.partial import partial_config
 from ldae.errors import UserError
-from ldae.files import hash_file, read_record, write_json
-from ldae.weights import sidecar_path
+from ldae.files import hash_file, read_record, sidecar_path, write_json
 
 MODEL, PROBES, REFERENCE = "model.json", "probes.json", "reference.safetensors"
 SECTIONS = ("preprocessing", "qc", "autoencoder", "latents", "diffusion", "ldm", "encoder", "representation")

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from ldae.config.load import Config
+from ldae.device import pick_device
 from ldae.diffusion.schedule import Schedule
 from ldae.models.autoencoder import Autoencoder
 from ldae.models.denoiser import Denoiser
@@ -15,7 +16,7 @@ from ldae.models.representation import RepresentationNet
 from ldae.networks.autoencoder import build_autoencoder
 from ldae.networks.diffusion import build_denoiser, build_schedule
 from ldae.networks.representation import build_representation
-from ldae.systems.base import DiffusionAutoencoder, frozen, pick_device
+from ldae.systems.base import DiffusionAutoencoder, frozen
 from ldae.weights import load_weights
 
 # For each weights file the sections of the configuration and the other files that it depends on.

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from ldae.config.load import Config
+from ldae.device import pick_device
 from ldae.networks.supervised import build_supervised_encoder
-from ldae.systems.base import pick_device
 from ldae.weights import load_weights
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from ldae.config.names import LDAE, LDAE_MODELS
 from ldae.data.scans import read_scans
 from ldae.errors import UserError
-from ldae.files import atomic_path, read_json, write_json
+from ldae.files import atomic_path, read_json, sidecar_path, write_json
 from ldae.systems.description import FILES, MODEL
 from ldae.systems.probe import Probe
 from ldae.systems.trained import load
-from ldae.weights import sidecar_path
 
 logger = logging.getLogger(__name__)
 

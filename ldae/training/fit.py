@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader
 from ldae.config.models import TrainingConfig
 from ldae.data.batches import InOrder, StepBatchSampler, make_loader
 from ldae.data.volumes import Aligned, Volumes
+from ldae.device import pick_device
 from ldae.training.course import Course
 from ldae.training.stage import Stage
 from ldae.training.state import BEST, LAST, TrainingJob, is_main_process, origin, training_state, usable_state
@@ -179,7 +180,7 @@ def _make_trainer(
     ]
     average = [WeightAveraging(multi_avg_fn=_moving_average(settings.ema_decay))] if settings.ema_decay else []
     return L.Trainer(
-        accelerator="auto",
+        accelerator=pick_device(),
         devices="auto",
         strategy="ddp_find_unused_parameters_true" if torch.cuda.device_count() > 1 else "auto",
         plugins=[LightningEnvironment()],  # a Slurm job starts one task; Lightning starts one process per device

@@ -16,9 +16,8 @@ from torch import nn
 
 from ldae.config.places import initial_weights
 from ldae.errors import UserError
-from ldae.files import hash_file, read_json
+from ldae.files import hash_file, read_json, sidecar_path
 from ldae.models.autoencoder import Autoencoder
-from ldae.weights import sidecar_path
 
 logger = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from ldae.data.batches import scan_batches
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import LATENT_COLUMNS, latent_path, read_scans
 from ldae.data.volumes import Volumes, read_latent
+from ldae.device import pick_device
 from ldae.files import atomic_path, hash_file, write_table
 from ldae.models.autoencoder import Autoencoder
 from ldae.networks.autoencoder import build_autoencoder
@@ -92,7 +93,7 @@ def write_latents(
 
 @torch.inference_mode()
 def _encode(table: pd.DataFrame, autoencoder: Autoencoder, batch_size: int) -> None:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = pick_device()
     autoencoder.to(device).eval()
     for rows, scans in scan_batches(table, batch_size, "latents"):
         z_mu = autoencoder.encode(scans.to(device))[0].float().cpu().numpy()

@@ -11,6 +11,7 @@ LAYERS = [
         "__init__",
         "allocation",
         "code_hash",
+        "device",
         "errors",
         "files",
         "lazy",
