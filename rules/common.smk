@@ -44,10 +44,11 @@ FITTED_PROBES = "results/probes.json" if CONFIG.models_from else PROBES
 PROBE_SUBJECTS = "results/models/probe_subjects.json"
 TRAINED_PROBE_SUBJECTS = "results/models/trained_probe_subjects.json"
 LDAE_SECTIONS = ["preprocessing", "autoencoder", "latents", "diffusion", "ldm", "encoder", "representation"]
+LDAE_SECTIONS += ["sampling.precision"]
 # Take long, and no table of the first target needs them.
 SLOW_ENCODERS = names.slow_encoders(CONFIG.evaluation.supervised_tasks)
 ALL_ENCODERS = names.ENCODERS | SLOW_ENCODERS
-SYSTEM_SECTIONS = ["preprocessing", "diffusion", "encoder", "dae", "supervised"]
+SYSTEM_SECTIONS = ["preprocessing", "diffusion", "encoder", "dae", "supervised", "sampling.precision"]
 GENERATED_MB = 4 * CONFIG.evaluation.generation.samples * math.prod(CONFIG.preprocessing.grid_shape) // 10**6
 
 INITIAL = ["autoencoder.init_from", "ldm.init_from", "representation.init_from"]
@@ -132,7 +133,10 @@ def section(*keys, of=CONFIG):
     parts = {}
     for name, _, inner in (key.partition(".") for key in keys):
         part = getattr(of, name)
-        parts[name] = section(inner, of=part) if inner else part.model_dump() if hasattr(part, "model_dump") else part
+        if inner:
+            parts[name] = parts.get(name, {}) | section(inner, of=part)
+        else:
+            parts[name] = part.model_dump() if hasattr(part, "model_dump") else part
     return parts
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 LDAE = ("preprocessing", "autoencoder", "latents", "diffusion", "ldm", "encoder", "representation")
-SYSTEMS = ("preprocessing", "diffusion", "encoder", "dae", "supervised")
+LDAE += ("sampling.precision",)
+SYSTEMS = ("preprocessing", "diffusion", "encoder", "dae", "supervised", "sampling.precision")
 BOOTSTRAP = ("seed", "evaluation.bootstrap")
 BATCH = "evaluation.batch_size"
 

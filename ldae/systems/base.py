@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from ldae.config.models import Precision
 from ldae.diffusion.samplers import Direction, Solver, make_levels, sample
 from ldae.diffusion.schedule import Schedule
 
@@ -18,11 +19,13 @@ class DiffusionAutoencoder(ABC):
     """What LDAE and the voxel DAE share: from images to codes and back.
 
     Images x are (B, 1, D, H, W) in 0..1 on the model grid, y_sem (B, S); z_0 and z_T have the shape that the diffusion
-    works on. Nothing here takes gradients; results stay on the model's device.
+    works on. Nothing here takes gradients; results stay on the model's device. With the precision "bf16-mixed" the
+    networks that predict the noise compute in bfloat16 (torch.autocast), z, the sampler and all else in float32.
     """
 
     device: torch.device
     schedule: Schedule
+    precision: Precision
 
     @abstractmethod
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:
@@ -60,7 +63,8 @@ class DiffusionAutoencoder(ABC):
         y_sem = None if y_sem is None else y_sem.to(self.device)
 
         def eps_function(z_t: torch.Tensor, t: float, alpha_cumprod: float) -> torch.Tensor:
-            return self.predict_noise(z_t, torch.full((len(z_t),), t, device=self.device), y_sem)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16-mixed"):
+                return self.predict_noise(z_t, torch.full((len(z_t),), t, device=self.device), y_sem).to(z_t.dtype)
 
         levels = make_levels(self.schedule, steps, solver)
         return sample(eps_function, z.to(self.device), levels, direction=direction, solver=solver)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from ldae.config.load import Config
+from ldae.config.models import Precision
 from ldae.device import pick_device
 from ldae.diffusion.schedule import Schedule
 from ldae.models.voxel_dae import VoxelDAE, resample
@@ -23,7 +24,14 @@ class VoxelDiffusionAutoencoder(DiffusionAutoencoder):
     It has no unconditional part: y_sem is never None.
     """
 
-    def __init__(self, network: VoxelDAE, schedule: Schedule, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self,
+        network: VoxelDAE,
+        schedule: Schedule,
+        device: str | torch.device = "cpu",
+        precision: Precision = "32-true",
+    ) -> None:
+        self.precision = precision
         self.device = torch.device(device)
         self.network, self.schedule = frozen(network, self.device), frozen(schedule, self.device)
 
@@ -39,7 +47,8 @@ class VoxelDiffusionAutoencoder(DiffusionAutoencoder):
         network = build_voxel_dae(config.dae, config.encoder, config.diffusion)
         trained_with = config.model_dump(mode="json", include={"dae", "encoder", "diffusion"})
         load_weights(network, Path(models_dir) / "dae.safetensors", trained_with)
-        return cls(network, build_schedule(config.diffusion), pick_device(device))
+        schedule = build_schedule(config.diffusion)
+        return cls(network, schedule, pick_device(device), config.sampling.precision)
 
     @torch.inference_mode()
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from ldae.config.load import Config
+from ldae.config.models import Precision
 from ldae.device import pick_device
 from ldae.diffusion.schedule import Schedule
 from ldae.models.autoencoder import Autoencoder
@@ -43,7 +44,9 @@ class LatentDiffusionAutoencoder(DiffusionAutoencoder):
         representation: RepresentationNet,
         schedule: Schedule,
         device: str | torch.device = "cpu",
+        precision: Precision = "32-true",
     ) -> None:
+        self.precision = precision
         self.device = torch.device(device)
         self.autoencoder = frozen(autoencoder, self.device)
         self.normalizer = frozen(normalizer, self.device)
@@ -73,7 +76,8 @@ class LatentDiffusionAutoencoder(DiffusionAutoencoder):
             beside = {parent: hashes[parent] for parent in parents}
             hashes[name] = load_weights(module, folder / f"{name}.safetensors", trained_with, beside)["weights_sha256"]
         schedule = build_schedule(config.diffusion)
-        return cls(autoencoder, normalizer, denoiser, representation, schedule, pick_device(device))
+        networks = (autoencoder, normalizer, denoiser, representation)
+        return cls(*networks, schedule, pick_device(device), config.sampling.precision)
 
     @torch.inference_mode()
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:

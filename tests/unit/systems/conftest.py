@@ -37,6 +37,7 @@ def config() -> Config:
         "ldm": {"residual_blocks": 1, **unet},
         "encoder": {"semantic_dim": 8},
         "dae": {"grid_shape": DAE_GRID, **unet},
+        "sampling": {"precision": "32-true"},
     }
     return config.model_copy(
         update={name: getattr(config, name).model_copy(update=part) for name, part in parts.items()}

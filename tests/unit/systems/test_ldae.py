@@ -83,6 +83,29 @@ def test_the_sampler_asks_at_each_level_s_own_timestep(model):
     assert torch.equal(asked[0][1], y_sem)
 
 
+@pytest.mark.parametrize("conditional", [True, False])
+def test_in_mixed_precision_the_networks_compute_in_bfloat16_and_the_sampler_does_not(model, conditional):
+    exact, mixed = deepcopy(model), deepcopy(model)
+    mixed.precision = "bf16-mixed"
+    kinds, z_types = [], []
+    mixed.denoiser.out[-1].conv.register_forward_hook(lambda module, inputs, output: kinds.append(output.dtype))
+    mixed.denoiser.conv_in.register_forward_pre_hook(lambda module, inputs: z_types.append(inputs[0].dtype))
+    z_T, y_sem = torch.randn(2, 3, 4, 4, 4), torch.randn(2, 8) if conditional else None
+    wanted, made = (system.decode_stochastic(z_T, y_sem, 5, "2m") for system in (exact, mixed))
+    assert set(kinds) == {torch.bfloat16} and set(z_types) == {torch.float32}
+    assert made.dtype == torch.float32 and not torch.equal(made, wanted)
+    assert ((made - wanted).norm() / wanted.norm()).item() < 0.01
+    images = torch.rand(1, 1, *GRID)
+    assert torch.equal(mixed.encode_image(images), exact.encode_image(images))
+
+
+def test_the_precision_is_the_configuration_s(folder, config):
+    for precision in ("32-true", "bf16-mixed"):
+        sampling = config.sampling.model_copy(update={"precision": precision})
+        chosen = config.model_copy(update={"sampling": sampling})
+        assert LatentDiffusionAutoencoder.load(folder, chosen, "cpu").precision == precision
+
+
 def test_an_image_is_decoded_through_the_statistics_and_cut(model):
     model = deepcopy(model)
     model.autoencoder.decode = lambda z: z[:, :1] - 0.5

@@ -28,7 +28,7 @@ from ldae.evaluation.measure.interpolation import (
     scan_times,
 )
 
-SAMPLER = SamplingConfig(solver="2m", steps=5)
+SAMPLER = SamplingConfig(solver="2m", steps=5, precision="32-true")
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_the_rule_takes_times_from_the_labels(fake_ldae, cohort, tmp_path, monke
     table = cohort(lambda pattern, time: pattern + 0.01 * time).assign(diagnosis="CN", sex="F")
     table.to_csv(tmp_path / "dataset.csv", index=False)
     config = types.SimpleNamespace(
-        sampling=SamplingConfig(solver="ddim", steps=7), evaluation=types.SimpleNamespace(batch_size=3)
+        sampling=SamplingConfig(solver="ddim", steps=7, precision="32-true"), evaluation=types.SimpleNamespace(batch_size=3)
     )
     measure_interpolation(tmp_path / "dataset.csv", "models", config, tmp_path / "scans.csv")
     found = pd.read_csv(tmp_path / "scans.csv")
@@ -231,7 +231,7 @@ def test_the_sampler_of_the_config_is_used(cohort, fake_ldae):
         return z_0
 
     fake_ldae.encode_stochastic = encode
-    scans = interpolate(fake_ldae, cohort(lambda pattern, time: pattern), SamplingConfig(solver="ddim", steps=7), 4)
+    scans = interpolate(fake_ldae, cohort(lambda pattern, time: pattern), SamplingConfig(solver="ddim", steps=7, precision="32-true"), 4)
     assert seen == {(7, "ddim")}
     assert set(scans.loc[scans["system"] == LDAE, "steps"]) == {7}
     assert set(scans.loc[scans["system"] == LDAE_LERP, "solver"]) == {"ddim"}
