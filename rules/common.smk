@@ -128,7 +128,7 @@ def contents(*files):
 
 
 def reads_weights(**files):
-    """Params of a rule that measures with weights of others: the files by name, and what they hold."""
+    """Params for measuring with weights of others: the files by name, and what they hold."""
     # A function of `input`, for Snakemake compares no such param: files that were moved are the same.
     return {"files": lambda wildcards, input: files, "contents": contents(*files.values())}
 

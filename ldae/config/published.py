@@ -67,7 +67,8 @@ def expect_published(key: str, name: str, folder: str | Path) -> Path:
     """
     path, wanted = find_published(name, folder), FILES[name]
     if path is None:
-        cure = f"ldae fetch-weights {name} --into {folder}; without a network put {wanted.url} there by hand"
+        asked = folder if name in OF_THE_PAPER else f"{folder} {name}"  # those of the paper come together
+        cure = f"ldae fetch-weights --into {asked}; without a network put {wanted.url} there by hand"
         found = f"no {wanted.file} there, nor in torch hub's cache (seen from {Path.cwd()})"
         raise UserError(f"{key}: {PUBLISHED}", f"{wanted.holds}, in weights_dir, {folder}", found, cure)
     return path

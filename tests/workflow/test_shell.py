@@ -73,7 +73,7 @@ def test_the_paper_preset_plans_the_same_stages(paper, fresh, tmp_path):
 def test_the_paper_preset_is_refused_without_the_published_weights(paper):
     output = paper.run("--cores", "1", "--dry-run", check=False)
     assert "autoencoder.perceptual_weights: published" in output and "expected: SqueezeNet 1.1 on ImageNet" in output
-    assert "ldae fetch-weights squeezenet --into weights" in output and "Traceback" not in output
+    assert "ldae fetch-weights --into weights;" in output and "Traceback" not in output
 
 
 @pytest.mark.parametrize("damaged", ["squeezenet1_1-b8a52dc0.pth", "convnext_small-0c510722.pth"])
@@ -83,7 +83,7 @@ def test_a_damaged_published_file_is_refused_at_the_dry_run(paper, damaged, tmp_
     (tmp_path / "weights.pth").touch()
     other = {"sq": "encoder: {backbone_weights: ../weights.pth}", "co": "autoencoder: {perceptual_weights: null}"}
     output = paper.with_overlay(tmp_path / "o.yaml", other[damaged[:2]]).run("--cores", "1", "--dry-run", check=False)
-    assert f"weights/{damaged}" in output and "SHA-256 that begins with" in output
+    assert f"weights/{damaged}" in output and "a file whose SHA-256 begins with" in output
 
 
 def test_own_data_is_two_paths_and_no_phantom(fresh, tmp_path):

@@ -73,7 +73,9 @@ def test_a_missing_file_is_named_with_its_place_its_address_and_the_command(hub,
         expect_published("encoder.backbone_weights", "convnext_small", tmp_path)
     message = str(error.value)
     assert message.startswith("encoder.backbone_weights: published") and str(tmp_path) in message
-    assert "ldae fetch-weights convnext_small" in message and FILES["convnext_small"].url in message
+    assert f"ldae fetch-weights --into {tmp_path};" in message and FILES["convnext_small"].url in message
+    with pytest.raises(UserError, match=f"ldae fetch-weights --into {tmp_path} convnext_base;"):
+        expect_published("encoder.backbone_weights", "convnext_base", tmp_path)
 
 
 def test_the_content_must_begin_with_the_published_hash(tmp_path, monkeypatch):
