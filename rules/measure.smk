@@ -6,13 +6,16 @@ TO_MEASURE = {
         "reads": SCANS | {"dataset": ancient("results/dataset.csv"), "embeddings": "results/embeddings/ldae.npz"},
         "writes": {"measured": "reconstruction_scans.csv", "examples": "examples.npz"},
         "config": section(*LDAE_SECTIONS, "sampling", "seed")
-        | evaluation("batch_size", "figure_scans", "reconstruction", "lpips"),
+        | evaluation("batch_size", "figure_scans", "reconstruction", "lpips_nets"),
+        "weights": LPIPS_FILES,
     },
     "comparison": {
         "reads": SCANS,
         "models": [*LDAE_MODELS, DAE_MODEL],
         "writes": {"measured": "comparison_scans.csv"},
-        "config": section(*LDAE_SECTIONS, "dae", "sampling.solver") | evaluation("batch_size", "comparison", "lpips"),
+        "config": section(*LDAE_SECTIONS, "dae", "sampling.solver")
+        | evaluation("batch_size", "comparison", "lpips_nets"),
+        "weights": LPIPS_FILES,
     },
     "interpolation": {
         "reads": {"dataset": "results/dataset.csv"},  # months and ages are labels
@@ -39,6 +42,7 @@ TO_MEASURE = {
         "reads": SCANS,
         "writes": {"measured": "generation.npz", "examples": "generated.npz"},
         "config": section(*LDAE_SECTIONS, "sampling", "seed") | evaluation("batch_size", "figure_scans", "generation"),
+        "weights": {"medicalnet": MEDICALNET},
         "mem_mb": 8000 + 3 * GENERATED_MB,
     },
     "efficiency": {  # with up to eight cores nothing runs beside it
@@ -71,6 +75,7 @@ for measured, task in TO_MEASURE.items():
             **needs(task.get("mem_mb", 8000), 1440, gpu=1),
         params:
             **runs(f"measure_{measured}.py"),
+            **(reads_weights(**task["weights"]) if "weights" in task else {}),
             config=task["config"],
         message:
             f"measure: {measured}"

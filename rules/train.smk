@@ -39,8 +39,8 @@ for stage, (reads, settings) in TRAININGS.items():
             **needs(6000, 2880, gpu=1),
         params:
             **runs(f"{stage}.py"),
+            **starts_from(stage),
             config=section(*settings, "seed"),
-            starts=contents(*STARTS[stage]),
             checkpoints=f"results/checkpoints/{stage}",
             tensorboard=f"results/training/tensorboard/{stage}",
         message:
@@ -70,8 +70,8 @@ rule supervised:
     resources:
         **needs(6000, 1440, gpu=1),
     params:
+        **starts_from("supervised"),
         config=section("supervised", "encoder", "seed"),
-        starts=contents(*STARTS["supervised"]),
         checkpoints="results/checkpoints/supervised_{task}",
         tensorboard="results/training/tensorboard/supervised_{task}",
         code=code_of("supervised.py"),

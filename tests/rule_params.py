@@ -40,11 +40,11 @@ PHANTOM = {
     "measure_reconstruction": {
         "config": (
             *(*LDAE, "sampling", "seed", BATCH),
-            *("evaluation.figure_scans", "evaluation.reconstruction", "evaluation.lpips"),
+            *("evaluation.figure_scans", "evaluation.reconstruction", "evaluation.lpips_nets"),
         )
     },
     "measure_comparison": {
-        "config": (*LDAE, "dae", "sampling.solver", BATCH, "evaluation.comparison", "evaluation.lpips")
+        "config": (*LDAE, "dae", "sampling.solver", BATCH, "evaluation.comparison", "evaluation.lpips_nets")
     },
     "measure_interpolation": {"config": (*LDAE, "sampling", BATCH)},
     "measure_counterfactual": {"config": (*LDAE, "sampling", BATCH, "evaluation.counterfactual")},
@@ -114,6 +114,9 @@ FIXED = {
         "encoders",
         "phantom",
         "starts",
+        "pretrained",
+        "files",
         "content",
+        "contents",
     ),
 }

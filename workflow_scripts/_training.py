@@ -20,4 +20,5 @@ def training_job(snakemake: Any) -> TrainingJob:
         checkpoint_dir=params.checkpoints,
         code=params.code,
         tensorboard_dir=params.tensorboard,
+        pretrained=params.pretrained,
     )

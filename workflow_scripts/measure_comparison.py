@@ -16,5 +16,6 @@ if __name__ == "__main__":
             snakemake.input.scans,
             Path(snakemake.input.models[0]).parent,
             partial_config(snakemake.params.config),
+            snakemake.params.files,
             snakemake.output[0],
         )

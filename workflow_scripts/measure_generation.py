@@ -16,6 +16,7 @@ if __name__ == "__main__":
             snakemake.input.scans,
             Path(snakemake.input.models[0]).parent,
             partial_config(snakemake.params.config),
+            snakemake.params.files["medicalnet"],
             measured=snakemake.output.measured,
             examples=snakemake.output.examples,
         )

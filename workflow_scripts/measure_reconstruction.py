@@ -18,6 +18,7 @@ if __name__ == "__main__":
             snakemake.input.embeddings,
             Path(snakemake.input.models[0]).parent,
             partial_config(snakemake.params.config),
+            snakemake.params.files,
             measured=snakemake.output.measured,
             examples=snakemake.output.examples,
         )

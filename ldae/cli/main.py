@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ldae.cli import check, edit, export, predict, preprocess, sample
+from ldae.cli import check, edit, export, fetch_weights, predict, preprocess, sample
 from ldae.errors import UserError
 
 USAGE_ERROR = 2
@@ -51,7 +51,7 @@ def show_progress() -> None:
 
 COMMANDS = (
     *(check.check, predict.predict, edit.reconstruct, edit.manipulate, edit.interpolate, edit.vary),
-    *(sample.sample, preprocess.preprocess, export.export),
+    *(sample.sample, preprocess.preprocess, export.export, fetch_weights.fetch_weights),
 )
 for command in COMMANDS:
     app.command(help=cleandoc(command.__doc__ or "").replace(r"\b", "\b"))(command)  # click keeps the lines after \b

@@ -71,16 +71,7 @@ class GenerationConfig(Section):
         int, Field(ge=2, description="scans to sample; a Fréchet distance wants more of them than it has features")
     ]
     medicalnet_weights: Text | None = Field(
-        description="MedicalNet's resnet_10_23dataset.pth; null: y_sem is the only extractor"
-    )
-
-
-class LPIPSConfig(Section):
-    """The perceptual metric."""
-
-    net: Literal["alex", "squeeze", "vgg"] = Field(description="backbone, one of torchvision's")
-    weights: Text | None = Field(
-        description="torchvision's file of the backbone; null: torch hub's cache, else the metric is not available"
+        description="MedicalNet's resnet_10_23dataset.pth; null: that in weights_dir, else y_sem is the only extractor"
     )
 
 
@@ -99,7 +90,10 @@ class EvaluationConfig(Section):
     efficiency: EfficiencyConfig
     generation: GenerationConfig
     counterfactual: CounterfactualConfig
-    lpips: LPIPSConfig
+    lpips_nets: Annotated[list[Literal["alex", "squeeze", "vgg"]], Different] = Field(
+        description="backbones of LPIPS, a column each; the paper's is squeeze. Where the weights are not at hand the "
+        "column is empty, with the reason and the cure (docs/weights.md)"
+    )
     supervised_tasks: Annotated[list[Literal["ad_cn", "age"]], Different] = Field(
         description="labels a supervised encoder is trained for; leave out what the cohort lacks"
     )

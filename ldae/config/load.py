@@ -48,6 +48,10 @@ class Config(Section):
         description="folder of a trained LDAE (results/models of a finished run, or what `ldae export` wrote) to "
         "evaluate on this cohort; nothing is trained then; null: train one"
     )
+    weights_dir: Text = Field(
+        description="folder of the published weights of others, where `ldae fetch-weights` puts them; what is not "
+        "there is looked for in torch hub's cache (docs/weights.md)"
+    )
     autoencoder: AutoencoderConfig
     latents: LatentsConfig
     diffusion: DiffusionConfig

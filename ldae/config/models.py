@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from ldae.config.base import Count, Counts, Fraction, NonNegative, Positive, Section, Shape, Share, Text
+from ldae.config.published import FILES, PUBLISHED
 
 NOISE_OR_VELOCITY = "epsilon, the noise, or v, the velocity"
 
@@ -66,13 +67,13 @@ class AutoencoderConfig(Section):
     )
     kl_weight: NonNegative = Field(description="weight of the KL divergence in the loss")
     perceptual_weight: NonNegative = Field(
-        description="weight of the perceptual loss, used where its backbone's weights are present"
+        description="weight of the perceptual loss, where perceptual_weights names its backbone's"
     )
     perceptual_slice_fraction: Annotated[
         float, Field(gt=0, le=1, description="share of the slices of each axis that the perceptual loss sees")
     ]
     perceptual_weights: Text | None = Field(
-        description="torchvision's SqueezeNet file; null: torch hub's cache, else training goes without this loss"
+        description="published: torchvision's SqueezeNet file in weights_dir; or a file; null: this loss is left out"
     )
     adversarial_weight: NonNegative = Field(description="weight of the adversarial loss")
     adversarial_start_step: Annotated[
@@ -173,10 +174,19 @@ class EncoderConfig(Section):
         description="network that every axial slice goes through: convnext_pico, the demo's small one, or torchvision's"
     )
     backbone_weights: Text | None = Field(
-        description="torchvision's file of the backbone's ImageNet weights; null: trained from scratch"
+        description="published: torchvision's file of the backbone's ImageNet weights in weights_dir; or a file; "
+        "null: trained from scratch"
     )
     attention_heads: Count = Field(description="heads of the attention over the slices")
     center_input: bool = Field(description="whether the training-mean image is subtracted before encoding")
+
+    @field_validator("backbone_weights")
+    @classmethod
+    def _published_are_torchvisions(cls, weights: str | None, info: ValidationInfo) -> str | None:
+        backbone = info.data.get("backbone", "")
+        if weights == PUBLISHED and backbone not in {"", *FILES}:
+            raise ValueError(f"nobody published weights of {backbone}; name a file, or null")
+        return weights
 
     @field_validator("attention_heads")
     @classmethod

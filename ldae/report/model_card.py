@@ -9,6 +9,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
 from ldae.config.names import AUTOENCODER, LDAE
+from ldae.evaluation.measure.lpips import lpips_columns
 from ldae.files import read_table
 from ldae.systems.description import REFERENCE
 from ldae.systems.trained import TrainedModel
@@ -68,7 +69,7 @@ def reconstruction_rows(table: pd.DataFrame) -> pd.DataFrame:
     """SSIM, MSE and LPIPS of the LDAE and of its autoencoder alone."""
     rows = table[table["model"].isin((LDAE, AUTOENCODER))]
     shown = pd.DataFrame({"decoded by": rows["model"], "from": rows["start"].fillna(""), "steps": rows["steps"]})
-    for metric in ("ssim", "mse", "lpips"):
+    for metric in ("ssim", "mse", *(name for name in lpips_columns(rows) if f"{name}_low" in rows)):
         shown[metric] = [write_interval(*each) for each in rows[[metric, f"{metric}_low", f"{metric}_high"]].to_numpy()]
     return shown.assign(subjects=rows["n_subjects"], scans=rows["n_scans"])
 

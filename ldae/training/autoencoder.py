@@ -36,7 +36,7 @@ def train_autoencoder(scans_csv: str | Path, config: AutoencoderConfig, job: Tra
     table = read_scans(scans_csv)
     rows = [fitting_rows(table, split, scans_csv) for split in ("train", "validation")]
     scans = [Volumes(part["path"], read_volume) for part in rows]
-    perceptual, perceptual_note = load_perceptual_loss(config)
+    perceptual, perceptual_note = load_perceptual_loss(config, job.pretrained)
     sections: dict[str, Section] = {"autoencoder": config}
     initial = find_initial("autoencoder", config.init_from, dump_sections(sections), table)
     run = describe_run(job, sections, initial.parents, rows) | {"perceptual_loss": perceptual_note}

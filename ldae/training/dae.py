@@ -42,7 +42,7 @@ def train_dae(
 
     def build() -> DAEStage:
         stage = DAEStage(config, encoder, diffusion)
-        load_backbone_weights(stage.dae.semantic_encoder, encoder)
+        load_backbone_weights(stage.dae.semantic_encoder, encoder, job.pretrained)
         if config.center_images:
             stage.dae.normalizer = fit_normalizer(images, LatentsConfig(center="voxel"))
         if encoder.center_input:

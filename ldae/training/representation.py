@@ -71,7 +71,7 @@ def train_representation(
 
     def build() -> RepresentationStage:
         stage = RepresentationStage(config, encoder, diffusion, denoiser, tuple(fitted[0].shape[1:]))
-        load_backbone_weights(stage.representation.semantic_encoder, encoder)
+        load_backbone_weights(stage.representation.semantic_encoder, encoder, job.pretrained)
         load_initial(stage.representation, initial)
         if encoder.center_input:
             stage.representation.semantic_encoder.set_mean_image(fitted[0].mean())

@@ -44,6 +44,8 @@ class TrainingJob:
         Hash of its code.
     tensorboard_dir : path, optional
         Folder of its event files.
+    pretrained : path, optional
+        The weights of others that it reads: of the perceptual loss, or of the encoder's backbone.
     """
 
     seed: int
@@ -52,6 +54,7 @@ class TrainingJob:
     checkpoint_dir: str | Path
     code: str = ""
     tensorboard_dir: str | Path | None = None
+    pretrained: str | Path | None = None
 
 
 def describe_run(
@@ -67,10 +70,12 @@ def describe_run(
     config : dict
         The sections of the configuration that the stage uses.
     parents : dict
-        The weight files it builds on, by name.
+        The weight files it builds on, by name; `job.pretrained` is one more.
     fitted : sequence of two DataFrame
         The rows of scans that it is fitted to and that it is selected by. No other row matters, nor do paths.
     """
+    if job.pretrained is not None:
+        parents = {**parents, "pretrained": job.pretrained}
     rows = pd.concat(list(fitted))
     rows = rows[[name for name in IDENTIFYING if name in rows]]
     return {

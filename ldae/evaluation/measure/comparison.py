@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,15 @@ from ldae.config.load import Config
 from ldae.data.batches import scan_batches
 from ldae.data.scans import read_scans
 from ldae.diffusion.samplers import Solver
-from ldae.evaluation.measure.metrics import load_lpips, ms_ssim, ms_ssim_scales, mse, psnr, ssim
+from ldae.evaluation.measure.lpips import Lpips, load_lpips
+from ldae.evaluation.measure.metrics import ms_ssim, ms_ssim_scales, mse, psnr, ssim
 from ldae.evaluation.measure.selection import scans_of
 from ldae.files import read_table, write_table
 from ldae.systems.base import DiffusionAutoencoder
 from ldae.systems.dae import VoxelDiffusionAutoencoder
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 
-COMPARISON_METRICS = ("ssim", "ms_ssim", "psnr", "mse", "lpips", "ssim_brain", "psnr_brain", "mse_brain")
+COMPARISON_METRICS = ("ssim", "ms_ssim", "psnr", "mse", "ssim_brain", "psnr_brain", "mse_brain")
 COMPARISON_KEYS = ["system", "grid", "grid_spacing_mm", "latent_size", "solver", "steps"]
 
 
@@ -51,7 +52,13 @@ def systems_of(ldae: DiffusionAutoencoder, dae: DiffusionAutoencoder) -> list[Co
     ]
 
 
-def measure_comparison(scans: str | Path, models_dir: str | Path, config: Config, output: str | Path) -> None:
+def measure_comparison(
+    scans: str | Path,
+    models_dir: str | Path,
+    config: Config,
+    files: Mapping[str, str | Path | None],
+    output: str | Path,
+) -> None:
     """Rebuild the validation and test scans of `scans.csv` with every system and write a row per scan and system.
 
     Parameters
@@ -59,9 +66,10 @@ def measure_comparison(scans: str | Path, models_dir: str | Path, config: Config
     scans, models_dir, output : path
         The table of scans, the folder of the weights of LDAE and voxel DAE, the CSV to write.
     config : Config
-        The sections of both systems, sampling, and of the evaluation batch_size, comparison and lpips.
+        The sections of both systems, sampling, and of the evaluation batch_size, comparison and lpips_nets.
+    files : dict
+        Weights for LPIPS, as in `load_lpips`.
     """
-    lpips, note = load_lpips(config.evaluation.lpips)
     table = compare(
         systems_of(
             LatentDiffusionAutoencoder.load(models_dir, config), VoxelDiffusionAutoencoder.load(models_dir, config)
@@ -71,8 +79,7 @@ def measure_comparison(scans: str | Path, models_dir: str | Path, config: Config
         solver=config.sampling.solver,
         spacing_mm=config.preprocessing.grid_spacing_mm,
         batch_size=config.evaluation.batch_size,
-        lpips=lpips,
-        note=note,
+        lpips=load_lpips(config.evaluation.lpips_nets, files),
     )
     write_table(output, table)
 
@@ -85,8 +92,7 @@ def compare(
     solver: Solver,
     spacing_mm: float,
     batch_size: int,
-    lpips: Callable | None,
-    note: str,
+    lpips: Lpips,
 ) -> pd.DataFrame:
     """Rebuild every validation and test scan with every system and measure it.
 
@@ -103,14 +109,14 @@ def compare(
         Sampler steps T, the same both ways.
     spacing_mm : float
         Voxel size of the model grid.
-    batch_size, lpips, note : int, callable or None, str
-        Scans per batch; LPIPS of two batches, or None and the reason.
+    batch_size, lpips : int, Lpips
+        Scans per batch; what measures LPIPS, or says why it cannot.
 
     Returns
     -------
     DataFrame
         A row per scan, system, grid and T: subject, session, split, `COMPARISON_KEYS`, `COMPARISON_METRICS`,
-        ms_ssim_scales, note. "Brain" is where the scan is above 0.
+        lpips_… for each backbone, ms_ssim_scales, note. "Brain" is where the scan is above 0.
 
     Raises
     ------
@@ -131,7 +137,7 @@ def compare(
                     "solver": solver if number else "",
                     "steps": number,
                     "ms_ssim_scales": ms_ssim_scales(shape),
-                    "note": note,
+                    "note": lpips.note(shape),
                 }
                 values = {name: value.numpy() for name, value in measure_similarity(rebuilt, target, lpips).items()}
                 records += rows[["subject", "session", "split"]].assign(**keys, **values).to_dict("records")
@@ -166,16 +172,15 @@ def rebuild(
             yield number, size, F.interpolate(rebuilt, scans.shape[2:], mode="trilinear"), scans
 
 
-def measure_similarity(rebuilt: torch.Tensor, scan: torch.Tensor, lpips: Callable | None) -> dict[str, torch.Tensor]:
-    """All `COMPARISON_METRICS` of each scan, (B,); LPIPS is NaN where it is not available."""
+def measure_similarity(rebuilt: torch.Tensor, scan: torch.Tensor, lpips: Lpips) -> dict[str, torch.Tensor]:
+    """All `COMPARISON_METRICS` and LPIPS of each scan, (B,)."""
     brain = scan > 0
-    unknown = torch.full((len(scan),), torch.nan)
     return {
         "ssim": ssim(rebuilt, scan),
         "ms_ssim": ms_ssim(rebuilt, scan),
         "psnr": psnr(rebuilt, scan),
         "mse": mse(rebuilt, scan),
-        "lpips": unknown if lpips is None else lpips(rebuilt, scan),
+        **lpips.measure(rebuilt, scan),
         "ssim_brain": ssim(rebuilt, scan, brain),
         "psnr_brain": psnr(rebuilt, scan, brain),
         "mse_brain": mse(rebuilt, scan, brain),

@@ -12,6 +12,7 @@ import torch
 from monai.networks.nets.resnet import ResNetFeatures
 from torch import nn
 
+from ldae.config.published import FILES
 from ldae.errors import UserError
 from ldae.systems.base import DiffusionAutoencoder
 
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 SEMANTIC = "semantic encoder (y_sem)"
 MEDICALNET = "MedicalNet ResNet-10"
-MEDICALNET_FILE = "resnet_10_23dataset.pth"
+MEDICALNET_FILE = FILES["medicalnet"].file
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class MedicalNet(nn.Module):
     def __init__(self, weights: str | Path) -> None:
         super().__init__()
         self.net = ResNetFeatures("resnet10", pretrained=False)
-        expected, cure = f"MedicalNet's {MEDICALNET_FILE}", "put the right file there, or set the key to null"
+        expected, cure = f"MedicalNet's {MEDICALNET_FILE}", "put the right file there, or take it away"
         if not Path(weights).is_file():
             raise UserError(f"evaluation.generation.medicalnet_weights: {weights}", expected, "no such file", cure)
         try:
@@ -69,11 +70,11 @@ class MedicalNet(nn.Module):
         return self.net((x - mean) / std.clamp(min=1e-6))[-1].mean((2, 3, 4))
 
 
-def load_extractors(ldae: DiffusionAutoencoder, medicalnet_weights: str | None) -> list[Extractor]:
+def load_extractors(ldae: DiffusionAutoencoder, medicalnet_weights: str | Path | None) -> list[Extractor]:
     """The semantic encoder of `ldae`, and MedicalNet or why it is not available."""
     own = Extractor(SEMANTIC, ldae.encode_semantic)
     if medicalnet_weights is None:
-        note = f"not available: name MedicalNet's {MEDICALNET_FILE} in evaluation.generation.medicalnet_weights"
+        note = f"not available: ldae fetch-weights medicalnet, or put MedicalNet's {MEDICALNET_FILE} into weights_dir"
         logger.info("%s %s", MEDICALNET, note)
         return [own, Extractor(MEDICALNET, None, note)]
     medicalnet = MedicalNet(medicalnet_weights).to(ldae.device)

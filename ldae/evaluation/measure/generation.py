@@ -88,7 +88,13 @@ def mean_square(images: torch.Tensor) -> torch.Tensor:
 
 
 def measure_generation(
-    scans: str | Path, models_dir: str | Path, config: Config, measured: str | Path, examples: str | Path
+    scans: str | Path,
+    models_dir: str | Path,
+    config: Config,
+    medicalnet: str | Path | None,
+    *,
+    measured: str | Path,
+    examples: str | Path,
 ) -> None:
     """Sample scans from noise, measure them against the scans of `scans.csv`, and write both NPZ files.
 
@@ -98,6 +104,8 @@ def measure_generation(
         The table of scans, the folder of the LDAE's weights.
     config : Config
         The sections of an LDAE, seed, sampling, and of the evaluation batch_size, figure_scans and generation.
+    medicalnet : path, optional
+        MedicalNet's weights.
     measured, examples : path
         What the table is made of, and the volumes of the figure.
     """
@@ -109,7 +117,7 @@ def measure_generation(
         seed=config.seed,
         shown=settings.figure_scans,
     )
-    extractors = load_extractors(ldae, settings.generation.medicalnet_weights)
+    extractors = load_extractors(ldae, medicalnet)
     measurements, volumes = generate(ldae, read_scans(scans), extractors, plan, settings.batch_size)
     write_measurements(measured, measurements)
     write_arrays(examples, volumes | {"affine": model_grid(config.preprocessing).affine})

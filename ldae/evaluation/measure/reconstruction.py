@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from ldae.diffusion.samplers import Solver
 from ldae.errors import UserError
 from ldae.evaluation.arrays import write_arrays
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
-from ldae.evaluation.measure.metrics import load_lpips, mse, ssim
+from ldae.evaluation.measure.lpips import Lpips, load_lpips
+from ldae.evaluation.measure.metrics import mse, ssim
 from ldae.evaluation.measure.selection import scans_of
 from ldae.files import write_table
 from ldae.preprocessing.grid import model_grid
@@ -31,7 +32,7 @@ from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 ENCODED, SEMANTIC, OTHER = "encoded z_T", "y_sem only", "another subject's y_sem"
 EXAMPLES = {"scan": None, "autoencoder": "", "ldae": ENCODED, "y_sem_only": SEMANTIC}  # volume in the figure: its start
-RECONSTRUCTION_METRICS = ("ssim", "mse", "lpips")
+RECONSTRUCTION_METRICS = ("ssim", "mse")
 RECONSTRUCTION_KEYS = ["model", "start", "solver", "steps"]
 
 
@@ -75,6 +76,7 @@ def measure_reconstruction(
     embeddings: str | Path,
     models_dir: str | Path,
     config: Config,
+    files: Mapping[str, str | Path | None],
     *,
     measured: str | Path,
     examples: str | Path,
@@ -87,12 +89,14 @@ def measure_reconstruction(
         The table of scans; that of labels, by which the figure's scans are chosen and nothing else; y_sem of the
         scans; the folder of the LDAE's weights.
     config : Config
-        The sections of an LDAE, seed, sampling, and of the evaluation batch_size, figure_scans, reconstruction, lpips.
+        The sections of an LDAE, seed, sampling, and of the evaluation batch_size, figure_scans, reconstruction,
+        lpips_nets.
+    files : dict
+        Weights for LPIPS, as in `load_lpips`.
     measured, examples : path
         The CSV and the NPZ to write.
     """
     settings, test = config.evaluation, scans_of(read_scans(scans), "test")
-    lpips, note = load_lpips(settings.lpips)
     steps, sampling = settings.reconstruction.steps, config.sampling
     table, volumes = reconstruct(
         LatentDiffusionAutoencoder.load(models_dir, config),
@@ -101,8 +105,7 @@ def measure_reconstruction(
         ReconstructionPlan(steps, sampling.steps, sampling.solver, config.seed),
         batch_size=settings.batch_size,
         shown=choose_examples(join_labels(test, read_dataset(dataset)), settings.figure_scans),
-        lpips=lpips,
-        note=note,
+        lpips=load_lpips(settings.lpips_nets, files),
     )
     write_table(measured, table)
     write_arrays(examples, volumes | {"affine": model_grid(config.preprocessing).affine})
@@ -116,8 +119,7 @@ def reconstruct(
     *,
     batch_size: int,
     shown: list[int],
-    lpips: Callable | None,
-    note: str,
+    lpips: Lpips,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Rebuild every test scan in every way and measure it.
 
@@ -131,13 +133,14 @@ def reconstruct(
         Steps, solver and seed.
     batch_size, shown : int, list of int
         Scans per batch; rows of `test` that are kept whole for the figure.
-    lpips, note : callable or None, str
-        LPIPS of two batches, or None and the reason, which goes into the column `note`.
+    lpips : Lpips
+        What measures LPIPS, or says in the column `note` why it cannot.
 
     Returns
     -------
     DataFrame
-        A row per scan and setting: subject, session, model, start, solver, steps, ssim, mse, lpips, z_T_std, note.
+        A row per scan and setting: subject, session, model, start, solver, steps, ssim, mse, lpips_… for each
+        backbone, z_T_std, note.
         The rows "another subject's y_sem" start from the same noise as "y_sem only".
     dict
         Volumes (shown, D, H, W) float32 scan, autoencoder, ldae, y_sem_only; subject, session.
@@ -154,7 +157,7 @@ def reconstruct(
             for name, start in EXAMPLES.items():
                 if rebuilt.start == start and rebuilt.steps in (None, plan.compared_steps):
                     kept[name] |= _select(rows, rebuilt.scans, shown)
-    table = pd.DataFrame(records).astype({"steps": "Int64"}).assign(note=note)
+    table = pd.DataFrame(records).astype({"steps": "Int64"})
     volumes = {name: np.stack([volume_of[i] for i in shown]) for name, volume_of in kept.items()}
     drawn = {name: test.loc[shown, name].to_numpy(dtype=str) for name in SCAN_KEY}
     return table.sort_values(SCAN_KEY, kind="stable", ignore_index=True), volumes | drawn
@@ -226,13 +229,14 @@ def _rebuild(
             yield Rebuilt(names.LDAE, OTHER, plan.solver, steps, decode(noise, y_other, steps))
 
 
-def _measure(rows: pd.DataFrame, scans: torch.Tensor, rebuilt: Rebuilt, lpips: Callable | None) -> list[dict]:
+def _measure(rows: pd.DataFrame, scans: torch.Tensor, rebuilt: Rebuilt, lpips: Lpips) -> list[dict]:
     unknown = torch.full((len(rows),), torch.nan)
     columns = {
         "ssim": ssim(rebuilt.scans, scans),
         "mse": mse(rebuilt.scans, scans),
-        "lpips": unknown if lpips is None else lpips(rebuilt.scans, scans),
+        **lpips.measure(rebuilt.scans, scans),
         "z_T_std": unknown if rebuilt.z_T_std is None else rebuilt.z_T_std,
     }
     table = rows[SCAN_KEY].assign(**{key: getattr(rebuilt, key) for key in RECONSTRUCTION_KEYS})
-    return table.assign(**{name: values.numpy() for name, values in columns.items()}).to_dict("records")
+    table = table.assign(**{name: values.numpy() for name, values in columns.items()})
+    return table.assign(note=lpips.note(scans.shape[2:])).to_dict("records")

@@ -8,9 +8,10 @@ import pandas as pd
 from ldae.config import names
 from ldae.config.evaluation import BootstrapConfig
 from ldae.evaluation.measure.comparison import COMPARISON_KEYS, COMPARISON_METRICS
+from ldae.evaluation.measure.lpips import lpips_columns
 from ldae.evaluation.statistics.bootstrap import draw_weights, estimate, weighted_mean
 
-PAPER_COLUMNS = ("paper_latent_size", "paper_ssim", "paper_lpips", "paper_mse")
+PAPER_COLUMNS = ("paper_latent_size", "paper_ssim", "paper_lpips_squeeze", "paper_mse")
 # Published on the ADNI test set at T = 100 with DDIM; the first two latent sizes leave out the latent's three channels.
 PAPER = {
     names.LDAE: (5_888, 0.962, 0.075, 0.001),
@@ -39,11 +40,12 @@ def tabulate_comparison(scans: pd.DataFrame, bootstrap: BootstrapConfig, seed: i
     """
     scans = scans[scans["split"] == "test"]
     reference = scans[scans["system"] == names.LDAE]
+    metrics = [*COMPARISON_METRICS, *lpips_columns(scans)]
     table = []
     for keys, group in scans.groupby(COMPARISON_KEYS, dropna=False, sort=False):
         row = dict(zip(COMPARISON_KEYS, keys, strict=True))
         steps = reference["steps"].max() if pd.isna(row["steps"]) else row["steps"]
-        columns = ["subject", "session", "grid", *COMPARISON_METRICS]
+        columns = ["subject", "session", "grid", *metrics]
         pairs = group[columns].merge(
             reference.loc[reference["steps"] == steps, columns],
             on=["subject", "session", "grid"],
@@ -53,7 +55,7 @@ def tabulate_comparison(scans: pd.DataFrame, bootstrap: BootstrapConfig, seed: i
         )
         weights = draw_weights(pairs["subject"], bootstrap.draws, np.random.default_rng(seed))
         row |= {"n_subjects": pairs["subject"].nunique(), "n_scans": len(pairs)}
-        for metric in COMPARISON_METRICS:
+        for metric in metrics:
             mean = estimate(weighted_mean(pairs[metric]), weights, bootstrap.confidence)
             gap = estimate(weighted_mean(pairs[metric] - pairs[f"{metric}_ldae"]), weights, bootstrap.confidence)
             for name, result in ((metric, mean), (f"{metric}_minus_ldae", gap)):

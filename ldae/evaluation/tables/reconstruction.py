@@ -10,6 +10,7 @@ import pandas as pd
 from ldae.config import names
 from ldae.config.evaluation import BootstrapConfig
 from ldae.data.scans import SCAN_KEY
+from ldae.evaluation.measure.lpips import lpips_columns
 from ldae.evaluation.measure.reconstruction import (
     ENCODED,
     OTHER,
@@ -54,19 +55,20 @@ def tabulate_reconstructions(scans: pd.DataFrame, bootstrap: BootstrapConfig, se
     Returns
     -------
     DataFrame
-        A row per setting: model, start, solver, steps, n_subjects, n_scans; ssim, mse, lpips with _low and _high;
-        paper_ssim, paper_lpips, paper_mse (DDIM, 1.5 mm, ADNI; empty where nothing is published); note.
+        A row per setting: model, start, solver, steps, n_subjects, n_scans; ssim, mse and lpips_… for each backbone
+        with _low and _high; paper_ssim, paper_lpips_squeeze, paper_mse (DDIM, 1.5 mm, ADNI; empty where nothing is
+        published); note.
     """
     table = []
     for keys, group in scans[scans["start"] != OTHER].groupby(RECONSTRUCTION_KEYS, dropna=False, sort=False):
         row = dict(zip(RECONSTRUCTION_KEYS, keys, strict=True))
         row |= {"n_subjects": group["subject"].nunique(), "n_scans": len(group)}
         weights = draw_weights(group["subject"], bootstrap.draws, np.random.default_rng(seed))
-        for metric in RECONSTRUCTION_METRICS:
+        for metric in (*RECONSTRUCTION_METRICS, *lpips_columns(scans)):
             result = estimate(weighted_mean(group[metric]), weights, bootstrap.confidence)
             row |= {metric: result.value, f"{metric}_low": result.low, f"{metric}_high": result.high}
         figures = PAPER_AUTOENCODER if row["model"] == names.AUTOENCODER else PAPER.get((row["start"], row["steps"]))
-        row |= dict(zip(("paper_ssim", "paper_lpips", "paper_mse"), figures or [np.nan] * 3, strict=True))
+        row |= dict(zip(("paper_ssim", "paper_lpips_squeeze", "paper_mse"), figures or [np.nan] * 3, strict=True))
         table.append(row | {"note": group["note"].iloc[0]})
     order = {ENCODED: 0, SEMANTIC: 1, "": 2}
     table.sort(key=lambda row: (order[row["start"]], row["steps"] if row["start"] else 0))

@@ -57,6 +57,7 @@ def test_wrong_arguments_are_refused(arguments):
 
 
 COMMANDS = ["check", "predict", "reconstruct", "manipulate", "interpolate", "vary", "sample", "preprocess", "export"]
+COMMANDS += ["fetch-weights"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

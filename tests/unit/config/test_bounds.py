@@ -86,6 +86,8 @@ REFUSED = [
     ("ldm: {head_channels: 64, attention_levels: [true, true]}", "ldm.head_channels", "[32]"),
     ("ldm: {head_channels: 24, attention_levels: [false, false]}", "ldm.head_channels", "[64]"),
     ("encoder: {semantic_dim: 65}", "encoder.attention_heads", "divide semantic_dim, 65"),
+    ("encoder: {backbone_weights: published}", "encoder.backbone_weights", "nobody published weights of convnext_pico"),
+    ("evaluation: {lpips_nets: [alex, alex]}", "evaluation.lpips_nets", "each value once"),
     ("encoder: {backbone: resnet18}", "encoder.backbone", "convnext_tiny"),
     ("encoder: {backbone: convnext_tiny}", "dae.grid_shape", "at least 32"),
     ("representation: {snr_exponent: .nan}", "representation.snr_exponent", "finite"),

@@ -57,7 +57,7 @@ def test_all_faults_come_in_one_message(faults):
         ldm: {lr: 1.0}
         encoder: {semantic_dim: 65}
         sampling: {steps: 1000}
-        evaluation: {comparison: {steps: [10, 1000]}, lpips: {net: none}}
+        evaluation: {comparison: {steps: [10, 1000]}, lpips_nets: [none]}
     """)
     assert [line.split(":")[0] for line in found] == [
         "seed",
@@ -69,7 +69,7 @@ def test_all_faults_come_in_one_message(faults):
         "autoencoder.kl_weight",
         "ldm.lr",
         "encoder.attention_heads",
-        "evaluation.lpips.net",
+        "evaluation.lpips_nets.0",
         "sampling.steps",
         "evaluation.comparison.steps",
     ]

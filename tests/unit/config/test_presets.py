@@ -41,6 +41,10 @@ class TestPaperPreset:
         assert (autoencoder.adversarial_weight, autoencoder.discriminator_channels) == (0.025, 64)
         assert (autoencoder.learning_rate, autoencoder.discriminator_learning_rate) == (5e-5, 1e-4)
 
+    def test_it_starts_from_the_published_weights_and_measures_with_the_published_net(self):
+        assert self.config.encoder.backbone_weights == self.config.autoencoder.perceptual_weights == "published"
+        assert self.config.evaluation.lpips_nets[0] == "squeeze"
+
     def test_diffusion(self):
         assert self.config.diffusion.model_dump() == {"timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.02}
         assert self.config.ldm.channels == [256 * m for m in (1, 2, 3)]

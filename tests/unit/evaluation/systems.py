@@ -5,8 +5,10 @@ from __future__ import annotations
 from torch.nn import functional as F
 
 from ldae.config.evaluation import BootstrapConfig
+from ldae.evaluation.measure.lpips import Lpips
 
-OPTIONS = {"steps": [4, 8], "solver": "2m", "spacing_mm": 5.0, "batch_size": 4, "lpips": None, "note": "no weights"}
+NO_LPIPS = Lpips({"vgg": None}, {"vgg": "no weights"})
+OPTIONS = {"steps": [4, 8], "solver": "2m", "spacing_mm": 5.0, "batch_size": 4, "lpips": NO_LPIPS}
 BOOTSTRAP = BootstrapConfig(draws=200, confidence=0.9)
 SEED = 3
 

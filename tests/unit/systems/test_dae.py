@@ -48,6 +48,16 @@ def test_a_dae_that_predicts_the_noise_exactly_rebuilds_the_image_from_any_noise
     torch.testing.assert_close(rebuilt, resample(x, DAE_GRID), rtol=0, atol=0.03)
 
 
+def test_it_loads_without_the_published_weights_it_started_from(config, dae, tmp_path):
+    started = config.encoder.model_copy(update={"backbone_weights": "published"})
+    config = config.model_copy(update={"encoder": started})
+    described = {"config": config.model_dump(mode="json", include={"dae", "diffusion", "encoder"})}
+    save_weights(dae.network, tmp_path / "dae.safetensors", described | {"parents": {"pretrained": "a" * 64}})
+    x = torch.rand(1, 1, *GRID)
+    loaded = VoxelDiffusionAutoencoder.load(tmp_path, config, "cpu")
+    assert torch.equal(loaded.encode_semantic(x), dae.encode_semantic(x))
+
+
 def test_it_loads_strictly_and_by_its_own_settings(config, dae, tmp_path):
     described = {"config": config.model_dump(mode="json", include={"dae", "diffusion", "encoder"})}
     save_weights(dae.network, tmp_path / "dae.safetensors", described)

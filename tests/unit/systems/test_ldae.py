@@ -161,14 +161,15 @@ def test_a_file_of_another_training_with_the_same_settings_is_refused(folder, sa
         LatentDiffusionAutoencoder.load(folder, config, "cpu")
 
 
-def test_it_loads_without_the_file_of_imagenet_weights(save, modules, config, tmp_path):
-    encoder = config.encoder.model_copy(update={"backbone_weights": "nowhere.pth"})
+@pytest.mark.parametrize("named", ["nowhere.pth", "published"])
+def test_it_loads_without_the_file_of_imagenet_weights(save, modules, config, tmp_path, named):
+    encoder = config.encoder.model_copy(update={"backbone_weights": named})
     config = config.model_copy(update={"encoder": encoder})
     representation = build_representation(encoder, modules["ldm"], GRID)
     for name, module in {**modules, "representation": representation}.items():
         save(name, module)
     sidecar = tmp_path / "representation.json"
-    sidecar.write_text(sidecar.read_text().replace('"backbone_weights": null', '"backbone_weights": "nowhere.pth"'))
+    sidecar.write_text(sidecar.read_text().replace('"backbone_weights": null', f'"backbone_weights": "{named}"'))
     assert LatentDiffusionAutoencoder.load(tmp_path, config, "cpu").encode_semantic(torch.rand(1, 1, *GRID)).shape == (
         1,
         8,

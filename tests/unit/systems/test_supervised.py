@@ -32,6 +32,17 @@ def test_it_gives_the_codes_of_its_task(networks, config, tmp_path, task):
     assert not y_sem.requires_grad
 
 
+def test_it_loads_without_the_published_weights_it_started_from(config, tmp_path):
+    started = config.encoder.model_copy(update={"backbone_weights": "published"})
+    config = config.model_copy(update={"encoder": started})
+    described = {"config": config.model_dump(mode="json", include={"supervised", "encoder"})}
+    network = build_supervised_encoder(started, GRID).eval()
+    parents = {"parents": {"pretrained": "a" * 64}}
+    save_weights(network, tmp_path / "supervised_age.safetensors", described | parents)
+    x = torch.rand(1, 1, *GRID)
+    assert torch.equal(load_supervised(tmp_path, "age", config, "cpu")(x), network.semantic_encoder(x))
+
+
 @pytest.mark.usefixtures("networks")
 def test_it_loads_strictly(config, tmp_path):
     encoder = config.encoder.model_copy(update={"center_input": False})

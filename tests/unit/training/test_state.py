@@ -58,10 +58,10 @@ def describe(tmp_path):
     parent = tmp_path / "ldm.safetensors"
     parent.write_text("a")
 
-    def make(rows=ROWS, center="voxel", seed=3, code="x", content=None):
+    def make(rows=ROWS, center="voxel", seed=3, code="x", content=None, pretrained=None):
         if content:
             parent.write_text(content)
-        job = TrainingJob(seed, "weights", "history", "checkpoints", code)
+        job = TrainingJob(seed, "weights", "history", "checkpoints", code, pretrained=pretrained)
         fitted = [rows[rows["split"] == split] for split in ("train", "validation")]
         return describe_run(job, {"latents": LatentsConfig(center=center)}, {"ldm": parent}, fitted)
 
@@ -76,6 +76,15 @@ def test_a_run_is_its_data_configuration_parents_and_seed(describe):
     assert describe(center="channel") != before
     assert describe(seed=4) != before
     assert describe(content="b") != before
+
+
+def test_the_weights_of_others_count_by_their_content_wherever_they_lie(describe, tmp_path):
+    files = [tmp_path / name for name in ("one.pth", "moved.pth", "other.pth")]
+    for file, content in zip(files, "aab", strict=True):
+        file.write_text(content)
+    first, moved, other = (describe(pretrained=file) for file in files)
+    assert first == moved != other
+    assert "pretrained" in first["parents"] and "pretrained" not in describe()["parents"]
 
 
 @pytest.mark.parametrize(

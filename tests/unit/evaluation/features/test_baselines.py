@@ -129,7 +129,7 @@ def test_the_untrained_encoder_is_random_where_training_starts_from_a_file(small
     weights = pretrained | {"features.0.0.weight": stem.repeat(1, 3, 1, 1)}
     torch.save(weights | {"classifier.2.weight": stem, "classifier.2.bias": stem}, tmp_path / "backbone.pth")
     named = encoder.model_copy(update={"backbone_weights": str(tmp_path / "backbone.pth")})
-    load_backbone_weights(build_semantic_encoder(named, (16, 16, 4)), named)  # the file fits
+    load_backbone_weights(build_semantic_encoder(named, (16, 16, 4)), named, named.backbone_weights)  # the file fits
     plain, other = (baselines.untrained(small[:3], config, image, 3, 3).features for config in (encoder, named))
     np.testing.assert_array_equal(plain, other)
 

@@ -18,9 +18,10 @@ from ldae.evaluation.measure.comparison import (
     rebuild,
     systems_of,
 )
+from ldae.evaluation.measure.lpips import Lpips
 from ldae.evaluation.measure.metrics import ms_ssim, mse, psnr, ssim
 from ldae.files import write_table
-from tests.unit.evaluation.systems import OPTIONS, HalfGrid, Unconditional
+from tests.unit.evaluation.systems import NO_LPIPS, OPTIONS, HalfGrid, Unconditional
 
 MODEL_GRID, OWN_GRID = "24x28x24", "12x14x12"
 
@@ -130,8 +131,9 @@ def test_the_brain_is_where_the_scan_is_above_zero_whatever_was_rebuilt():
     rebuilt = scan + 0.1 * torch.rand(scan.shape, generator=generator)
     rebuilt[..., 16:, :] = 0
     rebuilt[..., :8] = 0.9
-    values, brain = measure_similarity(rebuilt, scan, lambda a, b: (a - b).flatten(1).mean(1)), scan > 0
-    assert tuple(values) == COMPARISON_METRICS
+    lpips = Lpips({"vgg": lambda a, b: (a - b).flatten(1).mean(1)})
+    values, brain = measure_similarity(rebuilt, scan, lpips), scan > 0
+    assert set(values) == {*COMPARISON_METRICS, "lpips_vgg"}
     for name, metric in (("ssim", ssim), ("psnr", psnr), ("mse", mse)):
         torch.testing.assert_close(values[name], metric(rebuilt, scan))
         torch.testing.assert_close(values[f"{name}_brain"], metric(rebuilt, scan, brain))
@@ -139,8 +141,8 @@ def test_the_brain_is_where_the_scan_is_above_zero_whatever_was_rebuilt():
     squares = [((a - b) ** 2)[b > 0].mean() for a, b in zip(rebuilt, scan, strict=True)]
     torch.testing.assert_close(values["mse_brain"], torch.stack(squares))
     torch.testing.assert_close(values["ms_ssim"], ms_ssim(rebuilt, scan))
-    torch.testing.assert_close(values["lpips"], (rebuilt - scan).flatten(1).mean(1))
-    assert torch.isnan(measure_similarity(rebuilt, scan, None)["lpips"]).all()
+    torch.testing.assert_close(values["lpips_vgg"], (rebuilt - scan).flatten(1).mean(1))
+    assert torch.isnan(measure_similarity(rebuilt, scan, NO_LPIPS)["lpips_vgg"]).all()
 
 
 def test_each_row_holds_its_own_scans_values(fake_ldae, large):
@@ -160,8 +162,10 @@ def test_the_rule_writes_what_the_configuration_asks_for(fake_ldae, large, tmp_p
     for name, codec in codecs.items():
         loaded = types.SimpleNamespace(load=lambda folder, own, codec=codec: asked.append((folder, own)) or codec)
         monkeypatch.setattr(comparison, name, loaded)
-    monkeypatch.setattr(comparison, "load_lpips", lambda settings: (None, f"no {settings}"))
-    settings = types.SimpleNamespace(comparison=types.SimpleNamespace(steps=[6]), batch_size=5, lpips="weights")
+    monkeypatch.setattr(
+        comparison, "load_lpips", lambda nets, files: Lpips({nets: None}, {nets: f"no {nets} in {files}"})
+    )
+    settings = types.SimpleNamespace(comparison=types.SimpleNamespace(steps=[6]), batch_size=5, lpips_nets="vgg")
     config = types.SimpleNamespace(
         sampling=types.SimpleNamespace(steps=9, solver="ddim"),
         preprocessing=types.SimpleNamespace(grid_spacing_mm=2.5),
@@ -169,15 +173,24 @@ def test_the_rule_writes_what_the_configuration_asks_for(fake_ldae, large, tmp_p
     )
     few = large[large["split"] != "train"].groupby("split").head(4)
     few.to_csv(tmp_path / "scans.csv", index=False)
-    measure_comparison(tmp_path / "scans.csv", "models", config, tmp_path / "table.csv")
+    measure_comparison(tmp_path / "scans.csv", "models", config, "files", tmp_path / "table.csv")
     found = read_comparison(tmp_path / "table.csv")
     assert asked == [("models", config)] * 2
     assert fake_ldae.batches == [5, 3]
     assert set(found["system"]) == {LDAE, LDDIM, DAE, AUTOENCODER}
     assert set(found["steps"].dropna()) == {6}
     assert set(found["solver"]) == {"ddim", ""}
-    assert set(found["note"]) == {"no weights"}
+    assert set(found["note"]) == {"no vgg in files"}
     assert set(found["grid_spacing_mm"]) == {2.5, 5.0}
+
+
+def test_lpips_is_empty_on_a_grid_too_small_for_its_backbone_and_the_row_says_so(fake_ldae, large):
+    lpips = Lpips({"vgg": lambda rebuilt, scan: (rebuilt - scan).flatten(1).mean(1)})
+    found = compare(systems_of(Unconditional(fake_ldae), HalfGrid()), large, **OPTIONS | {"lpips": lpips})
+    small = found["grid"] == "12x14x12"
+    assert small.any() and found.loc[small, "lpips_vgg"].isna().all()
+    assert set(found.loc[small, "note"]) == {"lpips_vgg not available: it needs sides of at least 16 voxels"}
+    assert found.loc[~small, "lpips_vgg"].notna().all() and (found.loc[~small, "note"] == "").all()
 
 
 def test_no_test_scan_is_said(fake_ldae, scans):

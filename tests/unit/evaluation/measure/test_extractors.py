@@ -62,7 +62,7 @@ def test_without_weights_there_is_a_reason_and_never_a_random_network(fake_ldae,
     assert torch.equal(own.extract(scans), fake_ldae.encode_semantic(scans))
     assert medicalnet.name == MEDICALNET
     assert medicalnet.extract is None
-    assert "evaluation.generation.medicalnet_weights" in medicalnet.note
+    assert "ldae fetch-weights medicalnet" in medicalnet.note
 
 
 def test_with_weights_both_extractors_work(fake_ldae, weights, scans):

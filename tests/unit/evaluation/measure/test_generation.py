@@ -160,13 +160,13 @@ def test_the_rule_writes_what_the_configuration_asks_for(fake_ldae, scans, tmp_p
     loaded = types.SimpleNamespace(load=lambda folder, config: fake_ldae)
     monkeypatch.setattr(generation, "LatentDiffusionAutoencoder", loaded)
     scans.to_csv(tmp_path / "scans.csv", index=False)
-    settings = types.SimpleNamespace(samples=4, medicalnet_weights=None)
+    settings = types.SimpleNamespace(samples=4)
     evaluation = types.SimpleNamespace(batch_size=3, figure_scans=2, generation=settings)
     sampling = types.SimpleNamespace(steps=9, solver="ddim")
     grid = types.SimpleNamespace(grid_shape=(12, 14, 12), grid_spacing_mm=3.0, grid_center_mm=(1.0, 2.0, 3.0))
     config = types.SimpleNamespace(seed=5, sampling=sampling, evaluation=evaluation, preprocessing=grid)
     measure_generation(
-        tmp_path / "scans.csv", "models", config, measured=tmp_path / "m.npz", examples=tmp_path / "e.npz"
+        tmp_path / "scans.csv", "models", config, None, measured=tmp_path / "m.npz", examples=tmp_path / "e.npz"
     )
     found, (wanted, shown) = (
         read_measurements(tmp_path / "m.npz"),

@@ -2,12 +2,9 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from torchmetrics.functional.image.lpips import _LPIPS as TorchmetricsLPIPS
 
-from ldae import torchvision_ops  # noqa: F401  (before torchvision)
-from ldae.config.evaluation import LPIPSConfig
 from ldae.errors import UserError
-from ldae.evaluation.measure.metrics import LPIPS25D, load_lpips, ms_ssim, ms_ssim_scales, mse, psnr, ssim
+from ldae.evaluation.measure.metrics import ms_ssim, ms_ssim_scales, mse, psnr, ssim
 
 
 @pytest.fixture
@@ -15,18 +12,6 @@ def scans():
     """Three smooth volumes at the demo's shape."""
     coarse = torch.rand(3, 1, 8, 10, 8, generator=torch.Generator().manual_seed(0))
     return torch.nn.functional.interpolate(coarse, (32, 40, 32), mode="trilinear")
-
-
-@pytest.fixture(scope="module")
-def backbone(tmp_path_factory):
-    """A file in the layout of torchvision's SqueezeNet weights; only the layout matters here, not the values."""
-    from torchvision.models import squeezenet1_1
-
-    torch.manual_seed(0)
-    model = squeezenet1_1(weights=None)
-    path = tmp_path_factory.mktemp("weights") / "squeeze.pth"
-    torch.save(model.state_dict(), path)
-    return path, model
 
 
 def test_identical_scans_are_perfect(scans):
@@ -169,46 +154,3 @@ def test_ssim_falls_with_noise(scans):
 def test_a_grid_smaller_than_the_window_is_refused():
     with pytest.raises(UserError, match="8x12x12"):
         ssim(torch.zeros(1, 1, 8, 12, 12), torch.zeros(1, 1, 8, 12, 12))
-
-
-def test_lpips_uses_the_given_backbone_on_every_slice_and_is_deterministic(backbone, scans):
-    path, model = backbone
-    lpips, reason = load_lpips(LPIPSConfig(net="squeeze", weights=str(path)))
-    assert reason == ""
-    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(lpips.distance.net(image)[-1], model.eval().features(image))
-    with_one_slice_changed = scans.clone()
-    for axial in range(0, 40, 13):
-        with_one_slice_changed[0, :, :, axial] = 0
-    values = lpips(with_one_slice_changed, scans)
-    assert values[0] > 0
-    assert values[1] == values[2] == 0
-    assert torch.equal(values, lpips(with_one_slice_changed, scans))
-
-
-def test_lpips_agrees_with_torchmetrics_on_every_slice_of_the_three_planes(backbone, scans):
-    path, model = backbone
-    theirs = TorchmetricsLPIPS(net="squeeze", pnet_rand=True)
-    in_order = zip(theirs.net.state_dict(), model.features.state_dict().values(), strict=True)
-    theirs.net.load_state_dict(dict(in_order))
-    first, second = scans[:1], scans[1:2]
-    expected = 0.0
-    for axis in (2, 3, 4):
-        slices = [image.movedim(axis, 0).squeeze(2).expand(-1, 3, -1, -1) for image in (first, second)]
-        expected += theirs(*slices).mean()
-    torch.testing.assert_close(LPIPS25D("squeeze", path)(first, second), expected[None], rtol=1e-4, atol=1e-6)
-
-
-def test_lpips_without_weights_is_not_available_and_says_where_they_go(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    lpips, reason = load_lpips(LPIPSConfig(net="squeeze", weights=None))
-    assert lpips is None
-    assert "squeezenet1_1-b8a52dc0.pth" in reason
-    assert "evaluation.lpips.weights" in reason
-
-
-def test_lpips_weights_of_a_wrong_path_or_network_are_refused(backbone, tmp_path):
-    with pytest.raises(UserError, match="no file"):
-        load_lpips(LPIPSConfig(net="squeeze", weights=str(tmp_path / "nowhere.pth")))
-    with pytest.raises(UserError, match="no fitting"):
-        LPIPS25D("alex", backbone[0])

@@ -10,6 +10,7 @@ from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
 from ldae.evaluation.measure import reconstruction
+from ldae.evaluation.measure.lpips import SMALLEST_SIDE, Lpips
 from ldae.evaluation.measure.reconstruction import (
     ENCODED,
     OTHER,
@@ -22,6 +23,7 @@ from ldae.evaluation.measure.reconstruction import (
     semantic_codes,
 )
 from ldae.evaluation.measure.selection import scans_of
+from tests.unit.evaluation.systems import NO_LPIPS
 
 PLAN = ReconstructionPlan(steps=[10, 20], compared_steps=20, solver="2m", seed=3)
 SHOWN = [0, 3, 5]
@@ -40,9 +42,8 @@ def embeddings(fake_ldae, scans):
     return made
 
 
-def run(ldae, test, embeddings, plan=PLAN, batch_size=3, lpips=None, shown=SHOWN):
-    options = {"batch_size": batch_size, "shown": shown, "lpips": lpips, "note": "" if lpips else "no weights"}
-    return reconstruct(ldae, test, embeddings, plan, **options)
+def run(ldae, test, embeddings, plan=PLAN, batch_size=3, lpips=NO_LPIPS, shown=SHOWN):
+    return reconstruct(ldae, test, embeddings, plan, batch_size=batch_size, shown=shown, lpips=lpips)
 
 
 def start(table, name, steps=20):
@@ -153,10 +154,12 @@ def test_solver_and_steps_reach_both_ways(fake_ldae, test, embeddings, monkeypat
     assert set(table.loc[table["model"] == LDAE, "solver"]) == {"ddim"}
 
 
-def test_lpips_is_that_of_each_reconstruction(fake_ldae, test, embeddings):
+def test_lpips_is_that_of_each_reconstruction(fake_ldae, test, embeddings, monkeypatch):
+    monkeypatch.setitem(SMALLEST_SIDE, "vgg", 12)
     fake_ldae.autoencoder_error = 0.25
-    table, _ = run(fake_ldae, test, embeddings, lpips=lambda rebuilt, scan: (rebuilt - scan).flatten(1).mean(1))
-    np.testing.assert_allclose(start(table, "")["lpips"], 0.25, rtol=1e-4)
+    lpips = Lpips({"vgg": lambda rebuilt, scan: (rebuilt - scan).flatten(1).mean(1)})
+    table, _ = run(fake_ldae, test, embeddings, lpips=lpips)
+    np.testing.assert_allclose(start(table, "")["lpips_vgg"], 0.25, rtol=1e-4)
     assert (table["note"] == "").all()
 
 
@@ -205,9 +208,11 @@ def test_the_rule_reads_scans_and_chooses_examples_by_labels(
     monkeypatch.setattr(
         reconstruction, "LatentDiffusionAutoencoder", types.SimpleNamespace(load=lambda folder, config: fake_ldae)
     )
-    monkeypatch.setattr(reconstruction, "load_lpips", lambda config: (None, f"no {config}"))
+    monkeypatch.setattr(
+        reconstruction, "load_lpips", lambda nets, files: Lpips({nets: None}, {nets: f"no {nets} in {files}"})
+    )
     settings = types.SimpleNamespace(
-        batch_size=3, figure_scans=2, reconstruction=types.SimpleNamespace(steps=[6]), lpips="lpips"
+        batch_size=3, figure_scans=2, reconstruction=types.SimpleNamespace(steps=[6]), lpips_nets="vgg"
     )
     sampling = types.SimpleNamespace(steps=9, solver="ddim")
     grid = types.SimpleNamespace(grid_shape=(12, 14, 12), grid_spacing_mm=3.0, grid_center_mm=(1.0, 2.0, 3.0))
@@ -220,7 +225,7 @@ def test_the_rule_reads_scans_and_chooses_examples_by_labels(
         labels.to_csv(tmp_path / "dataset.csv", index=False)
         written = {"measured": tmp_path / f"{name}.csv", "examples": tmp_path / f"{name}.npz"}
         inputs = (tmp_path / part for part in ("scans.csv", "dataset.csv", "ldae.npz"))
-        measure_reconstruction(*inputs, "models", config, **written)
+        measure_reconstruction(*inputs, "models", config, "files", **written)
         with np.load(written["examples"]) as arrays:
             outputs.append((pd.read_csv(written["measured"]), dict(arrays)))
     (table, examples), (again, others) = outputs
@@ -231,4 +236,5 @@ def test_the_rule_reads_scans_and_chooses_examples_by_labels(
     plan = ReconstructionPlan([6], 9, "ddim", 5)
     wanted, _ = run(fake_ldae, scans_of(scans, "test"), embeddings, plan)
     np.testing.assert_allclose(table["mse"], wanted["mse"])
-    assert set(table["note"]) == {"no lpips"}
+    assert set(table["note"]) == {"no vgg in files"}
+    assert table["lpips_vgg"].isna().all()

@@ -4,23 +4,24 @@ import pytest
 
 from ldae.config.names import AUTOENCODER, LDAE
 from ldae.evaluation.features.embeddings import extract_embeddings
+from ldae.evaluation.measure.lpips import SMALLEST_SIDE, Lpips
 from ldae.evaluation.measure.reconstruction import ENCODED, OTHER, SEMANTIC, ReconstructionPlan, reconstruct
 from ldae.evaluation.measure.selection import scans_of
 from ldae.evaluation.tables.reconstruction import read_reconstructions, tabulate_reconstructions
 from ldae.files import write_table
-from tests.unit.evaluation.systems import BOOTSTRAP, SEED
+from tests.unit.evaluation.systems import BOOTSTRAP, NO_LPIPS, SEED
 
 COLUMNS = [
     *("model", "start", "solver", "steps", "n_subjects", "n_scans"),
-    *("ssim", "ssim_low", "ssim_high", "mse", "mse_low", "mse_high", "lpips", "lpips_low", "lpips_high"),
-    *("paper_ssim", "paper_lpips", "paper_mse", "note"),
+    *("ssim", "ssim_low", "ssim_high", "mse", "mse_low", "mse_high", "lpips_vgg", "lpips_vgg_low", "lpips_vgg_high"),
+    *("paper_ssim", "paper_lpips_squeeze", "paper_mse", "note"),
 ]
 
 
-def run(ldae, scans, lpips=None):
+def run(ldae, scans, lpips=NO_LPIPS):
     plan = ReconstructionPlan(steps=[10, 20], compared_steps=20, solver="2m", seed=SEED)
     embeddings = extract_embeddings(ldae.encode_semantic, scans, 4, "ldae")
-    options = {"batch_size": 3, "shown": [0], "lpips": lpips, "note": "" if lpips else "no weights"}
+    options = {"batch_size": 3, "shown": [0], "lpips": lpips}
     return reconstruct(ldae, scans_of(scans, "test"), embeddings, plan, **options)[0]
 
 
@@ -37,8 +38,8 @@ def test_the_table_keeps_its_contract_through_the_file(fake_ldae, scans, tmp_pat
     autoencoder = table[table["model"] == AUTOENCODER].iloc[0]
     assert autoencoder["mse"] == pytest.approx(0.01)
     assert table["paper_ssim"].tolist() == [0.953, 0.960, 0.872, 0.871, 0.962]
-    assert table["paper_lpips"].tolist() == [0.081, 0.077, 0.156, 0.155, 0.075]
-    assert table["lpips"].isna().all()
+    assert table["paper_lpips_squeeze"].tolist() == [0.081, 0.077, 0.156, 0.155, 0.075]
+    assert table["lpips_vgg"].isna().all()
     assert (table["note"] == "no weights").all()
 
 
@@ -76,13 +77,16 @@ def test_figures_are_published_at_some_numbers_of_steps_only(fake_ldae, scans):
     measured = measured.replace({"steps": {15: 50, 20: 100}})
     table = tabulate_reconstructions(measured, BOOTSTRAP, SEED)
     assert table["paper_ssim"].tolist() == [0.962, 0.962, 0.870, 0.869, 0.962]
-    assert table["paper_lpips"].tolist() == [0.076, 0.075, 0.155, 0.155, 0.075]
+    assert table["paper_lpips_squeeze"].tolist() == [0.076, 0.075, 0.155, 0.155, 0.075]
     assert table["paper_mse"].tolist() == [0.001, 0.001, 0.005, 0.005, 0.001]
 
 
-def test_lpips_is_tabulated_where_it_is_available(fake_ldae, scans):
+def test_lpips_is_tabulated_where_it_is_available(fake_ldae, scans, monkeypatch):
+    monkeypatch.setitem(SMALLEST_SIDE, "vgg", 12)
     fake_ldae.autoencoder_error = 0.1
-    measured = run(fake_ldae, scans, lpips=lambda rebuilt, scan: (rebuilt - scan).abs().flatten(1).mean(1))
+    measured = run(
+        fake_ldae, scans, lpips=Lpips({"vgg": lambda rebuilt, scan: (rebuilt - scan).abs().flatten(1).mean(1)})
+    )
     table = tabulate_reconstructions(measured, BOOTSTRAP, SEED)
-    assert table.loc[table["model"] == AUTOENCODER, "lpips"].item() == pytest.approx(0.1)
+    assert table.loc[table["model"] == AUTOENCODER, "lpips_vgg"].item() == pytest.approx(0.1)
     assert (table["note"] == "").all()
