@@ -29,6 +29,7 @@ from ldae.evaluation.measure.interpolation import (
 )
 
 SAMPLER = SamplingConfig(solver="2m", steps=5, precision="32-true")
+OTHER_SAMPLER = SamplingConfig(solver="ddim", steps=7, precision="32-true")
 
 
 @pytest.fixture
@@ -172,9 +173,7 @@ def test_the_rule_takes_times_from_the_labels(fake_ldae, cohort, tmp_path, monke
     monkeypatch.setattr(interpolation, "LatentDiffusionAutoencoder", loaded)
     table = cohort(lambda pattern, time: pattern + 0.01 * time).assign(diagnosis="CN", sex="F")
     table.to_csv(tmp_path / "dataset.csv", index=False)
-    config = types.SimpleNamespace(
-        sampling=SamplingConfig(solver="ddim", steps=7, precision="32-true"), evaluation=types.SimpleNamespace(batch_size=3)
-    )
+    config = types.SimpleNamespace(sampling=OTHER_SAMPLER, evaluation=types.SimpleNamespace(batch_size=3))
     measure_interpolation(tmp_path / "dataset.csv", "models", config, tmp_path / "scans.csv")
     found = pd.read_csv(tmp_path / "scans.csv")
     assert set(found.loc[found["system"] == LDAE, "steps"]) == {7}
@@ -231,7 +230,7 @@ def test_the_sampler_of_the_config_is_used(cohort, fake_ldae):
         return z_0
 
     fake_ldae.encode_stochastic = encode
-    scans = interpolate(fake_ldae, cohort(lambda pattern, time: pattern), SamplingConfig(solver="ddim", steps=7, precision="32-true"), 4)
+    scans = interpolate(fake_ldae, cohort(lambda pattern, time: pattern), OTHER_SAMPLER, 4)
     assert seen == {(7, "ddim")}
     assert set(scans.loc[scans["system"] == LDAE, "steps"]) == {7}
     assert set(scans.loc[scans["system"] == LDAE_LERP, "solver"]) == {"ddim"}
