@@ -21,7 +21,7 @@ from tests.adni_download import Download, edit_series, image_row, visit_row, wri
 A, B, C, ADNI4, E, F = "011_S_0021", "012_S_0345", "013_S_0007", "014_S_10008", "015_S_0009", "016_S_0010"
 PROCESSED = {"Orig/Proc": "Processed", "Sequence": "MPR; GradWarp; B1 Correction; N3; Scaled"}
 # What becomes of the images that convert, by image ID.
-QUALITY = {"10": "pass", "12": "fail", "31": "error", "70": "warn"}
+QUALITY = {"10": "pass", "12": "fail", "31": "error", "40": "pass", "60": "pass", "70": "warn"}
 # Every other image: its stage, and words of its reason.
 EXPECTED = {
     "13": ("conversion", "12"),
@@ -39,15 +39,13 @@ EXPECTED = {
     "25": ("check", "not a DICOM file"),
     "26": ("check", "slices only"),
     "30": ("conversion", "quality control"),
-    "40": ("conversion", "days"),
     "41": ("check", "more than once"),
     "42": ("check", "another subject"),
     "50": ("check", "five-digit"),
-    "60": ("check", "no usable row in ADNIMERGE"),
     "71": ("check", "truncated"),
     "72": ("check", "4-D: 2 volumes"),
     "73": ("check", "end in .mnc"),
-    "80": ("check", "ScanDate"),
+    "80": ("conversion", "image 10 of the same visit"),
     "81": ("check", "not listed in MPRAGEMETA"),
     "90": ("check", "no file on disk"),
     f"{A}/MP-RAGE/2010-03-02_10_00_00.0/unknown": ("check", "image ID"),
@@ -100,7 +98,7 @@ def plant(download):
     write_series(images, C, 42)
     write_series(images, ADNI4, 50)
     download.add(E, 60)
-    download.visits[-1]["EXAMDATE"] = "03/01/2010"
+    download.visits[-1] |= {"EXAMDATE": "soon", "VISCODE": "y1", "AGE": "old"}
     download.visits.append(visit_row(F))
     download.images += [image_row(F, image_id, **PROCESSED) for image_id in (70, 71, 72)]
     sound, cut, volumes, minc = (write_processed(images, F, number, PROCESSED["Sequence"]) for number in range(70, 74))
@@ -181,7 +179,15 @@ def test_every_image_on_disk_is_used_or_explained_exactly_once(account):
 
 
 def test_the_sound_images_are_used_as_quality_control_judged(account):
-    assert dict(zip(account["used"]["image_id"], account["used"]["qc"], strict=True)) == {"10": "pass", "70": "warn"}
+    assert dict(zip(account["used"]["image_id"], account["used"]["qc"], strict=True)) == {
+        name: QUALITY[name] for name in ("10", "40", "60", "70")
+    }
+
+
+def test_a_scan_without_visit_or_label_is_used_without_them(account):
+    used = account["used"].set_index("image_id")
+    assert used.loc["40", ["session", "diagnosis", "age", "sex", "months"]].tolist() == ["M036", "", "", "F", "36"]
+    assert used.loc["60", ["session", "diagnosis", "age", "sex", "months"]].tolist() == ["M000", "", "", "F", "0"]
 
 
 def test_every_exclusion_has_stage_reason_and_cure(account):
