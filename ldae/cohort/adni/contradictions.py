@@ -66,7 +66,12 @@ def _say_disorder(frame: pd.DataFrame, file: str) -> pd.DataFrame:
     cells = zip(frame["VISCODE"], frame["EXAMDATE"], frame["EXAMDATE_bl"], strict=True)
     wrong = [bool(code) and is_day(day) and not is_in_order(code, day, baseline) for code, day, baseline in cells]
     reason = "EXAMDATE is more than a year from where VISCODE and EXAMDATE_bl put it"
-    return _say(frame[wrong], file, reason, "correct the day, the code or the baseline; the age is left unknown")
+    return _say(
+        frame[wrong],
+        file,
+        reason,
+        "correct what is wrong; until then the visit is where a scan is",
+    )
 
 
 def _blank_contradicted(frame: pd.DataFrame, column: str, file: str) -> pd.DataFrame:

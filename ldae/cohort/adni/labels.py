@@ -17,6 +17,7 @@ from ldae.cohort.columns import QUARANTINE_COLUMNS
 
 UNKNOWN = {"na", "n/a", "nan", "none", "null", "."}
 KEPT = "the scan is used without it"
+UNQUOTED = {"PTEDUCAT", "APOE4", "SITE"}  # of these no other stage ever quotes a cell
 DAY = "a day YYYY-MM-DD from 2003 on"
 
 
@@ -84,7 +85,8 @@ def blank_labels(frame: pd.DataFrame, name: str, file: str, absent: list[str]) -
         if label.pattern == DATE:
             bad |= ~values.map(is_day).astype(bool)
         frame[label.column] = values.mask(bad, "")
-        reasons = f"{label.column} must be {label.meaning}, found '" + found[bad].str.slice(0, 40) + "'"
+        reasons = f"{label.column} must be {label.meaning}, found "
+        reasons += "something else" if label.column in UNQUOTED else "'" + found[bad].str.slice(0, 40) + "'"
         said.append(describe_rows(frame[bad], name, file, reasons, label.cure))
     return frame, pd.concat(said, ignore_index=True) if said else pd.DataFrame(columns=QUARANTINE_COLUMNS)
 

@@ -33,8 +33,8 @@ from ldae.files import hash_content, read_table
 logger = logging.getLogger(__name__)
 
 # What is missing without a table.
-WITHOUT_TABLE = dict.fromkeys((QUALITY, MAYO), "scans that it rejects are not left out") | dict.fromkeys(
-    (APOE, DIAGNOSES), "nothing of it is used: APOE and diagnoses are those of ADNIMERGE"
+WITHOUT_TABLE = dict.fromkeys((QUALITY, MAYO), "scans that ADNI rejected are not left out") | dict.fromkeys(
+    (APOE, DIAGNOSES), "it is not needed, for APOE and diagnoses are those of ADNIMERGE"
 )
 
 
@@ -133,10 +133,13 @@ def _read_parts(folder: Path) -> tuple[dict[str, list[_Part]], list[str]]:
 
 
 def _without(name: str, where: str, reason: str) -> _Part:
-    """What stands for a table that no image needs."""
-    row = dict.fromkeys(QUARANTINE_COLUMNS, "") | {"table": where, "reason": f"{reason}; {WITHOUT_TABLE[name]}"}
-    unknown = pd.DataFrame([row | {"cure": f"download {name} from LONI, if you want it to count"}])
-    return _Part(pd.DataFrame(columns=TABLE_COLUMNS[name], dtype=str), unknown[:0], unknown, [], where)
+    """What stands for a table that no image needs: a warning where its marks are missed, else a note."""
+    row = dict.fromkeys(QUARANTINE_COLUMNS, "") | {"table": where, "reason": f"{reason}: {WITHOUT_TABLE[name]}"}
+    unknown = pd.DataFrame([row | {"cure": f"download {name} from LONI"}])
+    empty = pd.DataFrame(columns=TABLE_COLUMNS[name], dtype=str)
+    if name in (QUALITY, MAYO):
+        return _Part(empty, unknown[:0], unknown, [], where)
+    return _Part(empty, unknown[:0], unknown[:0], [row["reason"]], where)
 
 
 def _read_part(source: Source, name: str, needed: bool) -> _Part:
