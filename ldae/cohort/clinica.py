@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ldae.cohort.adni.names import APOE, DIAGNOSES, MERGE, META, TABLE_COLUMNS
+from ldae.cohort.adni.row_rules import converter_phases
 from ldae.cohort.disk import group_files
 from ldae.cohort.programs import clinica_environment, find_program
 
@@ -30,7 +31,8 @@ def write_clinical(facts: dict[str, pd.DataFrame], shown: list[dict], folder: Pa
     folder : to be made
     """
     folder.mkdir()
-    visits = facts[MERGE].reindex(columns=TABLE_COLUMNS[MERGE], fill_value="")
+    known = facts[MERGE]["COLPROT"].isin(converter_phases())
+    visits = facts[MERGE][known].reindex(columns=TABLE_COLUMNS[MERGE], fill_value="")
     images = {
         "SubjectID": [image["ptid"] for image in shown],
         "Orig/Proc": [image["source"].capitalize() for image in shown],

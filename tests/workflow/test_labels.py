@@ -121,11 +121,14 @@ def test_a_corrected_age_and_diagnosis_are_looked_up_and_nothing_else_runs(study
     run(study)
 
 
-def test_a_label_that_makes_its_visit_unusable_converts_anew(study, correction):
-    correction.write(AGE="")
-    assert plan(study) >= LABELLING | IMAGES | SPLIT
-    correction.write(AGE="61.5")
+def test_a_label_that_makes_no_sense_is_unknown_and_converts_nothing_anew(study, correction):
+    correction.write(AGE="", DX="AD", PTGENDER="1", EXAMDATE_bl="soon")
     assert plan(study) == LABELLING
+    run(study)
+    row = table(study, "results/dataset.csv").loc[0]
+    assert row[["diagnosis", "age", "sex"]].isna().all()
+    correction.undo()
+    run(study)
 
 
 def test_what_decides_the_choice_of_images_converts_anew(study, correction):

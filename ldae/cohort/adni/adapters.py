@@ -11,7 +11,19 @@ import re
 
 import pandas as pd
 
-from ldae.cohort.adni.names import APOE, DIAGNOSES, KEYS, MAYO, META, QUALITY, TABLE_COLUMNS, rid_of
+from ldae.cohort.adni.names import (
+    APOE,
+    DIAGNOSES,
+    KEYS,
+    MAYO,
+    MERGE,
+    META,
+    NEEDED_COLUMNS,
+    QUALITY,
+    TABLE_COLUMNS,
+    months_of,
+    rid_of,
+)
 from ldae.cohort.adni.spellings import renamed_columns
 
 # Columns that the list of images may lack, and what is done without.
@@ -19,6 +31,9 @@ ABSENT = {
     "SeriesID": "taken from the file names",
     "MagStrength": "taken from the DICOM headers",
     "StudyID": "not needed",
+    "ScanDate": "taken from the folders' names",
+    "Visit": "taken from the day of the scan",
+    "Orig/Proc": "taken from the names of the series",
 }
 
 SCREENING = {"ADNIGO": "ADNIGO Screening MRI", "ADNI2": "ADNI2 Screening MRI-New Pt"}
@@ -29,32 +44,33 @@ EARLY = {
     ("ADNI2", 6): "ADNI2 Month 6-New Pt",
 }
 VISIT_CODE = r"[a-z]+\d*|\d_[a-z0-9]+"
-IMAGE_TYPES = {"original": "Original", "pre-processed": "Processed", "preprocessed": "Processed"}
+UNDATED = "scan of "  # with the day of the scan, a visit's name where the list of images gives none
+IMAGE_TYPES = {"original": "Original"} | dict.fromkeys(("processed", "pre-processed", "preprocessed"), "Processed")
+PROCESSED_NAME = r";|N3m?$|Scaled|__"  # as in "MPR; GradWarp; N3; Scaled"
+WITHOUT = dict.fromkeys((QUALITY, MAYO), ": no quality mark is applied")
 MARKS = {"true": "1", "yes": "1", "pass": "1", "false": "0", "no": "0", "fail": "0"}
 DIAGNOSIS_CODES = {"cn": "1", "mci": "2", "dementia": "3", "ad": "3"}
 
 
-def to_legacy(frame: pd.DataFrame, name: str, legacy: bool) -> tuple[pd.DataFrame, list[str]]:
+def to_legacy(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[str]]:
     """Give a table the columns and values of its legacy form, as far as it holds them.
 
     Parameters
     ----------
     frame : all strings
     name : which of the six tables
-    legacy : whether the file bears the legacy name; its values are then left as they are
 
     Returns
     -------
     frame, notes
-        The table, which still lacks the columns that were not found, and what was assumed.
+        The table, of ADNIMERGE and the list of images still without the columns that were not found and that nothing
+        stands in for, and what was assumed.
     """
     frame, notes = match_columns(frame, name)
-    if not legacy:
-        frame, more = _fill_absent(frame, name)
-        notes += more
-    adapter = ALWAYS.get(name) or (None if legacy else ADAPTERS.get(name))
-    if adapter and set(TABLE_COLUMNS[name]) <= set(frame):
-        frame, more = adapter(frame)
+    frame, more = _fill_absent(frame, name)
+    notes += more
+    if name in ADAPTERS and set(NEEDED_COLUMNS.get(name, [])) <= set(frame):
+        frame, more = ADAPTERS[name](frame)
         notes += more
     return frame, notes
 
@@ -88,7 +104,7 @@ def name_visits(meta: pd.DataFrame, phases: dict[str, str]) -> tuple[pd.DataFram
     pairs = list(zip(meta["Visit"], meta["SubjectID"].map(phases).fillna(""), strict=True))
     names = {pair: visit_name(*pair) if pair[1] else pair[0] for pair in set(pairs)}
     named = pd.Series([names[pair] for pair in pairs], index=meta.index, dtype=str)
-    named = named.mask(named.eq(""), "scan of " + meta["ScanDate"])
+    named = named.mask(named.eq(""), UNDATED + meta["ScanDate"])
     unknown = sorted({name for name in named if re.fullmatch(VISIT_CODE, name)})
     notes = []
     if any(code != name for (code, _), name in names.items()):
@@ -121,25 +137,54 @@ def visit_name(code: str, phase: str) -> str:
     return f"{phase} Year {months / 12:g} Visit"
 
 
+def looked_up_name(viscode: str, phase: str) -> str:
+    """The name under which Clinica looks a visit's scan up; for whole years it writes 1.0, which no table has.
+
+    Examples
+    --------
+    >>> looked_up_name("m06", "ADNI1"), looked_up_name("m12", "ADNI2")
+    ('ADNI1/GO Month 6', 'ADNI2 Year 1.0 Visit')
+    """
+    name = visit_name(viscode, phase)
+    return f"{phase} Year {months_of(viscode) / 12} Visit" if name.startswith(f"{phase} Year ") else name
+
+
 def _fill_absent(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[str]]:
     absent = [column for column in TABLE_COLUMNS[name] if column not in frame]
-    if name in (QUALITY, MAYO) and absent:
-        note = f"no column {', '.join(absent)}, so no quality mark is applied as {name}"
-        return pd.DataFrame(columns=TABLE_COLUMNS[name], dtype=str), [note]
-    absent = [column for column in absent if name == META and column in ABSENT]
+    if not absent or name == MERGE:
+        return frame, []
+    if name != META:
+        return pd.DataFrame(columns=TABLE_COLUMNS[name], dtype=str), [
+            f"no column {', '.join(absent)}, so nothing of it is used as {name}" + WITHOUT.get(name, "")
+        ]
+    absent = [column for column in absent if column in ABSENT]
     notes = [f"no column for {column}: {ABSENT[column]}" for column in absent]
     return frame.assign(**dict.fromkeys(absent, "")), notes
 
 
+def _adapt_visits(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Dates, month 0 as baseline, and the roster ID where it is left out."""
+    notes: list[str] = []
+    for column in [column for column in ("EXAMDATE", "EXAMDATE_bl") if column in frame]:
+        days, more = _iso_dates(frame[column])
+        frame = frame.assign(**{column: days})
+        notes += [f"{column}: {note}" for note in more]
+    if "VISCODE" in frame:
+        frame = frame.assign(VISCODE=frame["VISCODE"].replace("m00", "bl"))
+    return frame, notes
+
+
 def _adapt_images(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     dates, notes = _iso_dates(frame["ScanDate"])
+    by_name = frame["Sequence"].str.contains(PROCESSED_NAME).map({True: "processed", False: "original"})
     types = frame["Orig/Proc"].str.lower()
+    types = types.where(types.isin([*IMAGE_TYPES, "post-processed"]), by_name)
     field = frame["MagStrength"].str.extract(r"(\d+(?:\.\d+)?) ?(?:T|tesla)?$", flags=re.IGNORECASE)[0]
     changed = {
         "ScanDate": dates,
         "Orig/Proc": types.map(IMAGE_TYPES).fillna(frame["Orig/Proc"]),
-        "ImageUID": frame["ImageUID"].str.replace(r"^I(?=\d)", "", regex=True),
-        "SeriesID": frame["SeriesID"].str.replace(r"^S(?=\d)", "", regex=True),
+        "ImageUID": frame["ImageUID"].str.replace(r"^I?(\d+)(\.0)?$", r"\1", regex=True),
+        "SeriesID": frame["SeriesID"].str.replace(r"^S?(\d+)(\.0)?$", r"\1", regex=True),
         "MagStrength": field.fillna(frame["MagStrength"]),
     }
     return frame.assign(**changed), notes
@@ -148,15 +193,20 @@ def _adapt_images(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _iso_dates(values: pd.Series) -> tuple[pd.Series, list[str]]:
     """Days as YYYY-MM-DD: times of day are cut off, and month/day/year, as LONI's image search writes, is turned.
 
-    A column in which some first number is above 12 is not month/day/year, and is left alone.
+    A column in which some first number is above 12 is not month/day/year, and its dates of that form are left alone.
     """
-    days = values.str.replace(r"^(\d{4}-\d\d-\d\d|\d{1,2}/\d{1,2}/\d{4})[T ].*$", r"\1", regex=True)
+    days = values.str.replace(r"^(\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}/\d{1,2}/\d{4})[T ].*$", r"\1", regex=True)
+    parts = days.str.extract(r"^(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})$")
+    days = days.where(parts["year"].isna(), _joined(parts))
     parts = days.str.extract(r"^(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})$")
     american = parts["year"].notna()
     if not american.any() or parts.loc[american, "month"].astype(int).max() > 12:
         return days, []
-    turned = parts["year"] + "-" + parts["month"].str.zfill(2) + "-" + parts["day"].str.zfill(2)
-    return turned.where(american, days), ["dates like 8/21/2024 read as month/day/year"]
+    return _joined(parts).where(american, days), ["dates like 8/21/2024 read as month/day/year"]
+
+
+def _joined(parts: pd.DataFrame) -> pd.Series:
+    return parts["year"] + "-" + parts["month"].str.zfill(2) + "-" + parts["day"].str.zfill(2)
 
 
 def _adapt_quality(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -190,5 +240,11 @@ def _marks(values: pd.Series) -> pd.Series:
     return values.str.lower().map(MARKS).fillna(values)
 
 
-ADAPTERS = {META: _adapt_images, QUALITY: _adapt_quality, MAYO: _adapt_mayo}
-ALWAYS = {APOE: _adapt_genotypes, DIAGNOSES: _adapt_diagnoses}
+ADAPTERS = {
+    MERGE: _adapt_visits,
+    META: _adapt_images,
+    QUALITY: _adapt_quality,
+    MAYO: _adapt_mayo,
+    APOE: _adapt_genotypes,
+    DIAGNOSES: _adapt_diagnoses,
+}

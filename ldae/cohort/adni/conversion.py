@@ -17,8 +17,9 @@ from pathlib import Path
 import pandas as pd
 
 from ldae.cohort.adni.names import MERGE, label_of, session_of
-from ldae.cohort.adni.selection import MAX_DAYS_FROM_VISIT, explain, selection_tables, show
+from ldae.cohort.adni.selection import explain, selection_tables, show
 from ldae.cohort.adni.tables import hash_tables, read_tables
+from ldae.cohort.adni.timeline import MAX_DAYS_FROM_VISIT, place_visits
 from ldae.cohort.clinica import ConversionFailed, find_program, image_files, link_images, run_clinica, write_clinical
 from ldae.cohort.columns import IMAGE_COLUMNS
 from ldae.cohort.series.converted import RefusedVolume, accept_volume
@@ -83,6 +84,7 @@ def convert_shard(
     for ptid, group in images.groupby("ptid"):
         rows = group.drop(columns=["shard"]).to_dict("records")
         of_subject = tables.of_subject(str(ptid))
+        of_subject[MERGE] = place_visits(str(ptid), of_subject[MERGE], rows)
         key = hash_content([rows, hash_tables(selection_tables(of_subject)), versions, code])
         places = (str(dicom_dir), str(bids_dir), str(state_dir))
         jobs.append(SubjectConversion(str(ptid), rows, of_subject, *places, timeout_s, key))

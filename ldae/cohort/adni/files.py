@@ -22,6 +22,10 @@ TODAY = {META: "[PREFIX_]All_Images", QUALITY: "MRIPROT", DIAGNOSES: "DXSUM"}
 DATE = r"\d{1,2}[A-Za-z]{3}\d{4}|\d{4}(?P<a>[-_.]?)\d\d(?P=a)\d\d|\d{1,2}(?P<b>[-_.])\d{1,2}(?P=b)\d{4}"
 
 
+class AbsentTable(UserError):
+    """No file bears a name of the table."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A file that holds one of the six tables; `legacy` if under the name that Clinica 0.12 reads."""
@@ -38,8 +42,10 @@ def find_sources(clinical_dir: str | Path, name: str) -> list[Source]:
 
     Raises
     ------
+    AbsentTable
+        No file bears one of its names.
     UserError
-        The folder or the table is absent, or the preferred name is there more than once.
+        The folder is absent, or the preferred name is there more than once.
     """
     folder = Path(clinical_dir)
     tables = list_tables(folder)
@@ -54,7 +60,7 @@ def find_sources(clinical_dir: str | Path, name: str) -> list[Source]:
     if not sources:
         today = TODAY.get(name, name) + "_21Nov2025.csv"
         cure = f"download {today.partition('_21Nov')[0]} from LONI (Study Files, or the image search for All_Images)"
-        raise UserError(folder, f"{name}.csv or {today}", f"{len(tables)} CSVs, none of that name", cure)
+        raise AbsentTable(folder, f"{name}.csv or {today}", f"{len(tables)} CSVs, none of that name", cure)
     return sources
 
 

@@ -6,10 +6,13 @@ from importlib.metadata import version
 
 import pandas as pd
 
-from ldae.cohort.adni.headers import BROKEN, OTHER
-from ldae.cohort.adni.names import MERGE, META, label_of, nominal_field, session_of
+from ldae.cohort.adni.adapters import UNDATED
+from ldae.cohort.adni.headers import BROKEN, OTHER, SOUND
+from ldae.cohort.adni.names import MERGE, META, label_of, nominal_field
 from ldae.cohort.adni.row_rules import subject_pattern
 from ldae.cohort.adni.tables import ClinicalTables
+from ldae.cohort.adni.values import is_day
+from ldae.cohort.adni.visits import nearest_visits
 from ldae.cohort.columns import INVENTORY_COLUMNS, QUARANTINE_COLUMNS
 from ldae.cohort.shards import shard_of
 
@@ -44,16 +47,15 @@ def list_images(
         stands there under its folder.
     """
     listed = _listed(tables.frames[META])
-    images = files.merge(listed, on="image_id", how="left")
+    files, notes = drop_strays(files)
+    images = _date_scans(files.merge(listed, on="image_id", how="left"))
     images["reason"], images["cure"] = _judge(images, tables)
     good = images[images["reason"].eq("")].copy()
     good["subject"] = good["ptid"].map(label_of)
     good["shard"] = [shard_of(subject, shards) for subject in good["subject"]]
-    of_subject = {ptid: tables.of_subject(ptid) for ptid in good["ptid"].unique()}
-    visits = [_nearest_visit(of_subject[row.ptid][MERGE], row.scan_date) for row in good.itertuples(index=False)]
-    good["session"] = [session_of(visit["VISCODE"]) for visit in visits]
-    good["phase"] = [visit["COLPROT"] for visit in visits]
-    good, notes = _complete(good)
+    good = good.join(nearest_visits(good, tables.frames[MERGE])[["session", "phase"]])
+    good, more = _complete(good)
+    notes += more
     labels = set(map(label_of, subjects))
     rows = tables.quarantine[tables.quarantine["subject"].isin(labels) & tables.quarantine["image_id"].eq("")]
     parts = [rows, list_faults(images[images["reason"].ne("")]), _absent(listed, files, subjects)]
@@ -70,6 +72,38 @@ def list_faults(images: pd.DataFrame) -> pd.DataFrame:
     bad = images.assign(table=META, line="", session="", subject=images["ptid"].map(label_of))
     bad["image_id"] = bad["image_id"].mask(bad["image_id"].eq(""), bad["folder"])
     return bad[QUARANTINE_COLUMNS]
+
+
+def drop_strays(files: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out single files of an image that lie in another folder of its subject, where its own holds all of it.
+
+    Parameters
+    ----------
+    files : rows of `headers.check_headers`
+
+    Returns
+    -------
+    files, notes
+        Of an image that is sound in one folder alone, that folder; all others as they are; and what was left out.
+    """
+    key = [files["ptid"], files["image_id"]]
+    sound = files["verdict"].eq(SOUND)
+    one_sound = sound.groupby(key).transform("sum").eq(1) & files["image_id"].ne("")
+    most = files["files"].groupby(key).transform("max")
+    strays = one_sound & ~sound & files["files"].lt(most)
+    notes = [
+        f"{row.folder}: {row.files} stray files of image {row.image_id} are not read: another folder holds it all"
+        for row in files[strays].itertuples(index=False)
+    ]
+    return files[~strays], notes
+
+
+def _date_scans(images: pd.DataFrame) -> pd.DataFrame:
+    """Fill in days of scans that the table does not give, from the names of LONI's folders."""
+    by_folder = images["folder"].str.extract(r"/(\d{4}-\d\d-\d\d)_\d\d_\d\d_\d\d")[0].fillna("")
+    days = images["scan_date"].mask(images["scan_date"].eq(""), by_folder.where(by_folder.map(is_day), ""))
+    visits = images["visit"].mask(images["visit"].eq(UNDATED), UNDATED + days)
+    return images.assign(scan_date=days, visit=visits)
 
 
 def _listed(meta: pd.DataFrame) -> pd.DataFrame:
@@ -111,17 +145,11 @@ def _complete(images: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return images.assign(series_id=series, field_strength_t=field), notes
 
 
-def _nearest_visit(visits: pd.DataFrame, scan_date: str) -> pd.Series:
-    days = (pd.to_datetime(visits["EXAMDATE"]) - pd.Timestamp(scan_date)).abs()
-    return visits.loc[days.idxmin()]
-
-
 def _judge(images: pd.DataFrame, tables: ClinicalTables) -> tuple[pd.Series, pd.Series]:
     """Reason and cure for each image on disk that cannot be converted; empty for the others.
 
     The first fault counts, but one that a new download mends is added to one of the tables.
     """
-    known = set(tables.frames[MERGE]["PTID"])
     poisoned = tables.quarantine[tables.quarantine["image_id"].ne("")].drop_duplicates("image_id")
     poison = images["image_id"].map(poisoned.set_index("image_id")["reason"])
     poison_cure = images["image_id"].map(poisoned.set_index("image_id")["cure"])
@@ -147,9 +175,9 @@ def _judge(images: pd.DataFrame, tables: ClinicalTables) -> tuple[pd.Series, pd.
             "move it to its own subject's folder",
         ),
         (
-            ~images["ptid"].isin(known),
-            "the subject has no usable row in ADNIMERGE",
-            "download the current ADNIMERGE, or correct the rows set aside here",
+            images["scan_date"].eq(""),
+            "nothing tells the day of the scan: neither ScanDate nor a folder's name like 2010-03-02_10_00_00.0",
+            "fill in ScanDate, or keep the names of LONI's archive",
         ),
     ]
     reason, cure = pd.Series("", index=images.index), pd.Series("", index=images.index)

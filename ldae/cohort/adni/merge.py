@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.adni.names import MERGE, label_of
+from ldae.cohort.adni.names import MERGE, ptid_of
 from ldae.cohort.adni.tables import read_tables
+from ldae.cohort.adni.timeline import place_visits
 from ldae.cohort.adni.visits import list_visits, visit_facts, write_sessions
 from ldae.cohort.bids.description import describe
 from ldae.cohort.columns import CONVERSION_COLUMNS, IMAGE_COLUMNS, STRATA_COLUMNS, VISIT_COLUMNS
@@ -94,11 +95,12 @@ def _read_images(manifests: list[str]) -> pd.DataFrame:
 def _look_up(images: pd.DataFrame, clinical_dir: str | Path) -> tuple[list[dict], pd.DataFrame]:
     """The images with the facts of their visits, keys `CONVERSION_COLUMNS` and more; all visits of their subjects."""
     merge = read_tables(clinical_dir).frames[MERGE]
-    visits = {label_of(str(ptid)): (str(ptid), frame) for ptid, frame in merge.groupby("PTID")}
-    none, empty = ("", merge.iloc[:0]), dict.fromkeys(CONVERSION_COLUMNS, "")
+    visits, none = dict(list(merge.groupby("PTID"))), merge.iloc[:0]
+    empty = dict.fromkeys(CONVERSION_COLUMNS, "")
     rows, seen = [], []
     for subject, group in images.groupby("subject"):
-        ptid, own = visits.get(subject, none)
+        ptid = ptid_of(str(subject))
+        own = place_visits(ptid, visits.get(ptid, none), group.to_dict("records"))
         facts = {visit["VISCODE"]: visit_facts(visit) for visit in own.to_dict("records")}
         listed = [empty | image | _facts_of(image, facts) for image in group.to_dict("records")]
         rows += listed

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 PTID = r"\d{3}_S_\d{4}"
+VISCODE = r"bl|m\d{2,3}"
+DAYS_PER_MONTH = 365.25 / 12
 
 MERGE, META, QUALITY = "ADNIMERGE", "MPRAGEMETA", "MRIQUALITY"
 MAYO, APOE, DIAGNOSES = "MAYOADIRL_MRI_IMAGEQC_05_07_15", "APOERES", "DXSUM_PDXCONV_ADNIALL"
@@ -20,7 +22,9 @@ TABLE_COLUMNS = {
     APOE: ["RID"],
     DIAGNOSES: ["PTID", "VISCODE2", "DIAGNOSIS"],
 }
-# What the choice of images takes from the tables; of all other columns only whether a row can be used at all.
+# Without these no image of a table is found, and no visit; what the others lack costs a label or a mark.
+NEEDED_COLUMNS = {MERGE: ["PTID"], META: ["SubjectID", "Sequence", "ImageUID"]}
+# What the choice of images takes from the tables.
 CHOICE_COLUMNS = {
     MERGE: ["RID", "PTID", "VISCODE", "EXAMDATE", "ORIGPROT", "COLPROT"],
     META: [column for column in TABLE_COLUMNS[META] if column != "StudyID"],
@@ -39,6 +43,18 @@ def label_of(ptid: str) -> str:
     'ADNI011S4102'
     """
     return "ADNI" + ptid.replace("_", "")
+
+
+def ptid_of(label: str) -> str:
+    """The subject code of a BIDS label.
+
+    Examples
+    --------
+    >>> ptid_of("ADNI011S4102")
+    '011_S_4102'
+    """
+    site, _, number = label.removeprefix("ADNI").partition("S")
+    return f"{site}_S_{number}"
 
 
 def rid_of(ptid: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ldae.cohort.adni.findings import by_kind, count, describe_unknown, finding
 from ldae.cohort.adni.headers import SOUND, VERDICT_COLUMNS, check_headers
 from ldae.cohort.adni.inventory import list_faults, list_images
 from ldae.cohort.adni.tables import ClinicalTables, read_tables
@@ -74,6 +75,7 @@ def check_download(
     if images.empty and not errors:
         errors.append(_nothing_usable(dicom_dir, quarantine))
     parts = [_describe_errors(errors), _describe_set_aside(tables, quarantine)]
+    parts += [describe_unknown(tables, images, subjects)] if tables else []
     parts += [_describe_folders(dicom_dir, subjects, files) if on_disk else [], _describe_notes(tables, notes)]
     findings = pd.DataFrame([row for part in parts for row in part], columns=FINDING_COLUMNS)
     return Preflight(files, images, quarantine, findings, errors)
@@ -122,9 +124,9 @@ def write_check(
     """
     checked = check_download(dicom_dir, clinical_dir, shards=1, workers=workers, state=state)
     _write_findings(checked, findings)
-    for finding in checked.findings.itertuples(index=False):
-        level = logging.WARNING if finding.severity == "warning" else logging.INFO
-        logger.log(level, "%s: %s", finding.where, finding.found)
+    for row in checked.findings.itertuples(index=False):
+        level = logging.WARNING if row.severity == "warning" else logging.INFO
+        logger.log(level, "%s: %s", row.where, row.found)
     write_table(quarantine, checked.quarantine)
 
 
@@ -144,7 +146,7 @@ def describe_check(checked: Preflight, dicom_dir: str | Path, clinical_dir: str 
     ]
     titles = {
         "error": "Errors: nothing is converted until these are mended",
-        "warning": "Set aside: the rest is converted without these",
+        "warning": "Warnings: what is left out, and what is not known of the rest",
         "note": "Notes: what was assumed",
     }
     for severity, title in titles.items():
@@ -173,39 +175,24 @@ def _nothing_usable(dicom_dir: str | Path, quarantine: pd.DataFrame) -> UserErro
     return UserError(dicom_dir, "at least one T1 image listed in MPRAGEMETA", found, "check both folders")
 
 
-def _finding(severity: str, where: object, expected: str, found: str, cure: str) -> dict:
-    return {"severity": severity, "where": str(where), "expected": expected, "found": found, "cure": cure}
-
-
 def _describe_errors(errors: list[UserError]) -> list[dict]:
-    return [_finding("error", error.where, error.expected, error.found, error.cure) for error in errors]
+    return [finding("error", error.where, error.expected, error.found, error.cure) for error in errors]
 
 
 def _describe_set_aside(tables: ClinicalTables | None, quarantine: pd.DataFrame) -> list[dict]:
     """A warning for each kind of reason: how many, and the first of them."""
     rows = pd.DataFrame(columns=QUARANTINE_COLUMNS) if tables is None else tables.quarantine
     findings = []
-    for (table, _, cure), group in _by_kind(rows):
+    for (table, _, cure), group in by_kind(rows):
         first = group.iloc[0]
-        found = f"{_count(group, 'row')}line {first['line']}: {first['reason']}"
-        findings.append(_finding("warning", table, "rows that Clinica can read", found, cure))
-    for (_, _, cure), group in _by_kind(quarantine[quarantine["line"].eq("")]):
+        found = f"{count(group, 'row')}line {first['line']}: {first['reason']}"
+        findings.append(finding("warning", table, "rows by which images are found", found, cure))
+    for (_, _, cure), group in by_kind(quarantine[quarantine["line"].eq("")]):
         first = group.iloc[0]
-        example = f"{_count(group, 'image')}{first['image_id']} of {first['subject']}: " if first["image_id"] else ""
+        example = f"{count(group, 'image')}{first['image_id']} of {first['subject']}: " if first["image_id"] else ""
         expected = "complete, listed T1-weighted volumes"
-        findings.append(_finding("warning", "images", expected, example + first["reason"], cure))
+        findings.append(finding("warning", "images", expected, example + first["reason"], cure))
     return findings
-
-
-def _by_kind(rows: pd.DataFrame) -> list[tuple]:
-    """Groups of rows, the largest first, alike in table, cure, and reason but for values, names and numbers."""
-    kinds = rows["reason"].str.replace(r"'.*'|\S*[/\\]\S*|\S+\.(?:dcm|nii|gz)\b|\d+(?:\.\d+)?", "…", regex=True)
-    groups = rows.groupby([rows["table"], kinds, rows["cure"]], sort=False)
-    return sorted(groups, key=lambda group: -len(group[1]))
-
-
-def _count(group: pd.DataFrame, noun: str) -> str:
-    return f"{len(group)} {noun}s, e.g. " if len(group) > 1 else f"1 {noun}, "
 
 
 def _describe_folders(dicom_dir: str | Path, subjects: list[str], files: pd.DataFrame) -> list[dict]:
@@ -215,17 +202,17 @@ def _describe_folders(dicom_dir: str | Path, subjects: list[str], files: pd.Data
     findings = []
     if holding and subjects:
         found = f"subjects deeper in {len(holding)} folders, which are not read: {', '.join(holding[:5])}"
-        findings.append(_finding("warning", dicom_dir, expected, found, "move those subjects' folders up"))
+        findings.append(finding("warning", dicom_dir, expected, found, "move those subjects' folders up"))
     empty = sorted(set(subjects) - set(files["ptid"]))
     if empty:
         found = f"{len(empty)} subjects' folders without an image file, e.g. {empty[0]}"
-        findings.append(_finding("warning", dicom_dir, "images in each", found, "unpack all of LONI's archives"))
+        findings.append(finding("warning", dicom_dir, "images in each", found, "unpack all of LONI's archives"))
     if others and subjects:
         found = f"{len(others)} other entries, which are not read: {', '.join(others[:5])}"
-        findings.append(_finding("note", dicom_dir, expected, found, "none, if they are not images"))
+        findings.append(finding("note", dicom_dir, expected, found, "none, if they are not images"))
     return findings
 
 
 def _describe_notes(tables: ClinicalTables | None, notes: list[str]) -> list[dict]:
     said = ([] if tables is None else list(tables.notes)) + notes
-    return [_finding("note", "the tables", "", note, "") for note in said]
+    return [finding("note", "the tables", "", note, "") for note in said]

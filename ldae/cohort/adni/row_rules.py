@@ -1,4 +1,7 @@
-"""Rows that would ruin a conversion, each with its reason; found by running Clinica 0.12 and in its source."""
+"""Rows by which no image can be found, each with its reason; found by running Clinica 0.12 and in its source.
+
+A row stays if only what it says of the person or the visit makes no sense (`labels`).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,20 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ldae.cohort.adni.names import APOE, DIAGNOSES, KEYS, MAYO, MERGE, META, PTID, QUALITY, label_of, session_of
-from ldae.cohort.adni.values import DATE, LABELS, MARK, NUMBER, T1_SERIES, is_day
+from ldae.cohort.adni.names import (
+    APOE,
+    DIAGNOSES,
+    KEYS,
+    MAYO,
+    MERGE,
+    META,
+    PTID,
+    QUALITY,
+    VISCODE,
+    label_of,
+    session_of,
+)
+from ldae.cohort.adni.values import MARK, T1_SERIES
 from ldae.cohort.columns import QUARANTINE_COLUMNS
 from ldae.errors import UserError
 
@@ -48,29 +63,19 @@ def subject_pattern() -> str:
     return r"\d{3}_S_\d{4,5}" if "ADNI4" in converter_phases() else PTID
 
 
-def rules_of(name: str, legacy: bool) -> list[Rule]:
-    """The rules of a table, `legacy` as in `adni_files.Source`.
-
-    The first that a row breaks is its reason; those on columns that a table lacks do not count.
-    """
+def rules_of(name: str) -> list[Rule]:
+    """The rules of a table; the first that a row breaks is its reason, those on columns it lacks do not count."""
     phases = sorted(converter_phases())
     clinica = f"Clinica {version('clinica')}"
     subject = (subject_pattern(), "a code like 011_S_4102", f"{clinica} cannot convert five-digit subjects (ADNI4)")
     phase = ("|".join(phases), f"one of {', '.join(phases)}", f"{clinica} cannot convert other phases")
     code = Rule("PTID", f"({subject[0]})?", *subject[1:])
-    visit = r".+" if "ADNI4" in phases else r"(?!ADNI4|4_).+"
+    visit = r".*" if "ADNI4" in phases else r"(?!ADNI4|4_).*"
     by_table = {
         MERGE: [
             Rule("PTID", *subject),
-            Rule("ORIGPROT", *phase),
-            Rule("COLPROT", *phase),
-            Rule("VISCODE", r"bl|m\d{2,3}", "bl or mNN", "use ADNIMERGE's own visit codes"),
-            Rule("EXAMDATE", DATE, "a date YYYY-MM-DD", OWN_FILE),
-            Rule("EXAMDATE_bl", LABELS["EXAMDATE_bl"], "a date YYYY-MM-DD", OWN_FILE),
-            Rule("DX", LABELS["DX"], "CN, MCI, Dementia or nothing", "correct the diagnosis"),
-            Rule("DX_bl", LABELS["DX_bl"], "CN, SMC, EMCI, LMCI, AD or nothing", "correct the diagnosis"),
-            Rule("PTGENDER", LABELS["PTGENDER"], "Male or Female", "correct the value"),
-            Rule("AGE", LABELS["AGE"], "an age in years", "fill in the age at baseline"),
+            *(Rule(column, rf"{phase[0]}|(?!ADNI\d).*", *phase[1:]) for column in ("ORIGPROT", "COLPROT")),
+            Rule("RID", r"(\d+(\.0)?)?", "the number at the end of PTID", OWN_FILE),
         ],
         META: [
             Rule("SubjectID", *subject),
@@ -78,9 +83,6 @@ def rules_of(name: str, legacy: bool) -> list[Rule]:
             Rule("Orig/Proc", r"Original|Processed", "Original or Processed", "none: derived images are left out"),
             Rule("Visit", visit, "a visit that Clinica can convert", f"{clinica} cannot convert visits of ADNI4"),
             Rule("ImageUID", r"\d+", "a whole number", "fill in the image ID as LONI gives it"),
-            Rule("SeriesID", r"\d+" if legacy else r"\d*", "a whole number", "fill in the series ID as LONI gives it"),
-            Rule("ScanDate", DATE, "a date YYYY-MM-DD", OWN_FILE),
-            Rule("MagStrength", NUMBER if legacy else rf"({NUMBER})?", "a field strength in tesla", "fill in 1.5 or 3"),
         ],
         APOE: [code],
         QUALITY: [code, Rule("PASS", MARK, "a number or nothing", OWN_FILE)],
@@ -100,20 +102,19 @@ def rules_of(name: str, legacy: bool) -> list[Rule]:
 
 
 def set_aside(frame: pd.DataFrame, name: str, file: str, legacy: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split the rows that would ruin a conversion from the others.
+    """Split the rows that serve to find an image from the others.
 
     Parameters
     ----------
     frame : a table in its legacy form, all strings; its index counts the rows of the file from 0
     name : which of the six tables
     file : name of the file
-    legacy : whether the file bears the legacy name; others may lack series IDs and field strengths, and list images of
-        every kind
+    legacy : whether the file bears the legacy name; others list images of every kind
 
     Returns
     -------
     good, quarantine
-        The quarantine has the columns `QUARANTINE_COLUMNS`; `line` counts from 1, the header's.
+        The quarantine is as `describe_rows` says.
     """
     reasons, cures = pd.Series("", index=frame.index, dtype=str), pd.Series("", index=frame.index, dtype=str)
 
@@ -124,35 +125,28 @@ def set_aside(frame: pd.DataFrame, name: str, file: str, legacy: bool) -> tuple[
 
     if name == META and not legacy:
         mark(~frame["Sequence"].str.fullmatch(T1_SERIES), NOT_T1, "none: only T1-weighted series are converted")
-    rules = [rule for rule in rules_of(name, legacy) if rule.column in frame]
+    rules = [rule for rule in rules_of(name) if rule.column in frame]
     for column, pattern, meaning, cure in rules:
         found = f"{column} must be {meaning}, found '" + frame[column].str.slice(0, 40) + "'"
         mark(~frame[column].str.fullmatch(pattern), found, cure)
-    for column in [rule.column for rule in rules if rule.pattern == DATE]:
-        mark(
-            ~frame[column].map(is_day).astype(bool),
-            f"{column} is no day of the calendar: '" + frame[column] + "'",
-            "correct the date",
-        )
     if name == MERGE:
         roster = frame["PTID"].str.rsplit("_", n=1).str[-1].str.lstrip("0")
-        mark(frame["RID"].ne(roster), "RID is not the number at the end of PTID", OWN_FILE)
-        visits = pd.DataFrame({"PTID": frame["PTID"], "month": frame["VISCODE"].str.lstrip("blm0")})
-        doubled = visits[reasons.eq("")].duplicated().reindex(frame.index, fill_value=False)
-        mark(doubled, "a second row of this subject and visit", "keep one row per visit")
+        given = frame["RID"].str.removesuffix(".0").str.lstrip("0")
+        mark(given.ne("") & given.ne(roster), "RID is not the number at the end of PTID: whose row is it?", OWN_FILE)
     bad = reasons.ne("")
-    return frame[~bad], _describe(frame[bad], name, file, reasons[bad], cures[bad])
+    return frame[~bad], describe_rows(frame[bad], name, file, reasons[bad], cures[bad])
 
 
-def _describe(rows: pd.DataFrame, name: str, file: str, reasons: pd.Series, cures: pd.Series) -> pd.DataFrame:
+def describe_rows(rows: pd.DataFrame, name: str, file: str, reasons: pd.Series, cures: pd.Series | str) -> pd.DataFrame:
+    """What there is to say of rows of a table, columns `QUARANTINE_COLUMNS`; `line` counts from 1, the header's."""
     subjects = rows[KEYS[name]]
     if "PTID" in rows:
         subjects = rows["PTID"].where(rows["PTID"].ne(""), subjects)
     labelled = subjects.str.fullmatch(r"\d{3}_S_\d{4,5}")
-    codes = rows["VISCODE"] if name == MERGE else pd.Series("", index=rows.index)
+    codes = rows["VISCODE"] if name == MERGE else pd.Series("", index=rows.index, dtype=str)
     described = {
         "subject": subjects.mask(labelled, subjects.map(label_of)),
-        "session": codes.where(codes.str.fullmatch(r"bl|m\d+"), "").map(lambda code: session_of(code) if code else ""),
+        "session": codes.where(codes.str.fullmatch(VISCODE), "").map(lambda code: session_of(code) if code else ""),
         "image_id": rows.get("ImageUID", ""),
         "table": file,
         "line": rows.index + 2,

@@ -14,7 +14,9 @@ the name is the usual one, else by the nearest date, and then narrows the series
 What Clinica is shown is prepared so that nothing is lost that could be converted:
 
 - Only images whose files are on disk and sound, so a missing or broken preferred series gives way to the next one.
-- A scan more than `MAX_DAYS_FROM_VISIT` days from every visit is no scan of a visit and is left out, with its reason.
+- Visits are those of `timeline`, which has one near every scan. A scan whose visit's name belongs to a visit more than
+  `MAX_DAYS_FROM_VISIT` days away is shown under the name of the visit that is nearest in time.
+- A scan of a phase that Clinica does not know, by the date, is left out, with its reason.
 - Series that the Mayo Clinic rejected are left out (Clinica crashes where a visit has no other).
 - LONI has processed series that Clinica takes by no name: "…Scaled_2", "…N3", "…B1 Correction", "…GradWarp". Where a
   visit has nothing else, the best of them, in this order, is shown as "… as Scaled". So processed-only downloads
@@ -28,13 +30,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator
+from importlib.metadata import version
 from typing import NamedTuple
 
 import pandas as pd
 
+from ldae.cohort.adni.adapters import looked_up_name
 from ldae.cohort.adni.names import CHOICE_COLUMNS, MAYO, MERGE, QUALITY, session_of
+from ldae.cohort.adni.row_rules import converter_phases
+from ldae.cohort.adni.timeline import MAX_DAYS_FROM_VISIT
 
-MAX_DAYS_FROM_VISIT = 180
 REJECTED_QUALITY = 4  # Mayo's series_quality of a scan not to be used; 1 is best, -1 not rated
 UNRATED = -1
 IGNORED_VISIT = "ADNI Baseline"
@@ -57,11 +62,13 @@ class Step(NamedTuple):
 def selection_tables(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Everything of one subject's clinical tables on which the choice of images depends, and nothing else.
 
-    MRIQUALITY's PASS becomes 1 or 0. Of the Mayo Clinic's table the T1 rows stay; a rating that is no positive number
-    becomes -1 (not rated) and a selected series counts as not rejected, for Clinica crashes on both.
+    MRIQUALITY's PASS becomes 1 or 0; a row without a mark says nothing. Of the Mayo Clinic's table the T1 rows stay; a
+    rating that is no positive number becomes -1 (not rated) and a selected series counts as not rejected, for Clinica
+    crashes on both.
     """
     quality = tables[QUALITY].drop_duplicates("LONIUID")
-    passed = pd.to_numeric(quality["PASS"], errors="coerce").eq(1).astype(int)
+    marks = pd.to_numeric(quality["PASS"], errors="coerce")
+    quality, passed = quality[marks.ge(0)], marks[marks.ge(0)].eq(1).astype(int)
     mayo = tables[MAYO][tables[MAYO]["series_type"] == "T1"]
     selected = pd.to_numeric(mayo["series_selected"], errors="coerce").eq(1).astype(int)
     rating = pd.to_numeric(mayo["series_quality"], errors="coerce")
@@ -90,16 +97,21 @@ def show(images: list[dict], facts: dict[str, pd.DataFrame]) -> tuple[list[dict]
     mayo = facts[MAYO]
     rejected = set(mayo.loc[mayo["series_quality"] >= REJECTED_QUALITY, "loni_image"].str.removeprefix("I"))
     shown, hidden = [], {}
+    named = {looked_up_name(row.VISCODE, row.ORIGPROT): place for place, row in facts[MERGE].iterrows()}
     for image in images:
-        days = _days_from_visits(image, facts[MERGE]).min()
+        days = _days_from_visits(image, facts[MERGE])
+        phase = phase_of(image, facts)
         if image["image_id"] in rejected:
             reason = "rejected by ADNI's MRI quality control (MAYOADIRL_MRI_IMAGEQC)"
             hidden[image["image_id"]] = (reason, "none: use another series of the visit")
-        elif days > MAX_DAYS_FROM_VISIT:
-            reason = f"a scan without a visit: the nearest in ADNIMERGE is {days} days away"
-            hidden[image["image_id"]] = (reason, "download the current ADNIMERGE, which may hold its visit")
+        elif phase not in converter_phases():
+            reason = f"by its date a scan of {phase}, which Clinica {version('clinica')} cannot convert"
+            hidden[image["image_id"]] = (reason, f"none until a Clinica that converts {phase} is installed")
         else:
-            shown.append(image | {"field_strength_t": float(image["field_strength_t"])})
+            visit = image["visit"]
+            if visit in named and days[named[visit]] > MAX_DAYS_FROM_VISIT:
+                visit = next(name for name, place in named.items() if place == days.idxmin())
+            shown.append(image | {"visit": visit, "field_strength_t": float(image["field_strength_t"])})
     names = _aliases(shown, facts)
     shown = [image | {"sequence": names.get(image["image_id"], image["sequence"])} for image in shown]
     return sorted(shown, key=lambda image: (image["scan_date"], _number(image["series_id"]), image["image_id"])), hidden

@@ -18,7 +18,7 @@ from pathlib import Path
 from ldae.cohort.adni.files import Source, find_sources, split_sources
 from ldae.cohort.adni.names import CHOICE_COLUMNS, KEYS, MERGE, META, TABLE_COLUMNS, rid_of
 from ldae.cohort.adni.spellings import renamed_columns
-from ldae.cohort.adni.values import LABELS, is_t1_name, is_usable_label
+from ldae.cohort.adni.values import is_in_order, is_t1_name
 from ldae.errors import UserError
 
 SHARED = "*"
@@ -46,9 +46,10 @@ def hash_content_of_tables(clinical_dir: str | Path) -> str:
 def hash_choice(clinical_dir: str | Path, subjects: Iterable[str]) -> str:
     """Hash of all that the choice of these subjects' images takes from the clinical tables.
 
-    It changes with images, visits, exam dates, phases and quality marks, and when a row of ADNIMERGE becomes usable or
-    unusable; another usable age, diagnosis, sex or anything else of the visit leaves it as it is. Names of files, other
-    columns and other tables do not count. A table that cannot be read as one counts as a whole, for all subjects.
+    It changes with images, visits, exam dates, phases and quality marks; another age, diagnosis, sex or anything else
+    of the visit leaves it as it is, also one that makes no sense. EXAMDATE_bl counts in rows of ADNIMERGE alone whose
+    visit cannot be told without it. Names of files, other columns and other tables do not count. A table that cannot
+    be read as one counts as a whole, for all subjects.
 
     Parameters
     ----------
@@ -105,32 +106,36 @@ def _hash_rows(name: str, legacy: bool, path: str, size: int, time: int) -> dict
             header = [column.strip() for column in next(rows, [])]
             renamed = renamed_columns(header, name)
             places = {renamed.get(column, column): place for place, column in reversed(list(enumerate(header)))}
-            grouped = _group(rows, places, name, legacy)
+            grouped, day_first = _group(rows, places, name, legacy)
     except (OSError, UnicodeDecodeError, csv.Error):
         return {SHARED: _hash_file(path, size, time)}
-    shared = repr([legacy, sorted(set(CHOICE_COLUMNS[name]) & set(places))])
+    shared = repr([legacy, sorted(set(CHOICE_COLUMNS[name]) & set(places)), day_first])
     return {SHARED: shared} | {key: hashlib.sha256(repr(rows).encode()).hexdigest() for key, rows in grouped.items()}
 
 
-def _group(rows: Iterable[list[str]], places: dict[str, int], name: str, legacy: bool) -> dict[str, list[object]]:
-    """The counting cells of the usable rows of each key.
+def _group(
+    rows: Iterable[list[str]], places: dict[str, int], name: str, legacy: bool
+) -> tuple[dict[str, list[object]], bool]:
+    """The counting cells of the rows of each key, and whether some date puts the day first, which concerns them all.
 
     An image that is listed twice counts with all its rows for everybody whom it is listed for.
     """
     counted = [places[column] for column in CHOICE_COLUMNS[name] if column in places]
-    labels = [(column, places[column]) for column in LABELS if name == MERGE and column in places]
+    dates = [places[column] for column in ("EXAMDATE", "ScanDate") if column in places]
     key, ptid, image = (places.get(column) for column in (KEYS[name], "PTID", "ImageUID"))
     sequence = None if legacy or name != META else places.get("Sequence")
     grouped: dict[str, list[object]] = {}
     of_image: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    day_first = False
     width = max(places.values(), default=-1) + 1
     for row in rows:
         row += [""] * (width - len(row))
         if sequence is not None and not is_t1_name(row[sequence].strip()):
             continue
-        if not all(is_usable_label(column, row[place].strip()) for column, place in labels):
-            continue
+        day_first = day_first or any(re.match(r"\s*(1[3-9]|[23]\d)/", row[place]) for place in dates)
         values = tuple([row[place].strip() for place in counted])
+        if name == MERGE:
+            values += (_needed_baseline(row, places),)
         owner = row[key].strip() if key is not None else _roster_id(row[ptid].strip()) if ptid is not None else ""
         grouped.setdefault(owner, []).append(values)
         if image is not None:
@@ -139,7 +144,14 @@ def _group(rows: Iterable[list[str]], places: dict[str, int], name: str, legacy:
         if len(listed) > 1:
             for owner in {owner for owner, _ in listed}:
                 grouped[owner].append(listed)
-    return grouped
+    return grouped, day_first
+
+
+def _needed_baseline(row: list[str], places: dict[str, int]) -> str:
+    """EXAMDATE_bl where code and date of the visit do not say when it was."""
+    columns = ("VISCODE", "EXAMDATE", "EXAMDATE_bl")
+    viscode, examdate, baseline = (row[places[column]].strip() if column in places else "" for column in columns)
+    return "" if is_in_order(viscode, examdate, baseline) else baseline
 
 
 def _roster_id(ptid: str) -> str:

@@ -6,40 +6,50 @@ import re
 from datetime import date
 from functools import lru_cache
 
-DATE = r"(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+from ldae.cohort.adni.names import DAYS_PER_MONTH, VISCODE, months_of
+
+DATE = r"(200[3-9]|20[1-9]\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"  # ADNI has scanned since 2004
 NUMBER = r"\d+(\.\d+)?"
 MARK = r"(-?\d+(\.\d+)?)?"
 T1_SERIES = r"(?i).*((?<![a-z])mp[- _]?rage|spgr|(?<![a-z0-9])(mpr|mt1|t1w?)(?![a-z0-9])).*"
-# Columns of ADNIMERGE of which the choice of images takes only whether the row can be used.
-LABELS = {
-    "EXAMDATE_bl": DATE,
-    "DX": r"(CN|MCI|Dementia)?",
-    "DX_bl": r"(CN|SMC|EMCI|LMCI|AD)?",
-    "PTGENDER": r"Male|Female",
-    "AGE": NUMBER,
-}
+MAX_DAYS_FROM_CODE = 366  # of an examination from the day that its visit code and EXAMDATE_bl give
 
 
 @lru_cache(maxsize=65536)
-def is_usable_label(column: str, value: str) -> bool:
-    """Whether a value of one of the columns in `LABELS` leaves its row usable.
+def is_day(value: str) -> bool:
+    """Whether a text is a day on which ADNI can have seen somebody, written YYYY-MM-DD.
 
     Examples
     --------
-    >>> [is_usable_label("AGE", value) for value in ("70.3", "")], is_usable_label("EXAMDATE_bl", "2010-02-30")
-    ([True, False], False)
+    >>> [is_day(value) for value in ("2010-02-28", "2010-02-30", "2010-2-28", "1910-02-28", "")]
+    [True, False, False, False, False]
     """
-    pattern = LABELS[column]
-    return re.fullmatch(pattern, value) is not None and (pattern != DATE or is_day(value))
-
-
-def is_day(value: str) -> bool:
-    """Whether a text that matches `DATE` is a day of the calendar."""
+    if not re.fullmatch(DATE, value):
+        return False
     try:
         date.fromisoformat(value)
     except ValueError:
         return False
     return True
+
+
+@lru_cache(maxsize=65536)
+def is_in_order(viscode: str, examdate: str, baseline: str) -> bool:
+    """Whether a row of ADNIMERGE says when its visit was: its code and date are readable, and agree if it can be told.
+
+    Examples
+    --------
+    >>> is_in_order("m12", "2011-03-01", "2010-03-01"), is_in_order("m12", "2011-03-01", "")
+    (True, True)
+    >>> is_in_order("v04", "2011-03-01", "2010-03-01"), is_in_order("m12", "2031-03-01", "2010-03-01")
+    (False, False)
+    """
+    if not (re.fullmatch(VISCODE, viscode) and is_day(examdate)):
+        return False
+    if not is_day(baseline):
+        return True
+    days = (date.fromisoformat(examdate) - date.fromisoformat(baseline)).days
+    return abs(days - months_of(viscode) * DAYS_PER_MONTH) <= MAX_DAYS_FROM_CODE
 
 
 @lru_cache(maxsize=65536)

@@ -6,34 +6,71 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.adni.names import label_of, months_of, session_of
+from ldae.cohort.adni.names import label_of, session_of
+from ldae.cohort.adni.timeline import MONTHS, ORIGIN, SCAN, place_visits
+from ldae.cohort.adni.values import is_in_order
 from ldae.files import write_table
 
 DAYS_PER_YEAR = 365.25
 DIAGNOSIS = {"CN": "CN", "MCI": "MCI", "Dementia": "AD"}
 BASELINE = {"CN": "CN", "SMC": "CN", "EMCI": "MCI", "LMCI": "MCI", "AD": "AD"}
+LABELS = ("age", "sex", "diagnosis")
 SESSION_COLUMNS = {"diagnosis": "diagnosis", "age": "age", "months": "months_from_baseline"}
 
 
 def visit_facts(visit: dict) -> dict:
-    """What holds at one visit, from its row of ADNIMERGE.
-
-    Age is AGE + (EXAMDATE − EXAMDATE_bl) / 365.25 years, not rounded to a decimal as Clinica does.
-    """
-    days = (pd.Timestamp(visit["EXAMDATE"]) - pd.Timestamp(visit["EXAMDATE_bl"])).days
+    """What holds at one visit, from its row of `timeline.place_visits`; what is unknown is empty."""
     return {
         "session": session_of(visit["VISCODE"]),
         "diagnosis": DIAGNOSIS.get(visit["DX"], ""),
-        "age": round(float(visit["AGE"]) + days / DAYS_PER_YEAR, 4),
-        "sex": visit["PTGENDER"][0],
-        "months": months_of(visit["VISCODE"]),
+        "age": _age_at(visit),
+        "sex": visit["PTGENDER"][:1],
+        "months": int(visit[MONTHS]) if visit[MONTHS] else "",
         "site": visit["SITE"],
         "phase": visit["COLPROT"],
         "diagnosis_bl": BASELINE.get(visit["DX_bl"], ""),
-        "age_bl": float(visit["AGE"]),
+        "age_bl": float(visit["AGE"]) if visit["AGE"] else "",
         "apoe4": visit["APOE4"],
         "education_years": visit["PTEDUCAT"],
     }
+
+
+def _age_at(visit: dict) -> float | str:
+    """AGE + (EXAMDATE − EXAMDATE_bl) / 365.25 years, not rounded to a decimal as Clinica does; else AGE + months / 12.
+
+    Unknown where these contradict each other, and at a visit that ADNIMERGE does not have.
+    """
+    if not visit["AGE"] or visit[ORIGIN] == SCAN:
+        return ""
+    if visit["EXAMDATE_bl"]:
+        days = (pd.Timestamp(visit["EXAMDATE"]) - pd.Timestamp(visit["EXAMDATE_bl"])).days
+        in_order = is_in_order(visit["VISCODE"], visit["EXAMDATE"], visit["EXAMDATE_bl"])
+        return round(float(visit["AGE"]) + days / DAYS_PER_YEAR, 4) if in_order else ""
+    return round(float(visit["AGE"]) + int(visit[MONTHS]) / 12, 4) if visit[MONTHS] else ""
+
+
+def nearest_visits(images: pd.DataFrame, merge: pd.DataFrame) -> pd.DataFrame:
+    """What holds at the visit nearest to each image.
+
+    Parameters
+    ----------
+    images : rows with ptid, scan_date and visit
+    merge : ADNIMERGE
+
+    Returns
+    -------
+    pandas.DataFrame
+        The keys of `visit_facts` and `timeline.ORIGIN`, in the index of `images`.
+    """
+    rows, none = dict(list(merge.groupby("PTID"))), merge.iloc[:0]
+    parts = []
+    for ptid, group in images.groupby("ptid"):
+        visits = place_visits(str(ptid), rows.get(ptid, none), group.to_dict("records"))
+        facts = [visit_facts(visit) | {ORIGIN: visit[ORIGIN]} for visit in visits.to_dict("records")]
+        days = pd.to_datetime(visits["EXAMDATE"])
+        nearest = [(days - pd.Timestamp(day)).abs().idxmin() for day in group["scan_date"]]
+        parts.append(pd.DataFrame([facts[place] for place in nearest], index=group.index))
+    return pd.concat(parts) if parts else pd.DataFrame(columns=["session", "phase", *LABELS, ORIGIN])
 
 
 def list_visits(ptid: str, visits: pd.DataFrame, rows: list[dict]) -> list[dict]:
@@ -42,7 +79,7 @@ def list_visits(ptid: str, visits: pd.DataFrame, rows: list[dict]) -> list[dict]
     Parameters
     ----------
     ptid : the subject's code
-    visits : its rows of ADNIMERGE
+    visits : its visits, from `timeline.place_visits`
     rows : its images; an image that was not converted counts at the visit nearest to it
     """
     listed = []

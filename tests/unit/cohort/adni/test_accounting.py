@@ -6,22 +6,16 @@ import nibabel as nib
 import pandas as pd
 import pytest
 
-from ldae.cohort.adni.conversion import convert_shard
-from ldae.cohort.adni.merge import merge_shards, write_strata
 from ldae.cohort.adni.names import label_of
-from ldae.cohort.adni.preflight import write_check, write_inventory
-from ldae.cohort.dataset import EXCLUSION_COLUMNS, build_dataset
+from ldae.cohort.dataset import EXCLUSION_COLUMNS
 from ldae.cohort.disk import list_files
-from ldae.cohort.scans import QC_COLUMNS, write_scans
-from ldae.cohort.strata import split_cohort
-from ldae.config.cohort import SplitConfig
-from ldae.pool import Outcome
 from tests.adni_download import Download, edit_series, image_row, visit_row, write_processed, write_series
+from tests.unit.cohort.adni.conversions import run_to_dataset
 
 A, B, C, ADNI4, E, F = "011_S_0021", "012_S_0345", "013_S_0007", "014_S_10008", "015_S_0009", "016_S_0010"
 PROCESSED = {"Orig/Proc": "Processed", "Sequence": "MPR; GradWarp; B1 Correction; N3; Scaled"}
 # What becomes of the images that convert, by image ID.
-QUALITY = {"10": "pass", "12": "fail", "31": "error", "70": "warn"}
+QUALITY = {"10": "pass", "12": "fail", "31": "error", "40": "pass", "60": "pass", "70": "warn"}
 # Every other image: its stage, and words of its reason.
 EXPECTED = {
     "13": ("conversion", "12"),
@@ -39,15 +33,13 @@ EXPECTED = {
     "25": ("check", "not a DICOM file"),
     "26": ("check", "slices only"),
     "30": ("conversion", "quality control"),
-    "40": ("conversion", "days"),
     "41": ("check", "more than once"),
     "42": ("check", "another subject"),
     "50": ("check", "five-digit"),
-    "60": ("check", "no usable row in ADNIMERGE"),
     "71": ("check", "truncated"),
     "72": ("check", "4-D: 2 volumes"),
     "73": ("check", "end in .mnc"),
-    "80": ("check", "ScanDate"),
+    "80": ("conversion", "image 10 of the same visit"),
     "81": ("check", "not listed in MPRAGEMETA"),
     "90": ("check", "no file on disk"),
     f"{A}/MP-RAGE/2010-03-02_10_00_00.0/unknown": ("check", "image ID"),
@@ -100,7 +92,7 @@ def plant(download):
     write_series(images, C, 42)
     write_series(images, ADNI4, 50)
     download.add(E, 60)
-    download.visits[-1]["EXAMDATE"] = "03/01/2010"
+    download.visits[-1] |= {"EXAMDATE": "soon", "VISCODE": "y1", "AGE": "old"}
     download.visits.append(visit_row(F))
     download.images += [image_row(F, image_id, **PROCESSED) for image_id in (70, 71, 72)]
     sound, cut, volumes, minc = (write_processed(images, F, number, PROCESSED["Sequence"]) for number in range(70, 74))
@@ -115,54 +107,17 @@ def plant(download):
     )
 
 
-def judge(converted: pd.DataFrame) -> pd.DataFrame:
-    """What quality control says, with the verdicts of `QUALITY`."""
-    reasons = {"fail": "dice 0.5", "error": "no brain found"}
-    status = converted["image_id"].map(QUALITY)
-    empty = dict.fromkeys(("override", "override_reason", "rater"), "")
-    rows = converted.assign(status=status, verdict=status, image_sha256="0", **empty)
-    return rows.assign(reason=status.map(reasons).fillna(""))[[*QC_COLUMNS, "path", "image_sha256"]]
-
-
 @pytest.fixture(scope="module")
 def account(tmp_path_factory):
     """The images on disk, and the tables at the end."""
     out = tmp_path_factory.mktemp("accounting")
     download = Download(out / "download")
     plant(download)
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("headers", "conversion"):
-            patch.setattr(
-                f"ldae.cohort.adni.{module}.run_items",
-                lambda function, items, **_: (Outcome(item, function(item)) for item in items),
-            )
-        folders = (download.dicom_dir, download.clinical_dir)
-        places = {name: out / f"{name}.csv" for name in ("inventory", "quarantine", "findings", "state")}
-        shards = [out / "0.csv", out / "1.csv"]
-        inventory, quarantine = places.pop("inventory"), places.pop("quarantine")
-        write_inventory(*folders, inventory=inventory, shard_tables=shards, workers=1, **places)
-        write_check(*folders, quarantine=quarantine, workers=1, **places)
-        manifests = [out / f"converted{shard}.csv" for shard in range(2)]
-        for tables in zip(shards, manifests, strict=True):
-            options = {"timeout_s": 120, "code": "1", "workers": 1}
-            convert_shard(*tables, *folders, out / "bids", out / "subjects", **options)
-    tables = {name: out / f"{name}.csv" for name in ("conversion", "visits", "participants", "description")}
-    merge_shards(manifests, download.clinical_dir, **tables)
-    text = {"dtype": str, "keep_default_na": False}
-    conversion = pd.read_csv(out / "conversion.csv", **text)
-    converted = conversion[conversion["status"] == "converted"]
-    judge(converted).to_csv(out / "qc.csv", index=False)
-    config = SplitConfig(validation_fraction=0.2, test_fraction=0.2, file=None)
-    write_strata(manifests, download.clinical_dir, out / "strata.csv")
-    split_cohort(out / "strata.csv", out / "qc.csv", config, out / "split.csv", seed=3)
-    write_scans(out / "qc.csv", out / "split.csv", out / "scans.csv")
-    made = [out / f"{name}.csv" for name in ("scans", "conversion", "qc")]
-    final = {name: out / f"{name}_final.csv" for name in ("dataset", "exclusions")}
-    build_dataset(*made, quarantine, overrides=None, latents_dir="latents", **final)
-    dataset, excluded = (pd.read_csv(path, **text) for path in final.values())
-    used = dataset.merge(converted[["subject", "session", "image_id"]], on=["subject", "session"], validate="1:1")
+    tables = run_to_dataset(download, out, QUALITY)
+    conversion = tables["conversion"].query("status == 'converted'")[["subject", "session", "image_id"]]
+    used = tables["dataset"].merge(conversion, on=["subject", "session"], validate="1:1")
     folders = {path.parent.relative_to(download.dicom_dir) for path in download.dicom_dir.rglob("*") if path.is_file()}
-    return {"disk": list_files(download.dicom_dir), "folders": folders, "used": used, "excluded": excluded}
+    return {"disk": list_files(download.dicom_dir), "folders": folders, "used": used, "excluded": tables["exclusions"]}
 
 
 def keys(table):
@@ -181,7 +136,15 @@ def test_every_image_on_disk_is_used_or_explained_exactly_once(account):
 
 
 def test_the_sound_images_are_used_as_quality_control_judged(account):
-    assert dict(zip(account["used"]["image_id"], account["used"]["qc"], strict=True)) == {"10": "pass", "70": "warn"}
+    assert dict(zip(account["used"]["image_id"], account["used"]["qc"], strict=True)) == {
+        name: QUALITY[name] for name in ("10", "40", "60", "70")
+    }
+
+
+def test_a_scan_without_visit_or_label_is_used_without_them(account):
+    used = account["used"].set_index("image_id")
+    assert used.loc["40", ["session", "diagnosis", "age", "sex", "months"]].tolist() == ["M036", "", "", "F", "36"]
+    assert used.loc["60", ["session", "diagnosis", "age", "sex", "months"]].tolist() == ["M000", "", "", "F", "0"]
 
 
 def test_every_exclusion_has_stage_reason_and_cure(account):

@@ -5,8 +5,9 @@ import pytest
 from clinica.converters.adni_to_bids._utils import ADNIStudy
 from clinica.converters.adni_to_bids.modality_converters._visits_utils import _get_preferred_visit_name
 
-from ldae.cohort.adni.adapters import match_columns, name_visits, to_legacy, visit_name
+from ldae.cohort.adni.adapters import looked_up_name, match_columns, name_visits, to_legacy, visit_name
 from ldae.cohort.adni.names import APOE, DIAGNOSES, MAYO, MERGE, META, QUALITY, TABLE_COLUMNS
+from tests.adni_download import image_row, visit_row
 
 IMAGE = {
     "subject_id": "011_S_0021",
@@ -47,25 +48,39 @@ def images(*rows, **values):
     ],
 )
 def test_values_of_the_list_of_images(today, legacy, given, wanted):
-    frame, _ = to_legacy(images(**{today: given}), META, legacy=False)
+    frame, _ = to_legacy(images(**{today: given}), META)
     assert frame[legacy].tolist() == [wanted]
 
 
 def test_a_column_with_one_day_above_twelve_in_front_is_not_turned():
-    frame, notes = to_legacy(images({"image_date": "3/2/2010"}, {"image_date": "13/2/2010"}), META, legacy=False)
+    frame, notes = to_legacy(images({"image_date": "3/2/2010"}, {"image_date": "13/2/2010"}), META)
     assert frame["ScanDate"].tolist() == ["3/2/2010", "13/2/2010"]
     assert not any("month/day" in note for note in notes)
 
 
 def test_turned_dates_are_said():
-    assert any("month/day/year" in note for note in to_legacy(images(image_date="3/2/2010"), META, legacy=False)[1])
+    assert any("month/day/year" in note for note in to_legacy(images(image_date="3/2/2010"), META)[1])
 
 
-def test_the_values_of_a_legacy_table_are_left_alone():
-    legacy = pd.DataFrame([dict.fromkeys(TABLE_COLUMNS[META], "I1") | {"ScanDate": "3/2/2010"}])
-    frame, notes = to_legacy(legacy, META, legacy=True)
-    assert frame.equals(legacy)
-    assert notes == []
+def test_a_legacy_table_in_order_is_left_alone():
+    for name, row in ((META, image_row("011_S_0021", 10)), (MERGE, visit_row("011_S_0021"))):
+        frame, notes = to_legacy(pd.DataFrame([row]), name)
+        assert frame.equals(pd.DataFrame([row]))
+        assert notes == []
+
+
+def test_dates_of_visits_are_read_as_those_of_scans():
+    dates = {"EXAMDATE": "2010-3-1", "EXAMDATE_bl": "8/21/2010 00:00"}
+    frame, notes = to_legacy(pd.DataFrame([visit_row("011_S_0021", "m00", **dates)]), MERGE)
+    assert frame.loc[0, ["VISCODE", "EXAMDATE", "EXAMDATE_bl"]].tolist() == ["bl", "2010-03-01", "2010-08-21"]
+    assert notes == ["EXAMDATE_bl: dates like 8/21/2024 read as month/day/year"]
+
+
+@pytest.mark.parametrize("sequence, kind", [("MP-RAGE", "Original"), ("MPR; GradWarp; N3; Scaled", "Processed")])
+@pytest.mark.parametrize("given", ["", "raw"])
+def test_an_image_whose_kind_is_not_told_goes_by_its_name(sequence, kind, given):
+    frame, _ = to_legacy(images(image_type=given, image_description=sequence), META)
+    assert frame["Orig/Proc"].item() == kind
 
 
 @pytest.mark.parametrize("spell", [str.lower, str.upper, lambda name: name.replace("_", " ")])
@@ -87,23 +102,22 @@ def test_of_two_columns_of_one_spelling_the_first_is_taken():
 
 
 def test_a_missing_column_that_the_disk_cannot_give_stays_missing():
-    frame, _ = to_legacy(images().drop(columns="image_id"), META, legacy=False)
+    frame, _ = to_legacy(images().drop(columns="image_id"), META)
     assert "ImageUID" not in frame
     assert {"SeriesID", "MagStrength"} <= set(frame)
 
 
 @pytest.mark.parametrize("name", [QUALITY, MAYO])
 def test_a_quality_table_without_usable_columns_applies_no_mark_and_says_so(name):
-    frame, notes = to_legacy(pd.DataFrame({"PTID": ["011_S_0021"], "SeriesDescription": ["x"]}), name, legacy=False)
+    frame, notes = to_legacy(pd.DataFrame({"PTID": ["011_S_0021"], "SeriesDescription": ["x"]}), name)
     assert list(frame.columns) == TABLE_COLUMNS[name]
     assert frame.empty
     assert any("no quality mark" in note for note in notes)
-    assert len(to_legacy(pd.DataFrame({"PTID": ["011_S_0021"]}), name, legacy=True)[0]) == 1
 
 
 def test_quality_marks_of_todays_tables():
     marks = [("011_S_0021", "510", "Pass"), ("", "S511", "0"), ("", "512", "Fail")]
-    frame, _ = to_legacy(pd.DataFrame(marks, columns=["PTID", "LONI_UID", "pass"]), QUALITY, legacy=False)
+    frame, _ = to_legacy(pd.DataFrame(marks, columns=["PTID", "LONI_UID", "pass"]), QUALITY)
     assert frame[TABLE_COLUMNS[QUALITY]].to_numpy().tolist() == [
         ["21", "S510", "1"],
         ["", "S511", "0"],
@@ -111,19 +125,19 @@ def test_quality_marks_of_todays_tables():
     ]
     columns = ["RID", "LONI_IMAGE", "SERIES_TYPE", "SERIES_SELECTED", "SERIES_QUALITY"]
     rated = [("21", "10", "MT1", "TRUE", "2"), ("21", "I11", "T2", "No", "4")]
-    mayo, _ = to_legacy(pd.DataFrame(rated, columns=columns), MAYO, legacy=False)
+    mayo, _ = to_legacy(pd.DataFrame(rated, columns=columns), MAYO)
     assert mayo.to_numpy().tolist() == [["21", "I10", "T1", "1", "2"], ["21", "I11", "T2", "0", "4"]]
 
 
 def test_genotypes_become_alleles():
-    frame, _ = to_legacy(pd.DataFrame({"RID": ["1", "2", "3"], "Genotype": ["3/4", "", "2/3"]}), APOE, legacy=True)
+    frame, _ = to_legacy(pd.DataFrame({"RID": ["1", "2", "3"], "Genotype": ["3/4", "", "2/3"]}), APOE)
     assert frame[["APGEN1", "APGEN2"]].to_numpy().tolist() == [["3", "4"], ["", ""], ["2", "3"]]
 
 
 @pytest.mark.parametrize("given, wanted", [("1", "1"), ("2.0", "2"), ("Dementia", "3"), ("CN", "1"), ("10", "10")])
 def test_diagnoses_become_codes(given, wanted):
     table = pd.DataFrame([("011_S_0021", "sc", given, "ADNI1")], columns=["PTID", "VISCODE2", "DIAGNOSIS", "PHASE"])
-    frame, _ = to_legacy(table, DIAGNOSES, legacy=False)
+    frame, _ = to_legacy(table, DIAGNOSES)
     assert (frame["DIAGNOSIS"].item(), frame["Phase"].item()) == (wanted, "ADNI1")
 
 
@@ -136,6 +150,12 @@ def test_visit_names_are_those_that_clinica_looks_up(phase, months):
     if wanted.endswith(".0 Visit"):
         wanted = wanted.replace(".0 Visit", " Visit")
     assert visit_name(code, phase) == wanted
+
+
+@pytest.mark.parametrize("phase", ["ADNI1", "ADNIGO", "ADNI2", "ADNI3"])
+@pytest.mark.parametrize("code", ["bl", "m01", "m03", "m06", "m12", "m13", "m54", "m120"])
+def test_the_name_that_clinica_looks_up_is_known(phase, code):
+    assert looked_up_name(code, phase) == _get_preferred_visit_name(ADNIStudy(phase), code)
 
 
 @pytest.mark.parametrize("code", ["sc", "scmri", "bl", "m00", "SC"])

@@ -112,15 +112,13 @@ def test_unchanged_subjects_are_kept_and_changed_ones_converted_again(converted,
     assert Path(report.loc["10", "path"]).stat().st_mtime_ns != written["10"]
 
 
-def test_a_scan_far_from_every_visit_is_left_out(tmp_path, in_process):
+def test_a_scan_far_from_every_visit_converts_without_its_labels(tmp_path, in_process):
     download = Download(tmp_path / "download")
     download.add(GOOD, 10)
-    download.images[0] |= {"Visit": "ADNI2 Year 3 Visit", "ScanDate": "2013-03-05"}
-    report = convert(download.write(), tmp_path)
-    assert report.loc["10", "status"] == "unselected"
-    assert "1100 days" in report.loc["10", "reason"]
-    assert report.loc["10", "cure"]
-    assert not list((tmp_path / "bids").rglob("*.nii.gz"))
+    download.images[0] |= {"Visit": "ADNI Screening", "ScanDate": "2013-03-05"}
+    convert(download.write(), tmp_path)
+    known = ["status", "session", "diagnosis", "age", "sex", "diagnosis_bl", "age_bl"]
+    assert label(download, tmp_path).loc["10", known].tolist() == ["converted", "M036", "", "", "F", "CN", "70.3"]
 
 
 def test_a_scan_rejected_by_quality_control_is_left_out_with_its_reason(tmp_path, in_process):

@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from ldae.cohort.adni.headers import check_headers
 from ldae.cohort.adni.inventory import list_images
 from ldae.cohort.adni.tables import read_tables
 from ldae.cohort.disk import find_subjects, list_files
@@ -91,19 +92,54 @@ def test_subjects_that_clinica_cannot_convert_are_set_aside(download):
 
 
 def test_an_image_whose_row_is_poison_has_one_line_with_the_reason(download):
-    download.images[0]["ScanDate"] = "03/02/2010"
+    download.images[0]["Sequence"] = ""
     images, quarantine, _ = run(download.write())
     assert images["image_id"].tolist() == ["11"]
     assert quarantine["image_id"].tolist() == ["10"]
-    assert "ScanDate" in quarantine.loc[0, "reason"]
+    assert "Sequence" in quarantine.loc[0, "reason"]
 
 
-def test_a_subject_without_visits_does_not_stop_the_others(download):
-    download.visits[0]["EXAMDATE"] = "03/01/2010"
+def test_a_subject_without_a_row_has_its_image_all_the_same(download):
+    download.visits[0] |= {"PTID": C, "RID": "7"}
+    images, quarantine, _ = run(download.write())
+    assert images[["image_id", "session"]].to_numpy().tolist() == [["10", "M000"], ["11", "M000"]]
+    assert quarantine.empty
+
+
+@pytest.mark.parametrize("column, value", [("ScanDate", "soon"), ("ScanDate", ""), ("Visit", ""), ("SeriesID", "x")])
+def test_a_bad_cell_of_the_list_of_images_costs_no_image(download, column, value):
+    download.images[0] |= {column: value} | ({"Visit": ""} if column == "ScanDate" else {})
+    images, quarantine, _ = run(download.write())
+    row = images.set_index("image_id").loc["10"]
+    assert quarantine.empty
+    assert row["scan_date"] == "2010-03-02"
+    assert row["series_id"] == "510"
+    assert row["visit"] == ("ADNI Screening" if column == "SeriesID" else "scan of 2010-03-02")
+
+
+def test_an_image_whose_day_nothing_tells_is_set_aside(download):
+    download.images[0]["ScanDate"] = "soon"
+    folder = next(download.dicom_dir.glob(f"{A}/*/*"))
+    folder.rename(folder.with_name("first"))
     images, quarantine, _ = run(download.write())
     assert images["image_id"].tolist() == ["11"]
-    assert "ADNIMERGE" in quarantine.set_index("image_id").loc["10", "reason"]
-    assert "EXAMDATE" in quarantine.set_index("image_id").loc["", "reason"]
+    assert "the day of the scan" in quarantine.set_index("image_id").loc["10", "reason"]
+
+
+def test_stray_slices_in_another_folder_do_not_cost_their_image(download):
+    series = write_series(download.dicom_dir, A, 12)
+    download.images.append(image_row(A, 12, Visit="ADNI1/GO Month 6", ScanDate="2010-09-03"))
+    other = next(download.dicom_dir.rglob("I10"))
+    for path in series[:3]:
+        (other / path.name).write_bytes(path.read_bytes())
+    files = check_headers(list_files(download.dicom_dir), download.dicom_dir, workers=1)
+    images, quarantine, notes = list_images(
+        read_tables(download.write().clinical_dir), files, find_subjects(download.dicom_dir), 3
+    )
+    assert images["image_id"].tolist() == ["10", "12", "11"]
+    assert quarantine.empty
+    assert len(notes) == 1
+    assert "3 stray files of image 12" in notes[0]
 
 
 def test_a_corrected_label_leaves_the_inventory_as_it_is(download, tmp_path):
@@ -116,14 +152,14 @@ def test_a_corrected_label_leaves_the_inventory_as_it_is(download, tmp_path):
 
 
 def test_a_faulty_image_is_set_aside_and_all_its_faults_are_said(download):
-    download.images[1]["ScanDate"] = "03/02/2010"
+    download.images[1]["Sequence"] = ""
     broken = {"verdict": "broken", "fault": "3 slices missing", "fault_cure": "download it again"}
     other = broken | {"verdict": "other", "fault": "a localiser", "fault_cure": "none"}
     images, quarantine, _ = run(download.write(), {"10": other, "11": broken})
     rows = quarantine.set_index("image_id")
     assert images.empty
     assert rows.loc["10", ["reason", "cure"]].tolist() == ["a localiser", "none"]
-    assert "ScanDate" in rows.loc["11", "reason"]
+    assert "Sequence" in rows.loc["11", "reason"]
     assert rows.loc["11", "reason"].endswith("; 3 slices missing")
     assert rows.loc["11", "cure"].endswith("; download it again")
 

@@ -187,18 +187,20 @@ def test_other_products_of_a_download_are_never_renamed():
     assert show(images, facts_of())[0][0]["sequence"] == images[0]["sequence"]
 
 
-def test_a_scan_without_a_visit_is_not_shown():
-    shown, hidden = show([image(1, scan_date="2013-03-05")], facts_of())
-    assert not shown
-    assert "1100 days away" in hidden["1"][0]
-    assert "ADNIMERGE" in hidden["1"][1]
+def test_a_scan_of_a_phase_that_clinica_does_not_know_is_not_shown():
+    visits = [visit_row(PTID), visit_row(PTID, "m160", "2023-07-01", COLPROT="ADNI4")]
+    shown, hidden = show([image(1, scan_date="2023-07-05"), image(2)], facts_of(visits=visits))
+    assert [row["image_id"] for row in shown] == ["2"]
+    assert "a scan of ADNI4" in hidden["1"][0]
+    assert hidden["1"][1]
 
 
-def test_a_scan_near_any_visit_is_shown():
+def test_a_scan_under_the_name_of_a_visit_far_away_is_shown_under_that_of_the_nearest():
     facts = facts_of(visits=[visit_row(PTID), visit_row(PTID, "m36", "2013-03-01")])
-    shown, hidden = show([image(1, scan_date="2013-03-05"), image(2), image(3, scan_date="2011-09-01")], facts)
-    assert [row["image_id"] for row in shown] == ["2", "1"]
-    assert "547 days away" in hidden["3"][0]
+    images = [image(1, scan_date="2013-03-05"), image(2), image(3, scan_date="2013-04-01", visit="ADNI1/GO Month 30")]
+    shown, _ = show(images, facts)
+    names = {row["image_id"]: row["visit"] for row in shown}
+    assert names == {"1": "ADNI1/GO Month 36", "2": "ADNI Screening", "3": "ADNI1/GO Month 30"}
 
 
 @pytest.mark.parametrize("chosen, rating, seen", [("0", "4", False), ("0", "3", True), ("1", "4", True)])
@@ -206,6 +208,13 @@ def test_what_the_mayo_clinic_rejected_is_not_shown_unless_it_chose_it(chosen, r
     shown, hidden = show([image(1)], facts_of("ADNI2", mayo=[("1", chosen, rating)]))
     assert len(shown) == seen
     assert ("rejected" in hidden.get("1", ("",))[0]) != seen
+
+
+@pytest.mark.parametrize("mark", ["", "-4", "n/a"])
+def test_a_series_without_a_quality_mark_is_not_rejected(mark):
+    choices, reasons = told([image(1)], facts_of(quality=[("1", mark)]), 1)
+    assert set(choices) == {"1"}
+    assert not reasons
 
 
 def test_of_two_quality_marks_of_a_series_the_first_counts():

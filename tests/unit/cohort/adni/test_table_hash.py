@@ -6,12 +6,11 @@ import sys
 import pandas as pd
 import pytest
 
-from ldae.cohort.adni import row_rules
 from ldae.cohort.adni.names import CHOICE_COLUMNS, DIAGNOSES, MAYO, MERGE, META, QUALITY, TABLE_COLUMNS
 from ldae.cohort.adni.selection import selection_tables
 from ldae.cohort.adni.table_hash import hash_choice, hash_content_of_tables
 from ldae.cohort.adni.tables import hash_tables, read_tables
-from ldae.cohort.adni.values import LABELS, is_usable_label
+from ldae.cohort.adni.timeline import place_visits
 from tests.adni_download import image_row, visit_row, write_tables
 
 A, B, ABSENT = "011_S_0021", "012_S_0345", "013_S_0007"
@@ -29,7 +28,7 @@ HARMLESS = {
     "MMSE_bl": "11",
     "PTAU": "",
 }
-UNUSABLE = {"AGE": "", "DX": "dead", "DX_bl": "SCD", "PTGENDER": "X", "EXAMDATE_bl": "2010-02-30"}
+SENSELESS = {"AGE": "", "DX": "dead", "DX_bl": "SCD", "PTGENDER": "X", "EXAMDATE_bl": "2010-02-30", "APOE4": "x"}
 TODAY = {MERGE: MERGE, META: "LDAE_All_Images", QUALITY: "MRIPROT", MAYO: MAYO, DIAGNOSES: "DXSUM"}
 IMAGE_COLUMNS = {
     "SubjectID": "subject_id",
@@ -94,15 +93,29 @@ def test_another_usable_label_changes_nothing_but_the_content(clinical, column):
     assert hash_content_of_tables(clinical) != content
 
 
-@pytest.mark.parametrize("column", UNUSABLE)
-def test_a_row_that_becomes_unusable_changes_it_and_back_again(clinical, column):
+@pytest.mark.parametrize("column", SENSELESS)
+def test_a_label_that_makes_no_sense_changes_nothing_but_the_content(clinical, column):
+    choice, content = hash_choice(clinical, HERE), hash_content_of_tables(clinical)
+    change(clinical, MERGE, column, SENSELESS[column])
+    assert hash_choice(clinical, HERE) == choice
+    assert hash_content_of_tables(clinical) != content
+
+
+@pytest.mark.parametrize("values", [{"VISCODE": "y1"}, {"EXAMDATE": ""}, {"EXAMDATE": "2031-03-01"}])
+def test_the_baseline_counts_where_a_visit_cannot_be_told_without_it(clinical, values):
+    for column, value in values.items():
+        change(clinical, MERGE, column, value)
     seen = hash_choice(clinical, HERE)
-    before = change(clinical, MERGE, column, UNUSABLE[column])
+    change(clinical, MERGE, "EXAMDATE_bl", "2010-03-04")
     assert hash_choice(clinical, HERE) != seen
-    change(clinical, MERGE, column, before)
-    assert hash_choice(clinical, HERE) == seen
-    change(clinical, MERGE, column, HARMLESS[column])
-    assert hash_choice(clinical, HERE) == seen
+
+
+def test_a_date_that_puts_the_day_first_concerns_everybody(clinical):
+    """For no date of the column is then read as month/day/year."""
+    change(clinical, MERGE, "EXAMDATE", "3/1/2010", row=0)
+    seen = hash_choice(clinical, [A])
+    change(clinical, MERGE, "EXAMDATE", "13/1/2010", row=2)  # ABSENT
+    assert hash_choice(clinical, [A]) != seen
 
 
 @pytest.mark.parametrize("column", DECIDING)
@@ -185,11 +198,14 @@ def test_it_changes_whenever_the_tables_of_the_choice_do(clinical):
 
     def taken():
         tables = read_tables(clinical)
-        own = {ptid: tables.of_subject(ptid) for ptid in HERE}
-        return {
-            ptid: hash_tables(selection_tables(of) | {META: of[META].drop(columns="StudyID")})
-            for ptid, of in own.items()
-        }
+        taken = {}
+        for ptid in HERE:
+            own = tables.of_subject(ptid)
+            meta = own[META].drop(columns="StudyID")
+            scans = meta.rename(columns={"ScanDate": "scan_date", "Visit": "visit"}).to_dict("records")
+            own[MERGE] = place_visits(ptid, own[MERGE], scans)
+            taken[ptid] = hash_tables(selection_tables(own) | {META: meta})
+        return taken
 
     before, seen = taken(), {ptid: hash_choice(clinical, [ptid]) for ptid in HERE}
     changed = 0
@@ -210,20 +226,10 @@ def test_it_changes_whenever_the_tables_of_the_choice_do(clinical):
     assert changed >= 20
 
 
-def test_the_patterns_are_those_by_which_rows_are_set_aside():
-    rules = {rule.column: rule.pattern for rule in row_rules.rules_of(MERGE, True)}
-    assert {column: rules[column] for column in LABELS} == LABELS
-    assert set(rules) == set(LABELS) | {"PTID", "ORIGPROT", "COLPROT", "VISCODE", "EXAMDATE"}
-    assert not is_usable_label("AGE", "61 ")
-    assert not is_usable_label("EXAMDATE_bl", "2011-02-29")
-    assert is_usable_label("EXAMDATE_bl", "2012-02-29")
-    assert is_usable_label("DX", "")
-
-
 def test_every_choice_column_is_a_column_of_its_table():
     for name, columns in CHOICE_COLUMNS.items():
         assert set(columns) <= {*TABLE_COLUMNS[name], "PTID"}, name
-        assert not set(columns) & set(LABELS)
+        assert not set(columns) & set(SENSELESS)
 
 
 def test_what_the_snakefile_imports_needs_no_pandas():

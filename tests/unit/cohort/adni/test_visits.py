@@ -1,6 +1,7 @@
 import pandas as pd
 import pytest
 
+from ldae.cohort.adni.timeline import place_visits
 from ldae.cohort.adni.visits import list_visits, visit_facts, write_sessions
 from ldae.cohort.columns import VISIT_COLUMNS
 from tests.adni_download import visit_row
@@ -8,9 +9,15 @@ from tests.adni_download import visit_row
 PTID = "011_S_0021"
 
 
+def facts_of(row, scan="2010-03-02"):
+    """The facts of the first visit of a subject with this row of ADNIMERGE and one scan."""
+    visits = place_visits(PTID, pd.DataFrame([row]), [{"scan_date": scan, "visit": ""}])
+    return visit_facts(visits.to_dict("records")[0])
+
+
 @pytest.mark.parametrize("diagnosis, label", [("CN", "CN"), ("MCI", "MCI"), ("Dementia", "AD"), ("", "")])
 def test_visit_facts(diagnosis, label):
-    facts = visit_facts(visit_row(PTID, "m12", "2011-03-01", DX=diagnosis, DX_bl="EMCI"))
+    facts = facts_of(visit_row(PTID, "m12", "2011-03-01", DX=diagnosis, DX_bl="EMCI"), "2011-03-01")
     assert facts["diagnosis"] == label
     assert facts["diagnosis_bl"] == "MCI"
     assert (facts["session"], facts["months"], facts["sex"]) == ("M012", 12, "F")
@@ -19,13 +26,35 @@ def test_visit_facts(diagnosis, label):
 
 @pytest.mark.parametrize("stage, label", [("CN", "CN"), ("SMC", "CN"), ("LMCI", "MCI"), ("AD", "AD"), ("", "")])
 def test_stages_at_baseline(stage, label):
-    assert visit_facts(visit_row(PTID, DX_bl=stage, DX="MCI"))["diagnosis_bl"] == label
+    assert facts_of(visit_row(PTID, DX_bl=stage, DX="MCI"))["diagnosis_bl"] == label
 
 
 def test_age_and_phase_are_those_of_the_visit_and_not_rounded():
-    facts = visit_facts(visit_row(PTID, "m48", "2014-04-10", COLPROT="ADNI2", ORIGPROT="ADNI1"))
+    facts = facts_of(visit_row(PTID, "m48", "2014-04-10", COLPROT="ADNI2", ORIGPROT="ADNI1"), "2014-04-10")
     assert facts["age"] == round(70.3 + 1501 / 365.25, 4)
     assert (facts["phase"], facts["age_bl"], facts["months"]) == ("ADNI2", 70.3, 48)
+
+
+@pytest.mark.parametrize(
+    "viscode, values, age",
+    [
+        ("bl", {"AGE": ""}, ""),
+        ("m12", {"EXAMDATE_bl": ""}, 71.3),
+        ("m12", {"EXAMDATE_bl": "2005-03-01"}, ""),
+        ("y1", {"EXAMDATE_bl": "2010-01-01"}, 71.46),
+        ("y1", {"EXAMDATE_bl": ""}, ""),
+    ],
+)
+def test_an_age_is_told_as_far_as_code_and_days_tell_it(viscode, values, age):
+    code = viscode if viscode in ("bl", "m12") else ""
+    facts = facts_of(visit_row(PTID, code, "2011-03-01" if viscode != "bl" else "2010-03-01", **values), "2011-03-01")
+    assert facts["age"] == (pytest.approx(age, abs=0.01) if age else "")
+    assert facts["age_bl"] == ("" if "AGE" in values else 70.3)
+
+
+def test_of_a_visit_without_a_known_baseline_no_months_are_known():
+    facts = facts_of(visit_row(PTID, "", "2011-03-01", EXAMDATE_bl=""), "2011-03-01")
+    assert (facts["session"], facts["months"], facts["diagnosis"]) == ("M000", "", "CN")
 
 
 def test_every_visit_is_listed_with_or_without_a_scan():
