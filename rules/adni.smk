@@ -31,6 +31,7 @@ rule inventory:
     resources:
         **needs(4000, 240),
     params:
+        **PILOT,
         findings="results/cohort/findings.csv",
         state="results/cohort/checked_series.csv",
         download=lambda wildcards: "" if IS_PHANTOM else fingerprint(DICOM_DIR),  # the phantom changes with its rule
@@ -62,6 +63,7 @@ rule check:
     resources:
         **needs(4000, 240),
     params:
+        **PILOT,
         findings="results/cohort/findings.csv",
         state="results/cohort/checked_series.csv",
         tables=lambda wildcards: hash_content_of_tables(CLINICAL_DIR),

@@ -36,6 +36,7 @@ rule index:
     resources:
         **needs(2000, 240),
     params:
+        **PILOT,
         source=CONFIG.cohort.source,
         findings="results/cohort/findings.csv",
         images=lambda wildcards: fingerprint_images(BIDS_DIR) if IN_PLACE else "",

@@ -13,6 +13,7 @@ from snakemake.exceptions import WorkflowError
 try:
     from ldae.allocation import GLIBC_KEEPS_MEMORY
     from ldae.code_hash import hash_script
+    from ldae.cohort.pilot import read_names
     from ldae.config import names
     from ldae.config.load import parse_config
     from ldae.config.places import check_braces, check_interpreter, initial_weights
@@ -41,6 +42,8 @@ CONFIG = parse_config(config, "the configuration (config.yaml, --configfile, --c
 SHARDS = list(range(CONFIG.cohort.shards))
 ENV = f"{workflow.basedir}/envs/ldae.yaml"
 IS_PHANTOM = CONFIG.cohort.is_phantom
+PILOT = {key: read_names(f"cohort.{key}", getattr(CONFIG.cohort, key)) for key in ("subjects", "sessions")}
+PILOT["seed"] = CONFIG.seed  # draws a number of subjects
 
 LDAE_MODELS = [f"results/models/{name}.safetensors" for name in names.LDAE_MODELS]
 PROBES, REFERENCE = "results/models/probes.json", "results/models/reference.safetensors"

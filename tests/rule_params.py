@@ -8,10 +8,12 @@ SYSTEMS = ("preprocessing", "diffusion", "encoder", "dae", "supervised", "sampli
 BOOTSTRAP = ("seed", "evaluation.bootstrap")
 BATCH = "evaluation.batch_size"
 
+PILOT = {"subjects": "cohort.subjects", "sessions": "cohort.sessions", "seed": "seed"}
+
 PHANTOM = {
     "phantom": {"config": ("phantom", "seed")},
-    "inventory": {},
-    "check": {},
+    "inventory": PILOT,
+    "check": PILOT,
     "strata": {},
     "convert": {"timeout_s": "cohort.conversion_timeout_s"},
     "bids": {},
@@ -81,7 +83,7 @@ PHANTOM = {
 }
 LABELS = {"columns": "cohort.columns", "diagnoses": "cohort.diagnoses"}
 BIDS = {name: params for name, params in PHANTOM.items() if name not in ("phantom", "inventory", "check", "convert")}
-BIDS |= {"index": {"source": "cohort.source"}, "bids": LABELS, "strata": LABELS}
+BIDS |= {"index": {"source": "cohort.source"} | PILOT, "bids": LABELS, "strata": LABELS}
 OASIS = BIDS | {
     "convert": {
         "source": "cohort.source",

@@ -3,12 +3,15 @@
 import _rule  # first: puts this checkout on the path
 
 from ldae.cohort.bids.index import write_index
+from ldae.cohort.pilot import Pilot
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
+        params = snakemake.params
         write_index(
             snakemake.input.bids_dir,
-            snakemake.params.source,
+            params.source,
+            Pilot(params.subjects, params.sessions, params.seed),
             shard_tables=list(snakemake.output.shards),
-            findings=snakemake.params.findings,
+            findings=params.findings,
         )

@@ -30,6 +30,9 @@ def _are_names(value: object) -> object:
 Column = Annotated[Text | Annotated[list[Text], Field(min_length=1)] | None, BeforeValidator(_are_names)]
 
 
+Names = Annotated[list[Text], Field(min_length=1)] | Text | None
+
+
 class ColumnsConfig(Section):
     """Columns of participants.tsv and sessions.tsv: a name must be there, of a list any may, null is not looked for."""
 
@@ -53,6 +56,14 @@ class CohortConfig(Section):
     )
     clinical_dir: Text | None = Field(description="folder with the clinical tables; null: phantom, bids")
     bids_dir: Text | None = Field(description="for bids: the dataset, whose images are read in place")
+    subjects: Names | Count = Field(
+        description="a pilot: the subjects to use, a list of their codes or BIDS labels, a file with one per line, or "
+        "how many, drawn by seed (a larger number keeps those of a smaller one); null: all"
+    )
+    sessions: Names = Field(
+        description="a pilot: the sessions to use, a list of BIDS labels such as M000, or a file with one per line; "
+        "null: all"
+    )
     shards: Count = Field(description="groups of subjects; one job per group and stage")
     conversion_timeout_s: Positive = Field(description="seconds one subject's conversion may take")
     columns: ColumnsConfig

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib.metadata import version
 
 import pandas as pd
@@ -21,7 +22,11 @@ NO_ID = "neither the file names (…_I123456.dcm) nor the folder (I123456) give 
 
 
 def list_images(
-    tables: ClinicalTables, files: pd.DataFrame, subjects: list[str], shards: int
+    tables: ClinicalTables,
+    files: pd.DataFrame,
+    subjects: list[str],
+    shards: int,
+    others: Collection[str] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Hold disk, tables and headers against each other.
 
@@ -38,6 +43,8 @@ def list_images(
         Codes that have a folder.
     shards
         How many shards the images are cut into.
+    others
+        Codes that have a folder and are not used: nothing is said of them.
 
     Returns
     -------
@@ -47,6 +54,7 @@ def list_images(
         stands there under its folder.
     """
     listed = _listed(tables.frames[META])
+    listed = listed[~listed["listed_ptid"].isin(others)]
     files, notes = drop_strays(files)
     images = _date_scans(files.merge(listed, on="image_id", how="left"))
     images["reason"], images["cure"] = _judge(images, tables)

@@ -6,19 +6,24 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
 from ldae.cohort.adni.findings import by_kind, count, describe_unknown, finding
 from ldae.cohort.adni.headers import SOUND, VERDICT_COLUMNS, check_headers
 from ldae.cohort.adni.inventory import list_faults, list_images
+from ldae.cohort.adni.names import label_of
 from ldae.cohort.adni.tables import ClinicalTables, read_tables
 from ldae.cohort.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
 from ldae.cohort.disk import DISK_COLUMNS, check_level, find_subjects, list_files, list_others
+from ldae.cohort.pilot import EVERYBODY, Pilot
 from ldae.errors import UserError, UserErrors
 from ldae.files import write_table
 
 logger = logging.getLogger(__name__)
+Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,13 @@ class Preflight:
 
 
 def check_download(
-    dicom_dir: str | Path, clinical_dir: str | Path, *, shards: int, workers: int, state: str | Path | None = None
+    dicom_dir: str | Path,
+    clinical_dir: str | Path,
+    *,
+    shards: int,
+    workers: int,
+    state: str | Path | None = None,
+    pilot: Pilot = EVERYBODY,
 ) -> Preflight:
     """Read folders, tables and the headers of every image.
 
@@ -56,22 +67,32 @@ def check_download(
         Processes that read headers.
     state
         CSV that keeps the verdicts on images, see `headers.check_headers`.
+    pilot
+        Which subjects and sessions are used; of the others nothing is said.
     """
     errors: list[UserError] = []
     tables = _collect(errors, read_tables, clinical_dir)
     _collect(errors, check_level, dicom_dir)
     on_disk = Path(dicom_dir).is_dir()
-    subjects = find_subjects(dicom_dir) if on_disk else []
+    everybody = find_subjects(dicom_dir) if on_disk else []
+    chosen = _collect(errors, pilot.choose_subjects, {label_of(ptid): ptid for ptid in everybody}) or ()
+    subjects = [ptid for ptid in everybody if label_of(ptid) in chosen]
     files = pd.DataFrame(columns=[*DISK_COLUMNS, *VERDICT_COLUMNS])
     if subjects:
-        files = check_headers(list_files(dicom_dir), dicom_dir, workers=workers, state=state)
+        on_disk_files = list_files(dicom_dir)
+        used = on_disk_files[on_disk_files["ptid"].isin(subjects)]
+        files = check_headers(used, dicom_dir, workers=workers, state=state)
     images = pd.DataFrame(columns=INVENTORY_COLUMNS)
     notes: list[str] = []
     if tables is None:
         faulty = files[files["verdict"].ne(SOUND)]
         quarantine = list_faults(faulty.assign(reason=faulty["fault"], cure=faulty["fault_cure"]))
     else:
-        images, quarantine, notes = list_images(tables, files, subjects, shards)
+        others = {*everybody} - {*subjects}
+        images, quarantine, notes = list_images(tables, files, subjects, shards, others)
+        total, sessions = len(images), _collect(errors, pilot.choose_sessions, images["session"])
+        images = images[images["session"].isin(sessions or ())]
+        notes += filter(None, [pilot.describe(images["subject"].nunique(), len(images), total)])
     if images.empty and not errors:
         errors.append(_nothing_usable(dicom_dir, quarantine))
     parts = [_describe_errors(errors), _describe_set_aside(tables, quarantine)]
@@ -90,6 +111,7 @@ def write_inventory(
     findings: str | Path,
     state: str | Path,
     workers: int,
+    pilot: Pilot = EVERYBODY,
 ) -> None:
     """Check a download; write the images to convert, the same cut into shards, and the findings.
 
@@ -98,7 +120,8 @@ def write_inventory(
     UserErrors
         The folders or tables are no usable ADNI download. The findings are written all the same.
     """
-    checked = check_download(dicom_dir, clinical_dir, shards=len(shard_tables), workers=workers, state=state)
+    shards = len(shard_tables)
+    checked = check_download(dicom_dir, clinical_dir, shards=shards, workers=workers, state=state, pilot=pilot)
     _write_findings(checked, findings)
     logger.info("%d of %d images on disk can be converted", len(checked.images), len(checked.files))
     write_table(inventory, checked.images)
@@ -114,6 +137,7 @@ def write_check(
     findings: str | Path,
     state: str | Path,
     workers: int,
+    pilot: Pilot = EVERYBODY,
 ) -> None:
     """Check a download; write what is set aside, and write and say the findings.
 
@@ -122,7 +146,7 @@ def write_check(
     UserErrors
         As `write_inventory`.
     """
-    checked = check_download(dicom_dir, clinical_dir, shards=1, workers=workers, state=state)
+    checked = check_download(dicom_dir, clinical_dir, shards=1, workers=workers, state=state, pilot=pilot)
     _write_findings(checked, findings)
     for row in checked.findings.itertuples(index=False):
         level = logging.WARNING if row.severity == "warning" else logging.INFO
@@ -160,10 +184,10 @@ def describe_check(checked: Preflight, dicom_dir: str | Path, clinical_dir: str 
     return "\n".join(lines)
 
 
-def _collect(errors: list[UserError], check: Callable, folder: str | Path) -> ClinicalTables | None:
+def _collect(errors: list[UserError], check: Callable[[Given], Result], given: Given) -> Result | None:
     """Result of a check; its faults join `errors`."""
     try:
-        return check(folder)
+        return check(given)
     except UserError as error:
         errors += getattr(error, "errors", [error])
         return None

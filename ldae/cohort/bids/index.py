@@ -15,6 +15,7 @@ from ldae.cohort.bids.images import Image, list_images, orientation_of
 from ldae.cohort.bids.layout import check_dataset
 from ldae.cohort.bids.tables import write_faults
 from ldae.cohort.columns import IMAGE_COLUMNS
+from ldae.cohort.pilot import EVERYBODY, Pilot
 from ldae.cohort.shards import shard_of
 from ldae.errors import UserError
 from ldae.files import write_table
@@ -24,9 +25,18 @@ logger = logging.getLogger(__name__)
 # What a dataset's tables may say, if only of the scanner, stays out of the shards.
 SHARD_COLUMNS = [name for name in IMAGE_COLUMNS if name not in ("viscode", "field_strength_t")]
 ONE_PER_SESSION = "none: one T1w image per session is used"
+_LEFT_OUT = {
+    "status": "unselected",
+    "reason": "not of the pilot (cohort.subjects, cohort.sessions)",
+    "cure": "none, or null for both settings to use everything",
+    "path": "",
+    "choice": "",
+}
 
 
-def write_index(bids_dir: str | Path, source: str, *, shard_tables: list[str], findings: str | Path) -> None:
+def write_index(
+    bids_dir: str | Path, source: str, pilot: Pilot = EVERYBODY, *, shard_tables: list[str], findings: str | Path
+) -> None:
     """List the T1w images of a BIDS dataset in shards of subjects.
 
     Parameters
@@ -35,6 +45,8 @@ def write_index(bids_dir: str | Path, source: str, *, shard_tables: list[str], f
         Root of the dataset; nothing in it is changed.
     source
         ``bids``, or the converter that made the dataset.
+    pilot
+        Which subjects and sessions are used.
     shard_tables
         The tables to write, columns `SHARD_COLUMNS`.
     findings
@@ -46,7 +58,7 @@ def write_index(bids_dir: str | Path, source: str, *, shard_tables: list[str], f
         The dataset cannot be used.
     """
     with write_faults(findings):
-        rows = index_images(bids_dir, source)
+        rows = index_images(bids_dir, source, pilot)
     used = rows[rows["status"] == "converted"]
     logger.info("%d of %d T1w images are used, of %d subjects", len(used), len(rows), used["subject"].nunique())
     for reason, count in rows.loc[rows["reason"] != "", "reason"].value_counts().items():
@@ -56,17 +68,23 @@ def write_index(bids_dir: str | Path, source: str, *, shard_tables: list[str], f
         write_table(path, rows[shards == shard])
 
 
-def index_images(bids_dir: str | Path, source: str) -> pd.DataFrame:
+def index_images(bids_dir: str | Path, source: str, pilot: Pilot = EVERYBODY) -> pd.DataFrame:
     """A row per T1w image, columns `SHARD_COLUMNS`.
 
     Raises
     ------
     UserError
-        No usable dataset, or no T1w image that can be used.
+        No usable dataset, no T1w image that can be used, or the pilot asks for what is not there.
     """
     check_dataset(bids_dir)
-    sessions = list_images(bids_dir).values()
-    rows = [row | {"source": source} for first, *others in sessions for row in _list_session(first, others)]
+    images = list_images(bids_dir)
+    subjects = pilot.choose_subjects({subject: subject for subject, _ in images})
+    sessions = pilot.choose_sessions(session for subject, session in images if subject in subjects)
+    rows = [
+        row | {"source": source} | (_LEFT_OUT if subject not in subjects or session not in sessions else {})
+        for (subject, session), (first, *others) in images.items()
+        for row in _list_session(first, others)
+    ]
     table = pd.DataFrame(rows, columns=SHARD_COLUMNS)
     if not table["status"].eq("converted").any():
         reasons = "; ".join(f"{count} x {reason}" for reason, count in table["reason"].value_counts().head(3).items())

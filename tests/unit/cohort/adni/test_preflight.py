@@ -4,6 +4,7 @@ import pytest
 from ldae.cohort.adni.names import label_of
 from ldae.cohort.adni.preflight import check_download, describe_check, write_check, write_inventory
 from ldae.cohort.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
+from ldae.cohort.pilot import Pilot
 from ldae.cohort.shards import shard_of
 from ldae.errors import UserErrors
 from ldae.files import read_table
@@ -190,3 +191,47 @@ def test_the_check_reads_no_header_that_the_inventory_has_read(download, tmp_pat
     assert "AGE must be an age of 18 to 110 years, found 'old'" in caplog.text
     assert read_table(tmp_path / "findings.csv")["found"].str.contains("found 'old'").sum() == 1
     assert read_table(tmp_path / "quarantine.csv").empty
+
+
+class TestAPilot:
+    """Of the download a part is used, and nothing is said of the rest."""
+
+    def check(self, download, **pilot):
+        return check_download(download.dicom_dir, download.clinical_dir, shards=2, workers=1, pilot=Pilot(**pilot))
+
+    def test_only_the_chosen_subjects_are_read(self, download, monkeypatch):
+        seen = []
+        monkeypatch.setattr(
+            "ldae.cohort.adni.headers.run_items",
+            lambda function, items, **_: (Outcome(item, function(item)) for item in seen.append(len(items)) or items),
+        )
+        download.write()
+        checked = self.check(download, subjects=[B])
+        assert set(checked.images["subject"]) == {label_of(B)} and set(checked.files["ptid"]) == {B}
+        assert seen == [1]
+        notes = " ".join(checked.findings["found"])
+        assert "a pilot, by cohort.subjects: 1 of 1 images are used, of 1 subjects" in notes
+        assert "no folder on disk" not in " ".join(checked.quarantine["reason"])
+
+    def test_faults_of_the_others_are_not_said(self, download):
+        download.add(C, 12)
+        download.write()
+        edit_series(sorted((download.dicom_dir / C).rglob("*.dcm")), Rows=3)
+        assert label_of(C) in set(self.check(download).quarantine["subject"])
+        assert label_of(C) not in set(self.check(download, subjects=[A, B]).quarantine["subject"])
+
+    def test_sessions_are_chosen_by_their_label(self, download):
+        download.visits.append(visit_row(A, "m12", "2011-03-01"))
+        download.images.append(image_row(A, 20, ScanDate="2011-03-02"))
+        write_series(download.dicom_dir, A, 20)
+        download.write()
+        whole = self.check(download).images
+        assert set(whole["session"]) == {"M000", "M012"}
+        part = self.check(download, sessions=["ses-M012"]).images
+        assert list(part["image_id"]) == ["20"]
+
+    def test_who_is_not_there_is_an_error_of_the_check(self, download):
+        download.write()
+        for key, name in (("subjects", "099_S_9999"), ("sessions", "M099")):
+            errors = self.check(download, **{key: [name]}).errors
+            assert f"cohort.{key}" in [error.where for error in errors]

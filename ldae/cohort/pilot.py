@@ -1,0 +1,116 @@
+"""A part of a cohort, to try everything on before the whole of it is run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ldae.errors import UserError
+
+SHOWN = 5  # names in a message
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """Which subjects and sessions are used.
+
+    Attributes
+    ----------
+    subjects
+        Codes of the download or BIDS labels (with or without sub-); or how many, drawn by `seed`; None: all.
+    sessions
+        BIDS labels such as M000 (with or without ses-); None: all.
+    """
+
+    subjects: Sequence[str] | int | None = None
+    sessions: Sequence[str] | None = None
+    seed: int = 0
+
+    def choose_subjects(self, names: Mapping[str, str]) -> set[str]:
+        """The BIDS labels of the subjects that are used; a larger number keeps those of a smaller one.
+
+        Parameters
+        ----------
+        names
+            By BIDS label the code that the download has for the subject.
+
+        Raises
+        ------
+        UserError
+            A subject that is asked for is not there.
+        """
+        if self.subjects is None:
+            return set(names)
+        if isinstance(self.subjects, int):
+            return set(sorted(names, key=self._draw)[: self.subjects])
+        labels = {code: label for label, code in names.items()} | {label: label for label in names}
+        wanted = [name.removeprefix("sub-") for name in self.subjects]
+        _expect_all("cohort.subjects", wanted, labels)
+        return {labels[name] for name in wanted}
+
+    def choose_sessions(self, present: Iterable[str]) -> set[str]:
+        """Those of these session labels that are used.
+
+        Raises
+        ------
+        UserError
+            A session that is asked for is nobody's.
+        """
+        present = set(present)
+        if self.sessions is None:
+            return present
+        wanted = [name.removeprefix("ses-") for name in self.sessions]
+        _expect_all("cohort.sessions", wanted, present)
+        return set(wanted)
+
+    def describe(self, subjects: int, images: int, of_images: int) -> str:
+        """One sentence on what is used; empty where everything is."""
+        if self.subjects is None and self.sessions is None:
+            return ""
+        where = " and ".join(f"cohort.{key}" for key in ("subjects", "sessions") if getattr(self, key) is not None)
+        return f"a pilot, by {where}: {images} of {of_images} images are used, of {subjects} subjects"
+
+    def _draw(self, label: str) -> str:
+        return hashlib.sha256(f"{self.seed} {label}".encode()).hexdigest()
+
+
+EVERYBODY = Pilot()
+
+
+def read_names(setting: str, value: Sequence[str] | int | str | None) -> list[str] | int | None:
+    """The names that a setting holds, or those in the file that it names: the first column of each line.
+
+    A heading ``participant_id`` or ``session_id``, empty lines and those that begin with # are passed over.
+
+    Raises
+    ------
+    UserError
+        The file is not there, or holds no name.
+    """
+    if not isinstance(value, str):
+        return value if value is None or isinstance(value, int) else list(value)
+    cure = "a file with one name per line"
+    try:
+        with open(value, encoding="utf-8-sig") as file:
+            lines = [line.replace(",", "\t").split("\t")[0].strip() for line in file]
+    except (OSError, UnicodeDecodeError) as error:
+        found = getattr(error, "strerror", None) or "no text in UTF-8"
+        raise UserError(f"{setting}: {value}", "a list of names", found, cure) from None
+    names = [name for name in lines if name and not name.startswith("#")]
+    if names[:1] in (["participant_id"], ["session_id"]):
+        names = names[1:]
+    if not names:
+        raise UserError(f"{setting}: {value}", "a list of names", "none", cure)
+    return names
+
+
+def _expect_all(setting: str, wanted: Sequence[str], present: Iterable[str]) -> None:
+    here = set(present)
+    if absent := sorted(set(wanted) - here):
+        found = f"{len(absent)} that are not: {_list(absent)}; there are, for example, {_list(sorted(here)) or 'none'}"
+        raise UserError(setting, "names that the cohort has", found, f"correct {setting}, or null for all of them")
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
