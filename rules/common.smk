@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, workflow.basedir)
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 try:
     from ldae.allocation import GLIBC_KEEPS_MEMORY
@@ -17,6 +18,7 @@ try:
     from ldae.config import names
     from ldae.config.load import parse_config
     from ldae.config.places import check_braces, check_interpreter, initial_weights
+    from ldae.config.told import describe_cohort, warn_of_size
     from ldae.config.published import (
         OF_LPIPS,
         PUBLISHED,
@@ -209,5 +211,8 @@ def check_published():
 
 
 check_paths()
-if workflow.is_main_process:  # and not in each job, for large files take a second
+config["told"] = describe_cohort(CONFIG)  # for the captions
+if workflow.is_main_process:  # and not in each job
     check_published()
+    if warning := warn_of_size(CONFIG):
+        logger.warning(f"WARNING: {warning}")

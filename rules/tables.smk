@@ -31,6 +31,7 @@ for table, (source, settings) in OF_ONE_FILE.items():
         params:
             **runs(f"table_{table}.py"),
             config=settings,
+            cohort=CONFIG.cohort.source,
         message:
             f"tabulate: {table}"
         script:
@@ -57,6 +58,7 @@ rule table_downstream:
     params:
         encoders=list(names.ENCODERS.values()),
         config=section("seed") | evaluation("probes", "bootstrap", "progression_months"),
+        cohort=CONFIG.cohort.source,
         code=code_of("table_downstream.py"),
     message:
         "fit the linear probes"
@@ -100,6 +102,7 @@ rule table_counterfactual:
         **needs(4000, 60),
     params:
         config=BOOTSTRAP,
+        cohort=CONFIG.cohort.source,
         code=code_of("table_counterfactual.py"),
     message:
         "tabulate: counterfactual"
@@ -126,6 +129,7 @@ rule table_leakage:
     resources:
         **needs(2000, 10),
     params:
+        cohort=CONFIG.cohort.source,
         code=code_of("table_leakage.py"),
     message:
         "check that nothing has seen a test subject"

@@ -7,6 +7,7 @@ LDAE += ("sampling.precision",)
 SYSTEMS = ("preprocessing", "diffusion", "encoder", "dae", "supervised", "sampling.precision")
 BOOTSTRAP = ("seed", "evaluation.bootstrap")
 BATCH = "evaluation.batch_size"
+COHORT = {"cohort": "cohort.source"}
 
 PILOT = {"subjects": "cohort.subjects", "sessions": "cohort.sessions", "seed": "seed"}
 
@@ -25,7 +26,7 @@ PHANTOM = {
     "split": {"config": ("split",), "seed": "seed"},
     "scans": {},
     "dataset": {"overrides": "qc_overrides"},
-    "table_cohort": {},
+    "table_cohort": COHORT,
     "autoencoder": {"config": ("autoencoder", "seed")},
     "latents": {"config": ("autoencoder", "latents")},
     "ldm": {"config": ("ldm", "diffusion", "seed")},
@@ -55,17 +56,23 @@ PHANTOM = {
         "config": (*LDAE, "sampling", "seed", BATCH, "evaluation.figure_scans", "evaluation.generation")
     },
     "measure_efficiency": {"config": (*LDAE, "dae", "sampling", "evaluation.efficiency")},
-    "table_reconstruction": {"config": BOOTSTRAP},
-    "table_comparison": {"config": BOOTSTRAP},
-    "table_interpolation": {"config": BOOTSTRAP},
-    "table_generation": {"config": BOOTSTRAP},
-    "table_efficiency": {},
-    "table_calibration": {"config": BOOTSTRAP},
-    "table_counterfactual": {"config": BOOTSTRAP},
-    "table_downstream": {"config": (*BOOTSTRAP, "evaluation.probes", "evaluation.progression_months")},
-    "table_downstream_paper": {"config": (*BOOTSTRAP, "evaluation.probes", "evaluation.progression_months")},
-    "table_leakage": {},
-    "table_leakage_paper": {},
+    "table_reconstruction": {"config": BOOTSTRAP, **COHORT},
+    "table_comparison": {"config": BOOTSTRAP, **COHORT},
+    "table_interpolation": {"config": BOOTSTRAP, **COHORT},
+    "table_generation": {"config": BOOTSTRAP, **COHORT},
+    "table_efficiency": COHORT,
+    "table_calibration": {"config": BOOTSTRAP, **COHORT},
+    "table_counterfactual": {"config": BOOTSTRAP, **COHORT},
+    "table_downstream": {
+        "config": (*BOOTSTRAP, "evaluation.probes", "evaluation.progression_months"),
+        **COHORT,
+    },
+    "table_downstream_paper": {
+        "config": (*BOOTSTRAP, "evaluation.probes", "evaluation.progression_months"),
+        **COHORT,
+    },
+    "table_leakage": COHORT,
+    "table_leakage_paper": COHORT,
     "table_phantom_truth": {"config": (*BOOTSTRAP, "sampling.steps", BATCH, "evaluation.probes.alpha_grid")},
     "figure_reconstructions": {},
     "figure_training_curves": {},

@@ -15,4 +15,5 @@ if __name__ == "__main__":
             config.seed,
             snakemake.output[0],
             snakemake.input.get("truth"),
+            cohort=snakemake.params.cohort,
         )

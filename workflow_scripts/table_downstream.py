@@ -16,5 +16,6 @@ if __name__ == "__main__":
             config.seed,
             progression_months=config.evaluation.progression_months,
             trained=snakemake.input.trained,
+            cohort=snakemake.params.cohort,
             **dict(snakemake.output.items()),
         )

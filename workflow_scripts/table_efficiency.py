@@ -4,8 +4,9 @@ import _rule  # first: puts this checkout on the path
 
 from ldae.evaluation.measure.efficiency import read_efficiency
 from ldae.evaluation.tables.efficiency import tabulate_efficiency
-from ldae.files import write_table
+from ldae.evaluation.tables.result import write_result
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        write_table(snakemake.output[0], tabulate_efficiency(read_efficiency(snakemake.input[0])))
+        table = tabulate_efficiency(read_efficiency(snakemake.input[0]))
+        write_result(snakemake.output[0], table, snakemake.params.cohort)

@@ -4,11 +4,12 @@ import _rule  # first: puts this checkout on the path
 
 from ldae.data.scans import read_scans
 from ldae.evaluation.tables.leakage import read_fitted, tabulate_leakage
-from ldae.files import write_table
+from ldae.evaluation.tables.result import write_result
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         fitted = read_fitted(
             snakemake.input.weights, snakemake.input.embeddings, snakemake.input.probes, snakemake.input.trained
         )
-        write_table(snakemake.output[0], tabulate_leakage(fitted, read_scans(snakemake.input.scans)))
+        table = tabulate_leakage(fitted, read_scans(snakemake.input.scans))
+        write_result(snakemake.output[0], table, snakemake.params.cohort)

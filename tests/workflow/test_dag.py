@@ -271,6 +271,7 @@ def test_the_report_holds_tables_and_figures(tiny):
         "qc_montage.png",
     ):
         assert name in page
+    assert page.count("fabricated data, which say nothing of any patient") >= 10, "every caption says it"
 
 
 def test_a_missing_clinical_table_stops_the_check_with_one_message(tiny, tmp_path):

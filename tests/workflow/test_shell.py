@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -84,6 +85,29 @@ def test_a_damaged_published_file_is_refused_at_the_dry_run(paper, damaged, tmp_
     other = {"sq": "encoder: {backbone_weights: ../weights.pth}", "co": "autoencoder: {perceptual_weights: null}"}
     output = paper.with_overlay(tmp_path / "o.yaml", other[damaged[:2]]).run("--cores", "1", "--dry-run", check=False)
     assert f"weights/{damaged}" in output and "a file whose SHA-256 begins with" in output
+
+
+def test_the_demos_grid_is_warned_of_where_scans_are_real(fresh, tmp_path):
+    for folder in ("images", "clinical"):
+        (tmp_path / folder).mkdir()
+    own = f"cohort:\n  source: adni\n  dicom_dir: {tmp_path}/images\n  clinical_dir: {tmp_path}/clinical\n"
+    warned = fresh.with_overlay(tmp_path / "own.yaml", own).run("--dry-run", "--cores", "1")
+    assert warned.count("real scans on voxels of 5 mm") == 1
+    assert "real scans" not in fresh.run("--dry-run", "--cores", "1")
+
+
+def test_a_pilot_grows_and_leaves_the_download_alone(fresh, tmp_path):
+    inventory, subjects = "results/cohort/inventory.csv", {}
+    small = fresh.with_overlay(tmp_path / "small.yaml", "phantom: {subjects: 8}\n")
+    for count in (2, 4):
+        pilot = small.with_overlay(tmp_path / "pilot.yaml", f"cohort: {{subjects: {count}}}\n")
+        output = pilot.run("--cores", "1", inventory)
+        rows = pd.read_csv(fresh.directory / inventory)
+        subjects[count] = set(rows["subject"])
+    assert len(subjects[2]) == 2 and subjects[2] < subjects[4] and len(subjects[4]) == 4
+    assert "fabricate" not in output
+    wrong = small.with_overlay(tmp_path / "pilot.yaml", "cohort: {subjects: [nobody]}\n")
+    assert "1 that are not: nobody" in wrong.run("--cores", "1", inventory, check=False)
 
 
 def test_own_data_is_two_paths_and_no_phantom(fresh, tmp_path):

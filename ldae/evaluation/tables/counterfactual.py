@@ -16,7 +16,8 @@ from ldae.evaluation.measure.counterfactual import COUNTERFACTUAL_COLUMNS, EDITE
 from ldae.evaluation.statistics.bootstrap import Resampler, ratio_of_means, weighted_mean
 from ldae.evaluation.statistics.scores import regression_scores
 from ldae.evaluation.tables.downstream import AGE
-from ldae.files import read_table, write_table
+from ldae.evaluation.tables.result import write_result
+from ldae.files import read_table
 
 SCORE, IDENTITY = "score", "own_mse / other_mse"
 EFFECT_COLUMNS = (
@@ -33,6 +34,8 @@ def write_counterfactuals(
     seed: int,
     output: str | Path,
     truth: str | Path | None = None,
+    *,
+    cohort: str,
 ) -> None:
     """Read what `measure_counterfactuals` wrote, and write the table.
 
@@ -43,16 +46,18 @@ def write_counterfactuals(
     bootstrap, seed : BootstrapConfig, int
         Bootstrap over subjects.
     output : path
-        The CSV, columns `EFFECT_COLUMNS`.
+        The CSV, columns `EFFECT_COLUMNS` and cohort.
     truth : path, optional
         The phantom's truth.csv.
+    cohort : str
+        What the column `cohort` says.
     """
     scans = read_table(measured, COUNTERFACTUAL_COLUMNS, dtype=dict.fromkeys((*SCAN_KEY, "edit", "along"), str))
     labels = read_dataset(dataset)
     known = None
     if truth is not None:
         known = read_table(truth, (*SCAN_KEY, "severity", "age"), dtype=dict.fromkeys(SCAN_KEY, str))
-    write_table(output, tabulate_counterfactuals(scans, labels, bootstrap, seed, known))
+    write_result(output, tabulate_counterfactuals(scans, labels, bootstrap, seed, known), cohort)
 
 
 def tabulate_counterfactuals(

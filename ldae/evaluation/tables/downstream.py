@@ -24,7 +24,8 @@ from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.statistics.bootstrap import Statistic, difference, draw_weights, estimate
 from ldae.evaluation.statistics.probes import FittedProbe, fit_classifier, fit_ridge
 from ldae.evaluation.statistics.scores import classification_scores, regression_scores
-from ldae.files import write_json, write_table
+from ldae.evaluation.tables.result import write_result
+from ldae.files import write_json
 from ldae.systems.probe import Probe
 from ldae.systems.probes import read_own_probes
 
@@ -97,6 +98,7 @@ def write_downstream(
     table: str | Path,
     subjects: str | Path,
     trained: Sequence[str | Path] = (),
+    cohort: str,
 ) -> None:
     """Fit and score the probes of every encoder, and write what they give.
 
@@ -108,17 +110,16 @@ def write_downstream(
         Grids, redraws and the bootstrap.
     progression_months : int
         The window of `ldae.data.labels.progression`.
-    table, subjects : path
-        The CSV; a JSON of whom each probe saw.
+    table, subjects, cohort : path, path, str
+        The CSV, a JSON of whom each probe saw, what the CSV's column `cohort` says.
     trained : sequence of path
         probes.json of a model trained on another cohort, whose probes are scored as they are.
     """
-    labels = read_dataset(dataset)
-    labels = labels.assign(**{PROGRESSION: progression(labels, progression_months)})
+    labels = read_dataset(dataset).assign(**{PROGRESSION: lambda table: progression(table, progression_months)})
     encoders = {name: label_embeddings(read_embeddings(path), labels) for name, path in embeddings.items()}
     as_trained = [probe for path in trained for probe in read_own_probes(path).values()]
     scores, seen = evaluate_encoders(encoders, probes, bootstrap, seed, as_trained)
-    write_table(table, scores)
+    write_result(table, scores, cohort)
     write_json(subjects, seen)
 
 

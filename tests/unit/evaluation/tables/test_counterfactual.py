@@ -141,9 +141,9 @@ def test_the_rule_reads_files(tmp_path):
     labels.assign(path="x").to_csv(tmp_path / "dataset.csv", index=False)
     truth.to_csv(tmp_path / "truth.csv", index=False)
     files = tmp_path / "scans.csv", tmp_path / "dataset.csv"
-    write_counterfactuals(*files, BOOTSTRAP, SEED, tmp_path / "table.csv", tmp_path / "truth.csv")
+    write_counterfactuals(*files, BOOTSTRAP, SEED, tmp_path / "table.csv", tmp_path / "truth.csv", cohort="phantom")
     found = pd.read_csv(tmp_path / "table.csv")
-    assert tuple(found.columns) == EFFECT_COLUMNS
+    assert tuple(found.columns) == (*EFFECT_COLUMNS, "cohort") and set(found["cohort"]) == {"phantom"}
     wanted = tabulate_counterfactuals(scans, labels, BOOTSTRAP, SEED, truth)
     np.testing.assert_allclose(found["value"], wanted["value"])
     np.testing.assert_allclose(found["truth"], wanted["truth"])

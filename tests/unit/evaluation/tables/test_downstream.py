@@ -235,8 +235,10 @@ def test_what_is_written_is_read_with_the_labels_of_the_dataset(tmp_path):
     age_errors = []
     for labels in (dataset, corrected.sample(frac=1, random_state=2)):
         labels.to_csv(tmp_path / "dataset.csv", index=False)
-        write_downstream(tmp_path / "dataset.csv", files, ONCE, BOOTSTRAP, SEED, progression_months=36, **outputs)
+        told = {"progression_months": 36, "cohort": "adni"}
+        write_downstream(tmp_path / "dataset.csv", files, ONCE, BOOTSTRAP, SEED, **told, **outputs)
         table = pd.read_csv(outputs["table"])
+        assert set(table["cohort"]) == {"adni"}
         assert set(table["encoder"].dropna()) == set(files)
         seen = read_json(outputs["subjects"])[AD_VS_CN][LDAE]
         two = dataset[dataset["diagnosis"] != "MCI"]
