@@ -37,7 +37,7 @@ except ModuleNotFoundError as error:
 for variable, value in GLIBC_KEEPS_MEMORY.items():
     os.environ.setdefault(variable, value)  # every job inherits it
 
-os.environ["LDAE_LOCK"] = f"{workflow.basedir}/requirements.lock"  # what envs/ldae.post-deploy.sh installs
+os.environ.update(LDAE_LOCK=f"{workflow.basedir}/requirements.lock")  # what envs/ldae.post-deploy.sh installs
 check_interpreter(sys.executable)
 
 CONFIG = parse_config(config, "the configuration (config.yaml, --configfile, --config)")

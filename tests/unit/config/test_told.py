@@ -24,7 +24,7 @@ def parse(tmp_path):
         ("cohort: {source: bids, bids_dir: /data}", True),
         ("cohort: {source: adni, dicom_dir: /data, clinical_dir: /data}", True),
         (
-            "{cohort: {source: bids, bids_dir: /d}, preprocessing: {grid_spacing_mm: 3, grid_shape: [64, 64, 64]}}",
+            "{cohort: {source: bids, bids_dir: d}, preprocessing: {grid_spacing_mm: 3, grid_shape: [64, 64, 64]}}",
             False,
         ),
         ("{cohort: {source: bids, bids_dir: /data}, models_from: /models}", False),
