@@ -11,12 +11,15 @@ from collections.abc import Iterator
 TORCHVISION = ("convnext_tiny", "convnext_small", "convnext_base", "convnext_large")
 SMALLEST_SLICE = {"convnext_pico": 16, **dict.fromkeys(TORCHVISION, 32)}  # voxels that a backbone can reduce to one
 SMALLEST_PATCH = 3  # voxels that the discriminator's last two layers need
+SMALLEST_GRID = 11  # voxels of the window of the structural similarity, in which every table of images is told
 
 
 def list_misfits(content: dict) -> Iterator[tuple[str, str, object]]:
     """Where, what is wrong, and the value there."""
     yield from _steps_beyond_the_schedule(content)
     yield from _grids_that_cannot_be_halved(content)
+    yield from _grids_that_are_too_small(content)
+    yield from _weights_of_another_backbone(content)
 
 
 def _steps_beyond_the_schedule(content: dict) -> Iterator[tuple[str, str, object]]:
@@ -28,21 +31,37 @@ def _steps_beyond_the_schedule(content: dict) -> Iterator[tuple[str, str, object
 
 
 def _grids_that_cannot_be_halved(content: dict) -> Iterator[tuple[str, str, object]]:
-    grid, backbone = _numbers(content, "preprocessing.grid_shape"), _value(content, "encoder.backbone")
+    grid, layers = _numbers(content, "preprocessing.grid_shape"), _numbers(content, "autoencoder.discriminator_layers")
     levels = [len(_numbers(content, f"{net}.channels")) for net in ("autoencoder", "ldm")]
-    layers = _numbers(content, "autoencoder.discriminator_layers")
     if grid and all(levels):
         factor = 2 ** (sum(levels) - len(levels))
         if any(size % factor for size in grid):
             text = f"must be divisible by {factor}, the downsampling of the autoencoder times that of the denoiser"
             yield "preprocessing.grid_shape", text, grid
+        elif all(size == factor for size in grid):
+            text = f"must be larger than {factor}, the downsampling: the networks would end at a single voxel"
+            yield "preprocessing.grid_shape", text, grid
     if grid and layers and min(grid) // 2 ** layers[0] < SMALLEST_PATCH:
         text = f"leaves of the grid, {grid}, fewer than {SMALLEST_PATCH} voxels along a side"
         yield "autoencoder.discriminator_layers", text, layers[0]
+
+
+def _grids_that_are_too_small(content: dict) -> Iterator[tuple[str, str, object]]:
+    backbone = str(_value(content, "encoder.backbone"))
+    least = SMALLEST_SLICE.get(backbone, 1)
     for key in ("preprocessing.grid_shape", "dae.grid_shape"):
-        shape, least = _numbers(content, key), SMALLEST_SLICE.get(str(backbone), 1)
+        shape = _numbers(content, key)
         if shape and min(shape[:2]) < least:
             yield key, f"the first two must be at least {least} for encoder.backbone {backbone}", shape
+        if shape and min(shape) < SMALLEST_GRID:
+            yield key, f"must be at least {SMALLEST_GRID} along every axis, the window of the SSIM", shape
+
+
+def _weights_of_another_backbone(content: dict) -> Iterator[tuple[str, str, object]]:
+    backbone, weights = (_value(content, f"encoder.{key}") for key in ("backbone", "backbone_weights"))
+    if weights is not None and backbone == "convnext_pico":
+        text = f"convnext_pico has no ImageNet weights: null, or encoder.backbone {', '.join(TORCHVISION)}"
+        yield "encoder.backbone_weights", text, weights
 
 
 def _value(content: dict, key: str) -> object:

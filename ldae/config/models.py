@@ -228,6 +228,8 @@ class DAEConfig(UNetConfig):
         factor = 2 ** (len(info.data.get("channels", [1])) - 1)
         if any(size % factor for size in shape):
             raise ValueError(f"must be divisible by {factor}, the U-Net's downsampling")
+        if all(size == factor for size in shape):
+            raise ValueError(f"must be larger than {factor}, the U-Net's downsampling: it would end at a single voxel")
         return shape
 
 
