@@ -20,7 +20,7 @@ from ldae.cohort.series.nifti import check_nifti
 from ldae.files import read_json
 
 ONLY_SESSION = "M000"
-LABEL = r"[0-9A-Za-z]+"
+LABEL = r"[0-9A-Za-z+]+"
 NAME = rf"sub-(?P<subject>{LABEL})(_ses-(?P<session>{LABEL}))?(?P<entities>(_[a-z]+-{LABEL})*)_T1w\.nii(\.gz)?"
 
 
@@ -116,7 +116,7 @@ def _look_at(path: Path, root: Path) -> Image:
     image: dict[str, Any] = {"subject": subject, "session": session or ONLY_SESSION, "path": path}
     match = re.fullmatch(NAME, path.name)
     if not match or (match["subject"], match["session"] or "") != (subject, session):
-        expected = f"{'_'.join(folders)}[_entity-label]_T1w with labels of letters and digits"
+        expected = f"{'_'.join(folders)}[_entity-label]_T1w with labels of letters, digits and +"
         return Image(**image, fault=f"the name is not {expected}", cure="name folders and file after BIDS")
     image["entities"] = match["entities"]
     if path.is_symlink() and not path.exists():

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ldae.cohort.bids.images import Image, list_images, orientation_of
 from ldae.cohort.bids.layout import check_dataset
-from ldae.cohort.bids.tables import write_faults
+from ldae.cohort.bids.notes import write_faults
 from ldae.cohort.columns import IMAGE_COLUMNS
 from ldae.cohort.shards import shard_of
 from ldae.errors import UserError

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from ldae.cohort.bids.facts import Facts
 from ldae.cohort.bids.images import Image, list_empty, sidecar_of
 from ldae.cohort.bids.index import SHARD_COLUMNS
-from ldae.cohort.bids.tables import DatasetTables, Facts, Notes, read_tables, write_faults
+from ldae.cohort.bids.notes import Notes, write_faults
+from ldae.cohort.bids.spellings import note_spellings
+from ldae.cohort.bids.tables import DatasetTables, read_tables
 from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS, STRATA_COLUMNS
 from ldae.config.cohort import ColumnsConfig
 from ldae.files import read_table, write_table
@@ -58,7 +61,9 @@ def write_labels(
     rows = label_images(images, bids_dir, tables, columns, diagnoses, notes)
     parts = [read_table(path, tuple(QUARANTINE_COLUMNS), dtype=str, keep_default_na=False) for path in set_aside]
     parts.append(_without_image(bids_dir, set(rows["subject"]), list(tables.participants)))
-    _say(rows, notes)
+    note_spellings(images, tables, notes)
+    _note_what_lacks(rows, tables, notes)
+    _log(notes)
     write_table(findings, notes.table())
     write_table(quarantine, pd.concat(parts, ignore_index=True))
     write_table(conversion, rows)
@@ -133,13 +138,22 @@ def _without_image(bids_dir: str | Path, imaged: set[str], participants: list[st
     return pd.DataFrame(rows, columns=QUARANTINE_COLUMNS)
 
 
-def _say(rows: pd.DataFrame, notes: Notes) -> None:
-    """Note what the later stages will lack; log what a person wants to know."""
+def _note_what_lacks(rows: pd.DataFrame, tables: DatasetTables, notes: Notes) -> None:
+    """Note what the later stages will lack."""
     used = rows[rows["status"] == "converted"]
+    there = ", ".join(dict.fromkeys((*tables.participant_columns, *tables.session_columns))) or "none"
+    for key in ("age", "sex", "diagnosis"):
+        if not used[key].ne("").any():
+            values = " and its values in cohort.diagnoses" if key == "diagnosis" else ""
+            cure = f"name the column in cohort.columns.{key}{values}, if there is one"
+            notes.add(key, f"a known {key} of some scan", f"none; the tables' columns are {there}", cure)
     for label in ("CN", "AD"):
         if label not in set(used["diagnosis"]):
             cure = "name the column in cohort.columns.diagnosis and its values in cohort.diagnoses"
             notes.add("diagnosis", f"scans of {label}, for the probe of AD against CN", "none", cure)
+
+
+def _log(notes: Notes) -> None:
     for note in notes.table().itertuples(index=False):
         level = logging.WARNING if note.severity == "warning" else logging.INFO
         logger.log(level, "%s: expected %s, found %s; %s", note.where, note.expected, note.found, note.cure)

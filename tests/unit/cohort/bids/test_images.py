@@ -43,6 +43,12 @@ def test_names_that_do_not_follow_bids_are_said(tmp_path, name):
     assert image.fault.startswith("the name is not sub-01")
 
 
+def test_plus_signs_are_part_of_labels(tmp_path):
+    write_image(tmp_path, "sub-a+b_ses-1+2_acq-t1+t2_T1w")
+    (image,) = list_images(tmp_path)["a+b", "1+2"]
+    assert not image.fault and image.entities == "_acq-t1+t2"
+
+
 def test_labels_must_be_letters_and_digits(tmp_path):
     write_image(tmp_path, "sub-01-a_T1w")
     assert all(image.fault for images in list_images(tmp_path).values() for image in images)

@@ -161,10 +161,10 @@ def test_all_faults_of_the_dataset_come_at_once_and_are_written_down(tmp_path):
 
 def test_all_faults_of_the_tables_come_at_once_and_are_written_down(dataset, tmp_path):
     wrong = COLUMNS.model_copy(update={"age": "alter", "sex": "gender"})
-    write_tsv(dataset / "sub-01" / "sub-01_sessions.tsv", "session_id", "ses-M000", "ses-M000")
+    write_tsv(dataset / "sub-01" / "sub-01_sessions.tsv", "session", "ses-M000")
     with pytest.raises(UserErrors) as raised:
         run(dataset, tmp_path, wrong)
-    for part in ("cohort.columns.age", "cohort.columns.sex", "participant_id, age, sex", "M000 several times"):
+    for part in ("cohort.columns.age", "cohort.columns.sex", "participant_id, age, sex", "no column session_id"):
         assert part in str(raised.value)
     assert len(raised.value.errors) == 3
     assert read_table(tmp_path / "findings.csv")["severity"].eq("error").sum() == 3
@@ -203,3 +203,48 @@ def test_a_cohort_without_the_labels_of_the_probe_is_told(tmp_path):
         findings["expected"]
     )
     assert findings["where"].str.endswith("participants.tsv").any()
+
+
+def test_that_nothing_is_known_of_anybody_is_a_warning(dataset, tmp_path):
+    _, _, findings = run(dataset, tmp_path / "known")
+    assert not findings["expected"].str.startswith("a known ").any()
+    write_tsv(dataset / "participants.tsv", "participant_id years state", "sub-01 70 CN", "sub-02 71 AD")
+    (dataset / "sub-01/sub-01_sessions.tsv").unlink()
+    _, _, findings = run(dataset, tmp_path / "unknown")
+    told = findings[findings["expected"].str.startswith("a known ")]
+    assert told["where"].tolist() == ["age", "diagnosis", "sex"] and set(told["severity"]) == {"warning"}
+    assert told["found"].str.contains("participant_id, years, state").all()
+    assert told["cure"].str.contains("cohort.columns.").all()
+
+
+def test_ids_in_another_spelling_are_told(dataset, tmp_path):
+    write_tsv(dataset / "participants.tsv", "participant_id age", "sub-1 70", "sub-02 71")
+    _, _, findings = run(dataset, tmp_path)
+    assert findings["found"].str.contains("sub-1 for sub-01").any()
+
+
+def test_subjects_called_na_and_null_have_their_facts(tmp_path):
+    root = describe(tmp_path / "bids")
+    for name in ("sub-NA_T1w", "sub-null_T1w"):
+        write_image(root, name)
+    write_tsv(root / "participants.tsv", "participant_id age diagnosis", "sub-NA 70 CN", "sub-null 71 AD")
+    report, quarantine, _ = run(root, tmp_path)
+    assert report[["subject", "age"]].values.tolist() == [["NA", "70.0"], ["null", "71.0"]]
+    assert quarantine.empty
+
+
+def test_no_free_text_of_a_table_is_in_what_is_written(dataset, tmp_path, caplog):
+    secrets = ["Wombat", "Quokka", "Numbat"]
+    (dataset / "participants.tsv").write_text(
+        "participant_id\tage\tsex\tname\n"
+        'sub-01\t70\tM\t"Wombat\n'
+        "sub-02\t71\tF\tQuokka\tNumbat\n"
+        'Wombat"\n'
+        "\t72\tF\tQuokka\n"
+        "sub-03\t73\tF\tNumbat\nsub-03\t74\tF\tWombat\n"
+    )
+    caplog.set_level("DEBUG")
+    run(dataset, tmp_path / "out")
+    text = caplog.text + "".join(path.read_text() for path in (tmp_path / "out").iterdir())
+    assert not [secret for secret in secrets if secret in text]
+    assert "participants.tsv line 3" in text
