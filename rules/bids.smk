@@ -37,6 +37,7 @@ rule index:
         **needs(2000, 240),
     params:
         source=CONFIG.cohort.source,
+        prefer=CONFIG.cohort.prefer,
         findings="results/cohort/findings.csv",
         images=lambda wildcards: fingerprint_images(BIDS_DIR) if IN_PLACE else "",
         shards=len(SHARDS),
@@ -67,6 +68,7 @@ rule bids:
     params:
         columns=CONFIG.cohort.columns.model_dump(),
         diagnoses=CONFIG.cohort.diagnoses,
+        prefer=CONFIG.cohort.prefer,
         findings="results/cohort/findings.csv",
         dataset=lambda wildcards: bids_fingerprint(BIDS_DIR) if IN_PLACE else "",
         code=code_of("label_bids.py"),

@@ -9,6 +9,7 @@ if __name__ == "__main__":
         write_index(
             snakemake.input.bids_dir,
             snakemake.params.source,
+            list(snakemake.params.prefer),
             shard_tables=list(snakemake.output.shards),
             findings=snakemake.params.findings,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from ldae.cohort.bids.choice import order
 from ldae.cohort.bids.images import LABEL, NAME, ONLY_SESSION, list_images
 from ldae.cohort.bids.layout import find_images
 from ldae.cohort.series.conversion import is_dicom
@@ -105,7 +106,7 @@ def _scans_of_bids(folder: Path) -> Iterator[ScanInput]:
     for (subject, session), images in list_images(folder).items():
         scans = [image for image in images if not re.search(DERIVED, image.entities)]
         if scans:
-            first = scans[0]
+            first = order(scans)[0]
             fault = f"{first.fault}; {first.cure}" if first.fault else ""
             yield ScanInput(_label(subject), _label(session), first.path, "nifti", fault)
 

@@ -10,13 +10,13 @@ from ldae.files import read_table, write_table
 from tests.bids_dataset import COLUMNS, DIAGNOSES, describe, write_image, write_tsv
 
 
-def run(root, out, columns=COLUMNS, set_aside=()):
+def run(root, out, columns=COLUMNS, set_aside=(), prefer=()):
     """The images with their labels (by image), quarantine and findings of a dataset, as strings."""
     shards = [str(out / f"{n}.csv") for n in range(2)]
-    write_index(root, "bids", shard_tables=shards, findings=out / "findings.csv")
+    write_index(root, "bids", list(prefer), shard_tables=shards, findings=out / "findings.csv")
     names = ("conversion", "quarantine", "findings")
     places = {name: out / f"{name}.csv" for name in names}
-    write_labels(shards, root, columns, DIAGNOSES, set_aside=list(set_aside), **places)
+    write_labels(shards, root, columns, DIAGNOSES, prefer=list(prefer), set_aside=list(set_aside), **places)
     conversion, quarantine, findings = (read_table(places[name], dtype=str, keep_default_na=False) for name in names)
     return conversion.set_index("image_id", drop=False), quarantine, findings
 
@@ -54,7 +54,7 @@ def test_every_image_has_a_row_and_the_facts_of_its_session(dataset, tmp_path):
     assert report.loc["sub-02_run-1_T1w", "field_strength_t"] == "1.5"
     assert "sub-02_run-1_T1w" in report.loc["sub-02_run-2_T1w", "reason"]
     assert report.loc["sub-02_run-1_T1w", ["choice", "orientation"]].tolist() == [
-        "first of 2 by entities and run",
+        "first of 2: the first run (1)",
         "RAS (sform)",
     ]
     assert report.loc["sub-03_T1w", "choice"] == "the only T1w image"
@@ -248,3 +248,41 @@ def test_no_free_text_of_a_table_is_in_what_is_written(dataset, tmp_path, caplog
     text = caplog.text + "".join(path.read_text() for path in (tmp_path / "out").iterdir())
     assert not [secret for secret in secrets if secret in text]
     assert "participants.tsv line 3" in text
+
+
+def test_why_an_image_is_used_and_others_are_not(dataset, tmp_path):
+    write_image(dataset, "sub-02_ce-gd_T1w")
+    report, _, findings = run(dataset, tmp_path / "own")
+    assert report.loc["sub-02_run-1_T1w", "choice"] == "first of 3: no contrast agent (none); the first run (1)"
+    assert report.loc["sub-02_ce-gd_T1w", "reason"].endswith("no contrast agent (none); this one: one by its name")
+    assert "cohort.prefer" in report.loc["sub-02_ce-gd_T1w", "cure"]
+    assert not findings["where"].isin(["contrast agent", "cohort.prefer"]).any()
+
+
+def test_preferred_images_and_contrast_agents_are_told(dataset, tmp_path):
+    write_image(dataset, "sub-02_ce-gd_T1w")
+    (dataset / "sub-03/anat/sub-03_T1w.json").write_text('{"ContrastBolusAgent": "8 ml of secret"}')
+    report, _, findings = run(dataset, tmp_path, prefer=["ce-gd", "acq-mprgae"])
+    assert report.loc["sub-02_ce-gd_T1w", "choice"] == "first of 3: cohort.prefer (ce-gd)"
+    (agent,) = findings.loc[findings["where"] == "contrast agent", "found"]
+    assert "(2 x, such as sub-02_ce-gd_T1w)" in agent
+    (unmet,) = findings.loc[findings["where"] == "cohort.prefer", "expected"]
+    assert "acq-mprgae" in unmet
+    assert "secret" not in (tmp_path / "findings.csv").read_text()
+
+
+def test_a_session_with_mp2rages_uniform_image_alone_is_named(dataset, tmp_path):
+    path = write_image(dataset, "sub-05_ses-M000_UNIT1")
+    write_image(dataset, "sub-01_ses-M000_UNIT1")
+    assert path.exists()
+    _, quarantine, _ = run(dataset, tmp_path)
+    row = quarantine[quarantine["image_id"].str.contains("UNIT1")]
+    assert row[["subject", "session"]].values.tolist() == [["05", "M000"]]
+    assert "MP2RAGE" in row["reason"].iloc[0] and "_T1w" in row["cure"].iloc[0]
+
+
+def test_a_json_file_that_is_no_object_costs_the_field_strength_alone(dataset, tmp_path):
+    (dataset / "sub-03/anat/sub-03_T1w.json").write_text("[3]")
+    report, _, findings = run(dataset, tmp_path)
+    assert report.loc["sub-03_T1w", ["status", "field_strength_t"]].tolist() == ["converted", ""]
+    assert findings["where"].str.startswith("sub-03_T1w.json").any()
