@@ -20,7 +20,7 @@ SMALLEST_HEAD_MM = 130.0  # an adult brain is about 140 wide and 130 high
 THICKEST_SLICE_MM = 2.0  # 3-D acquisitions have 0.7 to 1.5 mm, stacks of slices 3 to 7
 DERIVED_ENTITIES = {"desc", "space", "label", "res", "den", "atlas", "seg"}
 PART_ENTITIES = ("chunk", "inv")
-ALTERED_WORDS = r"defac|refac|strip|brain|mask|bet$"
+ALTERED_WORDS = r"defac|refac|stripp|skullstrip|brainextract|brainonly|noskull|masked|^bet$"
 
 
 class Criterion(NamedTuple):

@@ -113,7 +113,7 @@ class Facts:
         text = self._value(key, subject, session)
         number, assumed = read_number(text, key)
         if assumed:
-            who, cure = _name(subject, session), "none, if the number behind it is meant"
+            who, cure = _name(subject, session), "none, if results/cohort/conversion.csv has the right number"
             self._notes.add(key, "a number with a decimal point and without unit", assumed, cure, who, severity="note")
         if text and number is None:
             self._unclear(key, expected_number(text, key), text, "correct the values", subject, session)

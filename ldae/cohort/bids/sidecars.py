@@ -10,7 +10,7 @@ from ldae.files import read_json, read_record
 
 AGENT_ELEMENTS = r"ContrastAgent|ContrastBolus(Agent|Ingredient|Volume|TotalDose|Route)\w*"
 NO_AGENT = MISSING | {"no", "without", "pre"}
-AGENT_WORDS = r"gad|gd|(?<!no)(?<!non)(?<!pre)(?<!without)contrast"
+AGENT_WORDS = r"(?<!no)(?<!non)(?<!pre)(gad|gd)|postcontrast|withcontrast|contrastenhanced|^contrast$"
 
 
 def read_sidecar(image: str | Path, bids_dir: str | Path) -> dict:

@@ -49,6 +49,7 @@ def choose(root, images, prefer=(), sidecars=()):
         (("_acq-x_run-2", ISO), ("_inv-1", ISO), "an original image", "a part, by inv-"),
         (("_acq-x_run-2", ISO), ("_echo-1", ISO), "no echo, or the first", "echo 1"),
         (("_echo-1", ISO), ("_echo-2", FINE), "no echo, or the first", "echo 2"),
+        (("_acq-wholebrain", ISO), ("_acq-x_rec-y", ISO), "the fewest entities", "2"),
         (("", ISO), ("_rec-norm", ISO), "the fewest entities", "1"),
         (("_acq-a_run-2", ISO), ("_acq-b_run-1", ISO), "the first name", "acq-b"),
         (("_run-2", ISO), ("_run-10", ISO), "the first run", "10"),

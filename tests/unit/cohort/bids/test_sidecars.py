@@ -35,6 +35,8 @@ def test_what_is_no_json_object_is_an_error_for_the_facts_and_nothing_for_the_ch
         ({"acq": "postcontrast"}, True),
         ({"acq": "noncontrast"}, False),
         ({"acq": "preContrast"}, False),
+        ({"acq": "highcontrast"}, False),
+        ({"acq": "preGd"}, False),
         ({"acq": "mprage", "rec": "norm"}, False),
         ({}, False),
     ],
