@@ -68,6 +68,8 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
 def read_table(path: str | Path, columns: tuple[str, ...] = (), **options) -> pd.DataFrame:
     """Read a CSV or TSV and check that `columns` are there.
 
+    Missing are empty cells and BIDS' ``n/a``, unless `options` say otherwise: a subject may be called NA or null.
+
     Raises
     ------
     UserError
@@ -78,6 +80,8 @@ def read_table(path: str | Path, columns: tuple[str, ...] = (), **options) -> pd
     path = Path(path)
     if not path.is_file():
         raise UserError(path, "a table", "no such file", "check the path")
+    if "keep_default_na" not in options:
+        options |= {"keep_default_na": False, "na_values": ["", "n/a"]}
     try:
         table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", **options)
     except pd.errors.EmptyDataError:

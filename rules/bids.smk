@@ -38,6 +38,7 @@ rule index:
     params:
         **PILOT,
         source=CONFIG.cohort.source,
+        prefer=CONFIG.cohort.prefer,
         findings="results/cohort/findings.csv",
         images=lambda wildcards: fingerprint_images(BIDS_DIR) if IN_PLACE else "",
         shards=len(SHARDS),
@@ -68,6 +69,7 @@ rule bids:
     params:
         columns=CONFIG.cohort.columns.model_dump(),
         diagnoses=CONFIG.cohort.diagnoses,
+        prefer=CONFIG.cohort.prefer,
         findings="results/cohort/findings.csv",
         dataset=lambda wildcards: bids_fingerprint(BIDS_DIR) if IN_PLACE else "",
         code=code_of("label_bids.py"),

@@ -90,7 +90,8 @@ PHANTOM = {
 }
 LABELS = {"columns": "cohort.columns", "diagnoses": "cohort.diagnoses"}
 BIDS = {name: params for name, params in PHANTOM.items() if name not in ("phantom", "inventory", "check", "convert")}
-BIDS |= {"index": {"source": "cohort.source"} | PILOT, "bids": LABELS, "strata": LABELS}
+PREFER = {"prefer": "cohort.prefer"}
+BIDS |= {"index": {"source": "cohort.source"} | PREFER | PILOT, "bids": LABELS | PREFER, "strata": LABELS}
 OASIS = BIDS | {
     "convert": {
         "source": "cohort.source",

@@ -11,6 +11,7 @@ if __name__ == "__main__":
         write_index(
             snakemake.input.bids_dir,
             params.source,
+            list(params.prefer),
             Pilot(params.subjects, params.sessions, params.seed),
             shard_tables=list(snakemake.output.shards),
             findings=params.findings,

@@ -13,6 +13,7 @@ if __name__ == "__main__":
             snakemake.input.bids_dir,
             ColumnsConfig(**params.columns),
             params.diagnoses,
+            prefer=list(params.prefer),
             set_aside=list(snakemake.input.set_aside),
             conversion=snakemake.output.conversion,
             quarantine=snakemake.output.quarantine,

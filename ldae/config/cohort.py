@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from ldae.config.base import Count, Fraction, NonNegative, Positive, Section, Share, Text
+from ldae.config.base import Count, Different, Fraction, NonNegative, Positive, Section, Share, Text
 
 PHANTOM_IMAGES, PHANTOM_CLINICAL = "results/phantom/images", "results/phantom/clinical"
 BIDS_DIR = "results/bids"
@@ -31,6 +31,8 @@ Column = Annotated[Text | Annotated[list[Text], Field(min_length=1)] | None, Bef
 
 
 Names = Annotated[list[Text], Field(min_length=1)] | Text | None
+ENTITY = r"(task|acq|ce|rec|run|echo|inv|part|chunk|space|res|desc)-[0-9A-Za-z+*]+"  # * stands for any signs
+NamePattern = Annotated[str, Field(pattern=rf"^{ENTITY}(_{ENTITY})*$")]
 
 
 class ColumnsConfig(Section):
@@ -70,6 +72,10 @@ class CohortConfig(Section):
     diagnoses: dict[str, Literal["CN", "MCI", "AD"]] = Field(
         description="not for phantom, adni: what a value of the diagnosis column means, in whatever case of letters; "
         "scans with another value have no diagnosis"
+    )
+    prefer: Annotated[list[NamePattern], Field(json_schema_extra={"uniqueItems": True}), Different] = Field(
+        description="not for phantom, adni: of several T1w images of a session the one with these entities in its "
+        "name, the first preferred, such as acq-mprage or acq-t1*_rec-norm; else by header, JSON file and name"
     )
     converter_arguments: dict[str, list[str]] = Field(
         description="arguments of `clinica convert <source>-to-bids`, default and those of sources that need their own"
@@ -131,6 +137,13 @@ class CohortConfig(Section):
             cure = "source: bids" if key == "bids_dir" else "source: adni, or what else the folder holds"
             raise ValueError(f"source {source} does not read it; set cohort.{cure}")
         return folder
+
+    @field_validator("prefer")
+    @classmethod
+    def _the_source_leaves_a_choice(cls, prefer: list[str], info: ValidationInfo) -> list[str]:
+        if prefer and info.data.get("source") in ("phantom", "adni"):
+            raise ValueError(f"source {info.data['source']} does not read it: Clinica chooses; set []")
+        return prefer
 
     @field_validator("converter_arguments")
     @classmethod

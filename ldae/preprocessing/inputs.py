@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ldae.cohort.bids.images import NAME, ONLY_SESSION, list_images
+from ldae.cohort.bids.choice import order
+from ldae.cohort.bids.images import LABEL, NAME, ONLY_SESSION, list_images
 from ldae.cohort.bids.layout import find_images
 from ldae.cohort.series.conversion import is_dicom
 from ldae.errors import UserError, UserErrors
@@ -18,7 +19,7 @@ from ldae.files import hash_content, hash_file, read_table
 
 NIFTI = (".nii", ".nii.gz")
 EXPECTED = "a NIfTI file, a DICOM folder, a BIDS dataset, or a CSV with a column path"
-DERIVED = r"_desc-(?!preproc)[0-9A-Za-z]+"  # of a derivative, what is no scan: masks, pictures, edited scans
+DERIVED = rf"_desc-(?!preproc){LABEL}"  # of a derivative, what is no scan: masks, pictures, edited scans
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _scans_of_bids(folder: Path) -> Iterator[ScanInput]:
     for (subject, session), images in list_images(folder).items():
         scans = [image for image in images if not re.search(DERIVED, image.entities)]
         if scans:
-            first = scans[0]
+            first = order(scans)[0]
             fault = f"{first.fault}; {first.cure}" if first.fault else ""
             yield ScanInput(_label(subject), _label(session), first.path, "nifti", fault)
 
@@ -134,8 +135,8 @@ def _of_nifti(path: Path) -> ScanInput:
 
 
 def _label(text: str) -> str:
-    """The letters and digits of a text, which are all that a label may hold."""
-    return re.sub(r"[^0-9A-Za-z]", "", text.removeprefix("sub-").removeprefix("ses-")) or "scan"
+    """The letters, digits and plus signs of a text, which are all that a label may hold."""
+    return re.sub(r"[^0-9A-Za-z+]", "", text.removeprefix("sub-").removeprefix("ses-")) or "scan"
 
 
 def _with_own_labels(scans: list[ScanInput]) -> list[ScanInput]:

@@ -56,6 +56,13 @@ def test_tables_keep_their_content(tmp_path, name, missing):
     pd.testing.assert_frame_equal(files.read_table(tmp_path / name, ("subject", "age")), table)
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
+def test_a_subject_may_be_called_na(tmp_path, name):
+    table = pd.DataFrame({"subject": ["NA", "null", "nan", "None"], "site": ["NA", float("nan"), "-", "x"]})
+    files.write_table(tmp_path / name, table)
+    pd.testing.assert_frame_equal(files.read_table(tmp_path / name, ("subject",)), table)
+
+
 @pytest.mark.parametrize(
     "content, found", [(None, "no such file"), ("", "an empty file"), ("a,b\n1,2\n", "no column c")]
 )

@@ -89,6 +89,8 @@ def parsed(folder):
         folders = FOLDERS.get(source, FOLDERS["adni"])
         known = "phantom" if source == "taken" else source
         settings["cohort"] |= {"source": known} | {name: str(folder / name) for name in folders}
+        if source not in ("bids", "oasis"):
+            settings["cohort"]["prefer"] = []  # refused where Clinica chooses
         settings["models_from"] = describe_nothing(folder, settings) if source == "taken" else None
         rules = parse_rules(settings, folder)
         # Told at once: the functions of params read the configuration that was parsed last.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-BIDS_VERSION = "1.10.0"
+BIDS_VERSION = "1.11.0"
 
 
 def describe(kind: str, name: str, *programs: str) -> dict:

@@ -8,25 +8,29 @@ the standard in silence, where a user should hear of them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nibabel as nib
 
 from ldae.cohort.bids.layout import find_folders, find_images
-from ldae.cohort.series.dicom import BrokenSeries
+from ldae.cohort.bids.sidecars import read_facts
+from ldae.cohort.series.dicom import NOT_WANTED, BrokenSeries
 from ldae.cohort.series.nifti import check_nifti
-from ldae.files import read_json
 
 ONLY_SESSION = "M000"
-LABEL = r"[0-9A-Za-z]+"
+LABEL = r"[0-9A-Za-z+]+"
 NAME = rf"sub-(?P<subject>{LABEL})(_ses-(?P<session>{LABEL}))?(?P<entities>(_[a-z]+-{LABEL})*)_T1w\.nii(\.gz)?"
 
 
 @dataclass(frozen=True)
 class Image:
-    """One T1w file. `session` is `ONLY_SESSION` where the dataset has no session level; `fault` is empty if sound."""
+    """One T1w file. `session` is `ONLY_SESSION` where the dataset has no session level; `fault` is empty if sound.
+
+    Of a sound image the header gives `voxel_mm` and `extent_mm`; of one among several of a session JSON files give
+    `has_agent`, a contrast agent, and `image_type`, DICOM's words.
+    """
 
     subject: str
     session: str
@@ -34,6 +38,10 @@ class Image:
     entities: str = ""
     fault: str = ""
     cure: str = ""
+    voxel_mm: tuple[float, ...] = ()
+    extent_mm: tuple[float, ...] = ()
+    has_agent: bool = False
+    image_type: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -41,25 +49,22 @@ class Image:
         return self.path.name.removesuffix(".gz").removesuffix(".nii")
 
     @property
-    def rank(self) -> tuple:
-        """Where the image stands among those of its session; see `list_images`."""
-        others = re.sub(r"_run-[0-9A-Za-z]+", "", self.entities)
-        run = re.search(r"_run-(\d+)", self.entities)
-        return bool(self.fault), others.count("_"), others, int(run[1]) if run else 0, self.path.name
+    def labels(self) -> dict[str, str]:
+        """The labels by entity, besides sub and ses."""
+        return dict(part.split("-", 1) for part in self.entities.split("_")[1:])
 
 
 def list_images(bids_dir: str | Path) -> dict[tuple[str, str], list[Image]]:
-    """The T1w images by (subject, session), both without prefix, the one to use first.
+    """The T1w images by (subject, session), both without prefix, in the order of their names.
 
-    Of several images of a session the sound ones come first, among these the one with the fewest entities besides
-    sub, ses and run; then the first by these entities in alphabetical order (acq-a before acq-b), then the lowest run.
-    Names that do not follow BIDS have the fault said, and the session of their folder.
+    Names that do not follow BIDS have the fault said, and the session of their folder. JSON files are read where a
+    session has several images.
     """
     sessions: dict[tuple[str, str], list[Image]] = {}
-    for path in find_images(Path(bids_dir)):
+    for path in sorted(find_images(Path(bids_dir))):
         image = _look_at(path, Path(bids_dir))
         sessions.setdefault((image.subject, image.session), []).append(image)
-    return {key: sorted(sessions[key], key=lambda image: image.rank) for key in sorted(sessions)}
+    return {key: _with_facts(sessions[key], bids_dir) for key in sorted(sessions)}
 
 
 def list_empty(bids_dir: str | Path) -> list[Image]:
@@ -70,6 +75,17 @@ def list_empty(bids_dir: str | Path) -> list[Image]:
         subject, _, session = stem.removeprefix("sub-").partition("_ses-")
         empty.append(Image(subject, session or ONLY_SESSION, folder / f"{stem}_T1w.nii.gz"))
     return empty
+
+
+def list_unit1(bids_dir: str | Path) -> list[Image]:
+    """MP2RAGE's uniform images in `anat` folders that have no T1w image."""
+    lone = []
+    for folder in sorted(find_folders(bids_dir)):
+        images = sorted(folder.glob("*_UNIT1.nii*"))
+        if images and not any(folder.glob("*_T1w.nii*")):
+            subject, session = _labels_of(images[0], Path(bids_dir))
+            lone.append(Image(subject, session or ONLY_SESSION, images[0]))
+    return lone
 
 
 def orientation_of(path: Path) -> str:
@@ -97,33 +113,42 @@ def orientation_of(path: Path) -> str:
     return f"{codes} ({name})"
 
 
-def sidecar_of(image: Image, bids_dir: str | Path) -> dict:
-    """Content of the JSON file beside an image, else of the dataset's `T1w.json`; empty if there is neither.
-
-    Raises
-    ------
-    ValueError
-        It is not JSON in UTF-8.
-    """
-    places = (image.path.with_name(f"{image.name}.json"), Path(bids_dir) / "T1w.json")
-    return next((read_json(path) for path in places if path.is_file()), {})
+def _with_facts(images: list[Image], bids_dir: str | Path) -> list[Image]:
+    """The images of a session with what JSON files say of them, if it has several."""
+    if not images[1:]:
+        return images
+    facts = [read_facts(image.path, bids_dir) for image in images]
+    return [
+        replace(image, has_agent=agent, image_type=kind) for image, (agent, kind) in zip(images, facts, strict=True)
+    ]
 
 
 def _look_at(path: Path, root: Path) -> Image:
     """One file with its labels and, if it cannot be used, the reason."""
     folders = path.relative_to(root).parts[:-2]
-    subject, session = folders[0].removeprefix("sub-"), folders[1].removeprefix("ses-") if folders[1:] else ""
+    subject, session = _labels_of(path, root)
     image: dict[str, Any] = {"subject": subject, "session": session or ONLY_SESSION, "path": path}
     match = re.fullmatch(NAME, path.name)
     if not match or (match["subject"], match["session"] or "") != (subject, session):
-        expected = f"{'_'.join(folders)}[_entity-label]_T1w with labels of letters and digits"
+        expected = f"{'_'.join(folders)}[_entity-label]_T1w with labels of letters, digits and +"
         return Image(**image, fault=f"the name is not {expected}", cure="name folders and file after BIDS")
     image["entities"] = match["entities"]
     if path.is_symlink() and not path.exists():
         return Image(**image, fault="a link to a file that is not here", cure="fetch it (git-annex, DataLad: get)")
+    if part := re.search(r"_part-(phase|real|imag)", match["entities"]):
+        return Image(**image, fault=f"no magnitude image, by part-{part[1]} in its name", cure=NOT_WANTED)
     try:
         check_nifti([path])
         orientation_of(path)
     except BrokenSeries as error:
         return Image(**image, fault=str(error), cure=error.cure)
-    return Image(**image)
+    header = cast(nib.Nifti1Image, nib.load(path)).header
+    voxel_mm = tuple(float(size) for size in header.get_zooms()[:3])
+    extent_mm = tuple(count * size for count, size in zip(header.get_data_shape(), voxel_mm, strict=False))
+    return Image(**image, voxel_mm=voxel_mm, extent_mm=extent_mm)
+
+
+def _labels_of(path: Path, root: Path) -> tuple[str, str]:
+    """Subject and session by the folders; an empty session where there is no such level."""
+    subject, *session = path.relative_to(root).parts[:-2]
+    return subject.removeprefix("sub-"), "".join(session).removeprefix("ses-")

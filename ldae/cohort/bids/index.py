@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from ldae.cohort.bids.choice import explain, order
 from ldae.cohort.bids.images import Image, list_images, orientation_of
 from ldae.cohort.bids.layout import check_dataset
-from ldae.cohort.bids.tables import write_faults
+from ldae.cohort.bids.notes import write_faults
 from ldae.cohort.columns import IMAGE_COLUMNS
 from ldae.cohort.pilot import EVERYBODY, Pilot
 from ldae.cohort.shards import shard_of
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 # What a dataset's tables may say, if only of the scanner, stays out of the shards.
 SHARD_COLUMNS = [name for name in IMAGE_COLUMNS if name not in ("viscode", "field_strength_t")]
-ONE_PER_SESSION = "none: one T1w image per session is used"
+ONE_PER_SESSION = "none: one T1w image per session is used; cohort.prefer chooses by names"
 _LEFT_OUT = {
     "status": "unselected",
     "reason": "not of the pilot (cohort.subjects, cohort.sessions)",
@@ -35,7 +36,13 @@ _LEFT_OUT = {
 
 
 def write_index(
-    bids_dir: str | Path, source: str, pilot: Pilot = EVERYBODY, *, shard_tables: list[str], findings: str | Path
+    bids_dir: str | Path,
+    source: str,
+    prefer: list[str],
+    pilot: Pilot = EVERYBODY,
+    *,
+    shard_tables: list[str],
+    findings: str | Path,
 ) -> None:
     """List the T1w images of a BIDS dataset in shards of subjects.
 
@@ -45,6 +52,8 @@ def write_index(
         Root of the dataset; nothing in it is changed.
     source
         ``bids``, or the converter that made the dataset.
+    prefer
+        Patterns of names, the first preferred, where a session has several images.
     pilot
         Which subjects and sessions are used.
     shard_tables
@@ -58,17 +67,19 @@ def write_index(
         The dataset cannot be used.
     """
     with write_faults(findings):
-        rows = index_images(bids_dir, source, pilot)
+        rows = index_images(bids_dir, source, prefer, pilot)
     used = rows[rows["status"] == "converted"]
     logger.info("%d of %d T1w images are used, of %d subjects", len(used), len(rows), used["subject"].nunique())
-    for reason, count in rows.loc[rows["reason"] != "", "reason"].value_counts().items():
+    if others := int(rows["status"].eq("unselected").sum()):
+        logger.info("%d not used: another of the session, or no pilot's; see results/cohort/conversion.csv", others)
+    for reason, count in rows.loc[rows["status"] == "broken", "reason"].value_counts().items():
         logger.warning("%d not used: %s", count, reason)
     shards = rows["subject"].map(lambda subject: shard_of(subject, len(shard_tables)))
     for shard, path in enumerate(shard_tables):
         write_table(path, rows[shards == shard])
 
 
-def index_images(bids_dir: str | Path, source: str, pilot: Pilot = EVERYBODY) -> pd.DataFrame:
+def index_images(bids_dir: str | Path, source: str, prefer: list[str], pilot: Pilot = EVERYBODY) -> pd.DataFrame:
     """A row per T1w image, columns `SHARD_COLUMNS`.
 
     Raises
@@ -82,8 +93,8 @@ def index_images(bids_dir: str | Path, source: str, pilot: Pilot = EVERYBODY) ->
     sessions = pilot.choose_sessions(session for subject, session in images if subject in subjects)
     rows = [
         row | {"source": source} | (_LEFT_OUT if subject not in subjects or session not in sessions else {})
-        for (subject, session), (first, *others) in images.items()
-        for row in _list_session(first, others)
+        for (subject, session), of_session in images.items()
+        for row in _list_session(order(of_session, prefer), prefer)
     ]
     table = pd.DataFrame(rows, columns=SHARD_COLUMNS)
     if not table["status"].eq("converted").any():
@@ -92,19 +103,19 @@ def index_images(bids_dir: str | Path, source: str, pilot: Pilot = EVERYBODY) ->
     return table.sort_values(["subject", "session", "image_id"], ignore_index=True)
 
 
-def _list_session(first: Image, others: list[Image]) -> list[dict]:
+def _list_session(images: list[Image], prefer: list[str]) -> list[dict]:
     """Rows of one session: the image that is used, and the others with the reason why not."""
-    why = f"{first.name} of this session is used: the fewest entities, then the lowest run"
+    choice, reasons = explain(images, prefer) if not images[0].fault else ("", {})
     rows = []
-    for image in (first, *others):
+    for image in images:
         row = dict.fromkeys(SHARD_COLUMNS, "") | {"subject": image.subject, "session": image.session}
         row |= {"image_id": image.name, "visit": image.session}
         if image.fault:
             row |= {"status": "broken", "reason": image.fault, "cure": image.cure}
-        elif image is not first:
-            row |= {"status": "unselected", "reason": why, "cure": ONE_PER_SESSION}
+        elif image in reasons:
+            row |= {"status": "unselected", "reason": reasons[image], "cure": ONE_PER_SESSION}
         else:
             row |= {"status": "converted", "path": image.path.as_posix(), "orientation": orientation_of(image.path)}
-            row |= {"choice": f"first of {1 + len(others)} by entities and run" if others else "the only T1w image"}
+            row |= {"choice": choice}
         rows.append(row)
     return rows

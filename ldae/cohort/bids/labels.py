@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from ldae.cohort.bids.images import Image, list_empty, sidecar_of
+from ldae.cohort.bids.choice import matches
+from ldae.cohort.bids.facts import Facts
+from ldae.cohort.bids.images import list_empty, list_unit1
 from ldae.cohort.bids.index import SHARD_COLUMNS
-from ldae.cohort.bids.tables import DatasetTables, Facts, Notes, read_tables, write_faults
+from ldae.cohort.bids.notes import Notes, write_faults
+from ldae.cohort.bids.sidecars import names_agent, read_facts, read_sidecar
+from ldae.cohort.bids.spellings import note_spellings
+from ldae.cohort.bids.tables import DatasetTables, read_tables
 from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS, STRATA_COLUMNS
 from ldae.config.cohort import ColumnsConfig
 from ldae.files import read_table, write_table
@@ -27,6 +32,7 @@ def write_labels(
     columns: ColumnsConfig,
     diagnoses: dict[str, str],
     *,
+    prefer: list[str],
     set_aside: list[str],
     conversion: str | Path,
     quarantine: str | Path,
@@ -42,6 +48,8 @@ def write_labels(
         Root of the dataset; nothing in it is changed.
     columns, diagnoses
         Names of the tables' columns, and what the values of the diagnosis mean.
+    prefer
+        Patterns of names that the choice of images was made by.
     set_aside
         Tables of what an earlier stage set aside, columns `QUARANTINE_COLUMNS`.
     conversion, quarantine, findings
@@ -58,7 +66,10 @@ def write_labels(
     rows = label_images(images, bids_dir, tables, columns, diagnoses, notes)
     parts = [read_table(path, tuple(QUARANTINE_COLUMNS), dtype=str, keep_default_na=False) for path in set_aside]
     parts.append(_without_image(bids_dir, set(rows["subject"]), list(tables.participants)))
-    _say(rows, notes)
+    note_spellings(images, tables, notes)
+    _note_choices(rows, bids_dir, prefer, notes)
+    _note_what_lacks(rows, tables, notes)
+    _log(notes)
     write_table(findings, notes.table())
     write_table(quarantine, pd.concat(parts, ignore_index=True))
     write_table(conversion, rows)
@@ -96,7 +107,7 @@ def label_images(
     for row in images.to_dict("records"):
         if row["status"] == "converted":
             own = {key: value for key, value in known[row["subject"], row["session"]].items() if value != ""}
-            row = row | {"field_strength_t": _field_strength(row, bids_dir, notes)} | own
+            row = row | {"field_strength_t": _field_strength(_sidecar(row, bids_dir, notes))} | own
         rows.append(dict.fromkeys(CONVERSION_COLUMNS, "") | row)
     return pd.DataFrame(rows, columns=CONVERSION_COLUMNS)
 
@@ -106,14 +117,19 @@ def _read_images(shards: list[str]) -> pd.DataFrame:
     return images.sort_values(["subject", "session", "image_id"], ignore_index=True)
 
 
-def _field_strength(row: dict, bids_dir: str | Path, notes: Notes) -> float | str:
-    """MagneticFieldStrength in tesla of the JSON file of an image; empty if there is none."""
-    image = Image(row["subject"], row["session"], Path(row["path"]))
+def _sidecar(row: dict, bids_dir: str | Path, notes: Notes) -> dict:
+    """What the JSON files of an image say."""
     try:
-        tesla = sidecar_of(image, bids_dir).get("MagneticFieldStrength")
+        return read_sidecar(row["path"], bids_dir)
     except ValueError:
-        notes.add(f"{image.name}.json or T1w.json", "JSON", "something else", "correct or remove the file")
-        return ""
+        where = f"{row['image_id']}.json or T1w.json"
+        notes.add(where, "a JSON object", "something else", "correct or remove the file")
+        return {}
+
+
+def _field_strength(sidecar: dict) -> float | str:
+    """MagneticFieldStrength in tesla; empty if there is none."""
+    tesla = sidecar.get("MagneticFieldStrength")
     return tesla if isinstance(tesla, int | float) else ""
 
 
@@ -126,6 +142,13 @@ def _without_image(bids_dir: str | Path, imaged: set[str], participants: list[st
         | {"reason": "the anat folder is empty", "cure": "see the converter's log; convert or download it again"}
         for image in list_empty(bids_dir)
     ]
+    rows += [
+        empty
+        | {"subject": image.subject, "session": image.session, "image_id": image.name}
+        | {"reason": "no T1w image; UNIT1, MP2RAGE's uniform image, whose background is noise, is not used"}
+        | {"cure": "suppress its background, and name the result _T1w"}
+        for image in list_unit1(bids_dir)
+    ]
     lost = {row["subject"] for row in rows}
     for subject in sorted(set(participants) - imaged - lost):
         reason = {"reason": "a participant without T1w image", "cure": "none, if there is no scan"}
@@ -133,13 +156,36 @@ def _without_image(bids_dir: str | Path, imaged: set[str], participants: list[st
     return pd.DataFrame(rows, columns=QUARANTINE_COLUMNS)
 
 
-def _say(rows: pd.DataFrame, notes: Notes) -> None:
-    """Note what the later stages will lack; log what a person wants to know."""
+def _note_choices(rows: pd.DataFrame, bids_dir: str | Path, prefer: list[str], notes: Notes) -> None:
+    """Note the images with contrast agent that are used, and preferences that no image's name has."""
+    sound = rows[rows["status"] != "broken"]
+    names = [dict(part.split("-", 1) for part in name.split("_")[:-1]) for name in sound["image_id"]]
+    for row, labels in zip(sound.to_dict("records"), names, strict=True):
+        if row["status"] == "converted" and (names_agent(labels) or read_facts(row["path"], bids_dir)[0]):
+            cure = "none, if such images may be used; else judge it fail in qc_overrides"
+            found = "one, by name or JSON file"
+            notes.add("contrast agent", "images without contrast agent", found, cure, row["image_id"])
+    for pattern in prefer:
+        if not any(matches(pattern, labels) for labels in names):
+            notes.add("cohort.prefer", f"an image with {pattern} in its name", "none", "correct or remove the pattern")
+
+
+def _note_what_lacks(rows: pd.DataFrame, tables: DatasetTables, notes: Notes) -> None:
+    """Note what the later stages will lack."""
     used = rows[rows["status"] == "converted"]
+    there = ", ".join(dict.fromkeys((*tables.participant_columns, *tables.session_columns))) or "none"
+    for key in ("age", "sex", "diagnosis"):
+        if not used[key].ne("").any():
+            values = " and its values in cohort.diagnoses" if key == "diagnosis" else ""
+            cure = f"name the column in cohort.columns.{key}{values}, if there is one"
+            notes.add(key, f"a known {key} of some scan", f"none; the tables' columns are {there}", cure)
     for label in ("CN", "AD"):
         if label not in set(used["diagnosis"]):
             cure = "name the column in cohort.columns.diagnosis and its values in cohort.diagnoses"
             notes.add("diagnosis", f"scans of {label}, for the probe of AD against CN", "none", cure)
+
+
+def _log(notes: Notes) -> None:
     for note in notes.table().itertuples(index=False):
         level = logging.WARNING if note.severity == "warning" else logging.INFO
         logger.log(level, "%s: expected %s, found %s; %s", note.where, note.expected, note.found, note.cure)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from ldae.cohort.bids.sidecars import read_facts
 from ldae.errors import UserError, UserErrors
 from ldae.files import hash_content
 
@@ -62,8 +64,14 @@ def fingerprint(bids_dir: str | Path) -> str:
 
 
 def fingerprint_images(bids_dir: str | Path) -> str:
-    """Hash of the names and times of change of the images alone, which no correction of a table changes."""
-    return _hash_states(set(find_images(bids_dir)))
+    """Hash of the names and times of change of the images alone, which no correction of a table changes.
+
+    Where a session has several, what is chosen by is part of it.
+    """
+    images = set(find_images(bids_dir))
+    several = {folder for folder, count in Counter(path.parent for path in images).items() if count > 1}
+    facts = [read_facts(path, bids_dir) for path in sorted(images) if path.parent in several]
+    return hash_content([_hash_states(images), facts])[:16]
 
 
 def _hash_states(paths: set[Path]) -> str:

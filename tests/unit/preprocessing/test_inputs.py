@@ -30,6 +30,7 @@ def touch(tmp_path):
         ("my scan_2.nii", "sub-myscan2_ses-M000"),
         ("sub-01_ses-b_run-2_T1w.nii.gz", "sub-01_ses-b"),
         ("sub-01_T1w.nii.gz", "sub-01_ses-M000"),
+        ("sub-a+b_ses-1+_T1w.nii.gz", "sub-a+b_ses-1+"),
         ("_.nii", "sub-scan_ses-M000"),
     ],
 )

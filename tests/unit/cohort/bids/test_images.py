@@ -2,7 +2,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from ldae.cohort.bids.images import list_empty, list_images, orientation_of, sidecar_of
+from ldae.cohort.bids.images import list_empty, list_images, orientation_of
 from ldae.cohort.series.dicom import BrokenSeries
 from tests.bids_dataset import AFFINE, write_image
 
@@ -17,30 +17,18 @@ def test_images_are_listed_by_subject_and_session(tmp_path):
     assert list(names(tmp_path)) == [("01", "post"), ("01", "pre"), ("02", "M000")]
 
 
-def test_the_first_image_of_a_session_follows_a_fixed_order(tmp_path):
-    order = ["sub-01_T1w", "sub-01_run-2_T1w", "sub-01_run-10_T1w", "sub-01_acq-a_run-1_T1w", "sub-01_acq-b_T1w"]
-    order += ["sub-01_acq-a_rec-norm_T1w"]
-    for name in reversed(order):
-        write_image(tmp_path, name)
-    assert names(tmp_path) == {("01", "M000"): order}
-
-
-def test_broken_images_come_last_and_say_why(tmp_path):
-    write_image(tmp_path, "sub-01_run-1_T1w").write_bytes(b"")
-    write_image(tmp_path, "sub-01_run-2_T1w")
-    (tmp_path / "sub-01/anat/sub-01_T1w.nii.gz").symlink_to(tmp_path / "absent")
-    images = list_images(tmp_path)["01", "M000"]
-    assert [image.name for image in images] == ["sub-01_run-2_T1w", "sub-01_T1w", "sub-01_run-1_T1w"]
-    assert [bool(image.fault) for image in images] == [False, True, True]
-    assert all(image.cure for image in images[1:])
-
-
 @pytest.mark.parametrize("name", ["sub-02_T1w", "sub-01_ses-M000_T1w", "sub-01_my_scan_T1w", "sub-01_acq-a-b_T1w"])
 def test_names_that_do_not_follow_bids_are_said(tmp_path, name):
     path = write_image(tmp_path, "sub-01_T1w")
     path.rename(path.with_name(f"{name}.nii.gz"))
     (image,) = list_images(tmp_path)["01", "M000"]
     assert image.fault.startswith("the name is not sub-01")
+
+
+def test_plus_signs_are_part_of_labels(tmp_path):
+    write_image(tmp_path, "sub-a+b_ses-1+2_acq-t1+t2_T1w")
+    (image,) = list_images(tmp_path)["a+b", "1+2"]
+    assert not image.fault and image.entities == "_acq-t1+t2"
 
 
 def test_labels_must_be_letters_and_digits(tmp_path):
@@ -83,13 +71,3 @@ def test_where_left_and_right_cannot_be_told_the_image_is_broken(tmp_path, sform
     with pytest.raises(BrokenSeries, match=expected):
         orientation_of(path)
     assert expected in list_images(tmp_path)["01", "M000"][0].fault
-
-
-def test_the_sidecar_beside_the_image_goes_before_the_datasets(tmp_path):
-    write_image(tmp_path, "sub-01_T1w")
-    (image,) = list_images(tmp_path)["01", "M000"]
-    assert sidecar_of(image, tmp_path) == {}
-    (tmp_path / "T1w.json").write_text('{"MagneticFieldStrength": 3}')
-    assert sidecar_of(image, tmp_path)["MagneticFieldStrength"] == 3
-    (tmp_path / "sub-01/anat/sub-01_T1w.json").write_text('{"MagneticFieldStrength": 1.5}')
-    assert sidecar_of(image, tmp_path)["MagneticFieldStrength"] == 1.5

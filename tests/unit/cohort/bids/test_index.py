@@ -11,13 +11,13 @@ from ldae.files import read_table, write_table
 from tests.bids_dataset import COLUMNS, DIAGNOSES, describe, write_image, write_tsv
 
 
-def run(root, out, columns=COLUMNS, set_aside=()):
+def run(root, out, columns=COLUMNS, set_aside=(), prefer=()):
     """The images with their labels (by image), quarantine and findings of a dataset, as strings."""
     shards = [str(out / f"{n}.csv") for n in range(2)]
-    write_index(root, "bids", shard_tables=shards, findings=out / "findings.csv")
+    write_index(root, "bids", list(prefer), shard_tables=shards, findings=out / "findings.csv")
     names = ("conversion", "quarantine", "findings")
     places = {name: out / f"{name}.csv" for name in names}
-    write_labels(shards, root, columns, DIAGNOSES, set_aside=list(set_aside), **places)
+    write_labels(shards, root, columns, DIAGNOSES, prefer=list(prefer), set_aside=list(set_aside), **places)
     conversion, quarantine, findings = (read_table(places[name], dtype=str, keep_default_na=False) for name in names)
     return conversion.set_index("image_id", drop=False), quarantine, findings
 
@@ -55,7 +55,7 @@ def test_every_image_has_a_row_and_the_facts_of_its_session(dataset, tmp_path):
     assert report.loc["sub-02_run-1_T1w", "field_strength_t"] == "1.5"
     assert "sub-02_run-1_T1w" in report.loc["sub-02_run-2_T1w", "reason"]
     assert report.loc["sub-02_run-1_T1w", ["choice", "orientation"]].tolist() == [
-        "first of 2 by entities and run",
+        "first of 2: the first run (1)",
         "RAS (sform)",
     ]
     assert report.loc["sub-03_T1w", "choice"] == "the only T1w image"
@@ -162,10 +162,10 @@ def test_all_faults_of_the_dataset_come_at_once_and_are_written_down(tmp_path):
 
 def test_all_faults_of_the_tables_come_at_once_and_are_written_down(dataset, tmp_path):
     wrong = COLUMNS.model_copy(update={"age": "alter", "sex": "gender"})
-    write_tsv(dataset / "sub-01" / "sub-01_sessions.tsv", "session_id", "ses-M000", "ses-M000")
+    write_tsv(dataset / "sub-01" / "sub-01_sessions.tsv", "session", "ses-M000")
     with pytest.raises(UserErrors) as raised:
         run(dataset, tmp_path, wrong)
-    for part in ("cohort.columns.age", "cohort.columns.sex", "participant_id, age, sex", "M000 several times"):
+    for part in ("cohort.columns.age", "cohort.columns.sex", "participant_id, age, sex", "no column session_id"):
         assert part in str(raised.value)
     assert len(raised.value.errors) == 3
     assert read_table(tmp_path / "findings.csv")["severity"].eq("error").sum() == 3
@@ -209,7 +209,7 @@ def test_a_cohort_without_the_labels_of_the_probe_is_told(tmp_path):
 def test_a_pilot_uses_a_part_and_names_the_rest(dataset, tmp_path):
     shards = [str(tmp_path / "0.csv")]
     pilot = Pilot(["sub-01", "03"], ["M000"])
-    write_index(dataset, "bids", pilot, shard_tables=shards, findings=tmp_path / "findings.csv")
+    write_index(dataset, "bids", [], pilot, shard_tables=shards, findings=tmp_path / "findings.csv")
     rows = read_table(shards[0], dtype=str, keep_default_na=False)
     used = rows[rows["status"] == "converted"]
     assert list(used["image_id"]) == ["sub-01_ses-M000_T1w", "sub-03_T1w"]
@@ -219,5 +219,90 @@ def test_a_pilot_uses_a_part_and_names_the_rest(dataset, tmp_path):
 
 def test_a_pilot_of_nobody_is_an_error_in_the_findings(dataset, tmp_path):
     with pytest.raises(UserError, match="1 that are not: 99"):
-        write_index(dataset, "bids", Pilot(["99"]), shard_tables=[str(tmp_path / "0.csv")], findings=tmp_path / "f.csv")
+        write_index(
+            dataset, "bids", [], Pilot(["99"]), shard_tables=[str(tmp_path / "0.csv")], findings=tmp_path / "f.csv"
+        )
     assert "cohort.subjects" in set(read_table(tmp_path / "f.csv")["where"])
+
+
+def test_that_nothing_is_known_of_anybody_is_a_warning(dataset, tmp_path):
+    _, _, findings = run(dataset, tmp_path / "known")
+    assert not findings["expected"].str.startswith("a known ").any()
+    write_tsv(dataset / "participants.tsv", "participant_id years state", "sub-01 70 CN", "sub-02 71 AD")
+    (dataset / "sub-01/sub-01_sessions.tsv").unlink()
+    _, _, findings = run(dataset, tmp_path / "unknown")
+    told = findings[findings["expected"].str.startswith("a known ")]
+    assert told["where"].tolist() == ["age", "diagnosis", "sex"] and set(told["severity"]) == {"warning"}
+    assert told["found"].str.contains("participant_id, years, state").all()
+    assert told["cure"].str.contains("cohort.columns.").all()
+
+
+def test_ids_in_another_spelling_are_told(dataset, tmp_path):
+    write_tsv(dataset / "participants.tsv", "participant_id age", "sub-1 70", "sub-02 71")
+    _, _, findings = run(dataset, tmp_path)
+    assert findings["found"].str.contains("sub-1 for sub-01").any()
+
+
+def test_subjects_called_na_and_null_have_their_facts(tmp_path):
+    root = describe(tmp_path / "bids")
+    for name in ("sub-NA_T1w", "sub-null_T1w"):
+        write_image(root, name)
+    write_tsv(root / "participants.tsv", "participant_id age diagnosis", "sub-NA 70 CN", "sub-null 71 AD")
+    report, quarantine, _ = run(root, tmp_path)
+    assert report[["subject", "age"]].values.tolist() == [["NA", "70.0"], ["null", "71.0"]]
+    assert quarantine.empty
+
+
+def test_no_free_text_of_a_table_is_in_what_is_written(dataset, tmp_path, caplog):
+    secrets = ["Wombat", "Quokka", "Numbat"]
+    (dataset / "participants.tsv").write_text(
+        "participant_id\tage\tsex\tname\n"
+        'sub-01\t70\tM\t"Wombat\n'
+        "sub-02\t71\tF\tQuokka\tNumbat\n"
+        'Wombat"\n'
+        "\t72\tF\tQuokka\n"
+        "sub-03\t73\tF\tNumbat\nsub-03\t74\tF\tWombat\n"
+    )
+    caplog.set_level("DEBUG")
+    run(dataset, tmp_path / "out")
+    text = caplog.text + "".join(path.read_text() for path in (tmp_path / "out").iterdir())
+    assert not [secret for secret in secrets if secret in text]
+    assert "participants.tsv line 3" in text
+
+
+def test_why_an_image_is_used_and_others_are_not(dataset, tmp_path):
+    write_image(dataset, "sub-02_ce-gd_T1w")
+    report, _, findings = run(dataset, tmp_path / "own")
+    assert report.loc["sub-02_run-1_T1w", "choice"] == "first of 3: no contrast agent (none); the first run (1)"
+    assert report.loc["sub-02_ce-gd_T1w", "reason"].endswith("no contrast agent (none); this one: one by its name")
+    assert "cohort.prefer" in report.loc["sub-02_ce-gd_T1w", "cure"]
+    assert not findings["where"].isin(["contrast agent", "cohort.prefer"]).any()
+
+
+def test_preferred_images_and_contrast_agents_are_told(dataset, tmp_path):
+    write_image(dataset, "sub-02_ce-gd_T1w")
+    (dataset / "sub-03/anat/sub-03_T1w.json").write_text('{"ContrastBolusAgent": "8 ml of secret"}')
+    report, _, findings = run(dataset, tmp_path, prefer=["ce-gd", "acq-mprgae"])
+    assert report.loc["sub-02_ce-gd_T1w", "choice"] == "first of 3: cohort.prefer (ce-gd)"
+    (agent,) = findings.loc[findings["where"] == "contrast agent", "found"]
+    assert "(2 x, such as sub-02_ce-gd_T1w)" in agent
+    (unmet,) = findings.loc[findings["where"] == "cohort.prefer", "expected"]
+    assert "acq-mprgae" in unmet
+    assert "secret" not in (tmp_path / "findings.csv").read_text()
+
+
+def test_a_session_with_mp2rages_uniform_image_alone_is_named(dataset, tmp_path):
+    path = write_image(dataset, "sub-05_ses-M000_UNIT1")
+    write_image(dataset, "sub-01_ses-M000_UNIT1")
+    assert path.exists()
+    _, quarantine, _ = run(dataset, tmp_path)
+    row = quarantine[quarantine["image_id"].str.contains("UNIT1")]
+    assert row[["subject", "session"]].values.tolist() == [["05", "M000"]]
+    assert "MP2RAGE" in row["reason"].iloc[0] and "_T1w" in row["cure"].iloc[0]
+
+
+def test_a_json_file_that_is_no_object_costs_the_field_strength_alone(dataset, tmp_path):
+    (dataset / "sub-03/anat/sub-03_T1w.json").write_text("[3]")
+    report, _, findings = run(dataset, tmp_path)
+    assert report.loc["sub-03_T1w", ["status", "field_strength_t"]].tolist() == ["converted", ""]
+    assert findings["where"].str.startswith("sub-03_T1w.json").any()

@@ -62,6 +62,22 @@ def test_the_images_have_a_fingerprint_of_their_own(dataset):
     assert len(set(seen)) == len(seen)
 
 
+def test_what_the_choice_of_several_images_takes_of_json_is_in_their_fingerprint(dataset):
+    beside = dataset / "sub-01/anat/sub-01_T1w.json"
+    agent = '{"ContrastBolusAgent": "X"}'
+    before = fingerprint_images(dataset)
+    beside.write_text(agent)
+    assert fingerprint_images(dataset) == before
+    write_image(dataset, "sub-01_run-2_T1w")
+    seen = [fingerprint_images(dataset)]
+    for text in ("{}", '{"MagneticFieldStrength": 3}', "no JSON"):
+        beside.write_text(text)
+        seen.append(fingerprint_images(dataset))
+    assert seen[0] != seen[1] and len(set(seen[1:])) == 1
+    (dataset / "T1w.json").write_text(agent)
+    assert fingerprint_images(dataset) not in seen
+
+
 def test_a_sound_dataset_passes(dataset):
     check_dataset(dataset)
 

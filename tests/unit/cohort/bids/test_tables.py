@@ -1,6 +1,8 @@
 import pytest
 
-from ldae.cohort.bids.tables import Facts, Notes, read_tables
+from ldae.cohort.bids.facts import Facts
+from ldae.cohort.bids.notes import Notes
+from ldae.cohort.bids.tables import read_tables
 from ldae.errors import UserErrors
 from tests.bids_dataset import COLUMNS, DIAGNOSES, write_tsv
 
@@ -145,11 +147,11 @@ def test_a_named_column_must_be_there_one_of_several_need_not(tmp_path):
 
 
 def test_faults_of_all_tables_come_at_once(tmp_path):
-    participants(tmp_path, "participant_id", "sub-01", "sub-01")
+    participants(tmp_path, "subject", "sub-01")
     sessions(tmp_path, "01", "session", "ses-1")
-    sessions(tmp_path, "02", "session_id", "ses-1", "1")
+    sessions(tmp_path, "02")
     (tmp_path / "sub-03").mkdir()
-    (tmp_path / "sub-03" / "sub-03_sessions.tsv").write_bytes(b"session_id\tname\nses-1\t\xff\xfe\n")
+    (tmp_path / "sub-03" / "sub-03_sessions.tsv").write_bytes(b"session_id\tname\nses-1\t\x81\xfe\n")
     with pytest.raises(UserErrors) as raised:
         one(tmp_path)
     assert [error.where.rsplit("/", 1)[1] for error in raised.value.errors] == [
@@ -163,3 +165,101 @@ def test_faults_of_all_tables_come_at_once(tmp_path):
 def test_a_byte_order_mark_and_spaces_are_no_part_of_a_table(tmp_path):
     (tmp_path / "participants.tsv").write_bytes("\ufeffparticipant_id\tsex\nsub-01\t M \n".encode())
     assert one(tmp_path)[0]["sex"] == "M"
+
+
+MISSING = ["n/a", "N/A", "NA", "na", "NaN", "nan", "None", "null", "-", "--", ".", "?", "#N/A", "unknown", "<NA>"]
+
+
+@pytest.mark.parametrize("text", MISSING)
+def test_what_is_missing_is_no_value_and_no_fault(tmp_path, text):
+    participants(tmp_path, "participant_id age sex diagnosis dx", f"sub-01 {text} {text} {text} CN")
+    facts, said = one(tmp_path)
+    assert (facts["age"], facts["sex"], facts["diagnosis"]) == ("", "", "CN")
+    assert f"'{text}'" not in said
+
+
+@pytest.mark.parametrize("text", ["NA", "null", "-"])
+def test_a_subject_and_a_site_may_be_called_so(tmp_path, text):
+    participants(tmp_path, "participant_id age site", f"sub-{text} 71 {text}", "sub-02 72 7")
+    facts, _ = facts_of(tmp_path, (text, "M000"), ("02", "M000"))
+    assert [(fact["age"], fact["site"]) for fact in facts.values()] == [(71, text), (72, "7")]
+
+
+def test_a_site_that_is_not_available_is_none(tmp_path):
+    participants(tmp_path, "participant_id site", "sub-01 N/A")
+    assert one(tmp_path)[0]["site"] == ""
+
+
+def test_a_diagnosis_may_be_called_what_the_config_says(tmp_path):
+    participants(tmp_path, "participant_id diagnosis", "sub-01 none")
+    assert one(tmp_path, diagnoses={"None": "CN"})[0]["diagnosis"] == "CN"
+
+
+def test_columns_are_found_in_any_case(tmp_path):
+    participants(tmp_path, "Participant_ID Age Sex Group Site", "sub-01 70 M CN 7")
+    sessions(tmp_path, "01", "Session_ID AGE GROUP", "ses-M000 71 n/a", "ses-M012 72 MCI")
+    facts, _ = facts_of(tmp_path, ("01", "M000"), ("01", "M012"))
+    assert [(fact["age"], fact["sex"], fact["diagnosis"]) for fact in facts.values()] == [
+        (71, "M", "CN"),
+        (72, "M", "MCI"),
+    ]
+    named = COLUMNS.model_copy(update={"age": "AGE", "diagnosis": "gRoUp"})
+    assert one(tmp_path, columns=named)[0]["diagnosis"] == "CN"
+
+
+def test_commas_and_units_are_read_with_a_note(tmp_path):
+    participants(tmp_path, "participant_id age", "sub-01 72,5", "sub-02 71,5", "sub-03 80y")
+    facts, said = facts_of(tmp_path, ("01", "a"), ("02", "a"), ("03", "a"))
+    assert [fact["age"] for fact in facts.values()] == [72.5, 71.5, 80]
+    assert "note,age" in said and "a decimal comma (2 x, such as sub-01)" in said
+
+
+def test_a_capped_age_is_unknown_and_said_to_be_a_bound(tmp_path):
+    participants(tmp_path, "participant_id age", "sub-01 89+")
+    facts, said = one(tmp_path)
+    assert facts["age"] == "" and "not a bound" in said and "'89+'" in said
+
+
+def test_rows_that_contradict_each_other_are_named_and_what_they_agree_on_is_known(tmp_path):
+    participants(tmp_path, "participant_id age sex site", "sub-01 70 M 7", "sub-02 60 F 8", "01 75 m n/a")
+    facts, said = facts_of(tmp_path, ("01", "M000"), ("02", "M000"))
+    assert [(fact["age"], fact["sex"], fact["site"]) for fact in facts.values()] == [("", "M", "7"), (60, "F", "8")]
+    assert "warning,participants.tsv" in said
+    assert "rows that contradict each other in age (1 x, such as sub-01)" in said
+
+
+def test_a_value_that_is_contradicted_is_not_looked_for_elsewhere_in_the_row(tmp_path):
+    participants(tmp_path, "participant_id diagnosis group", "sub-01 CN CN", "sub-01 AD CN")
+    assert one(tmp_path)[0]["diagnosis"] == ""
+
+
+@pytest.mark.parametrize("column", ["session_id", "Session_ID"])
+def test_participants_may_have_a_row_for_each_session(tmp_path, column):
+    rows = ["sub-01 ses-M000 70 M CN", "sub-01 M024 72 n/a AD", "sub-02 ses-M012 66 F n/a"]
+    participants(tmp_path, f"participant_id {column} age sex diagnosis", *rows)
+    facts, said = facts_of(tmp_path, ("01", "M000"), ("01", "M024"), ("02", "M012"), ("02", "M036"))
+    assert [(f["age"], f["sex"], f["diagnosis"]) for f in facts.values()] == [
+        (70, "M", "CN"),
+        (72, "M", "AD"),
+        (66, "F", ""),
+        ("", "F", ""),
+    ]
+    assert {f["diagnosis_bl"] for scan, f in facts.items() if scan[0] == "01"} == {"CN"}
+    assert "participants.tsv,a row for each session with an image" in said and "sub-02_ses-M036" in said
+
+
+def test_the_same_session_in_both_tables(tmp_path):
+    participants(tmp_path, "participant_id session_id age sex", "sub-01 ses-M000 70 M", "sub-01 ses-M012 n/a M")
+    sessions(tmp_path, "01", "session_id age", "ses-M000 60", "ses-M012 71")
+    facts, said = facts_of(tmp_path, ("01", "M000"), ("01", "M012"))
+    assert [fact["age"] for fact in facts.values()] == ["", 71]
+    assert "contradict each other in age (1 x, such as sub-01_ses-M000)" in said
+
+
+def test_of_two_columns_that_differ_in_case_the_one_named_alone_is_taken(tmp_path):
+    participants(tmp_path, "participant_id Age age", "sub-01 70 60")
+    facts, said = one(tmp_path)
+    assert facts["age"] == "" and "Age and age, which contradict each other" in said
+    for name, age in (("Age", 70), ("age", 60)):
+        facts, said = one(tmp_path, columns=COLUMNS.model_copy(update={"age": name}))
+        assert facts["age"] == age and "contradict" not in said
