@@ -30,7 +30,22 @@ def _are_names(value: object) -> object:
 Column = Annotated[Text | Annotated[list[Text], Field(min_length=1)] | None, BeforeValidator(_are_names)]
 
 
-Names = Annotated[list[Text], Field(min_length=1)] | Text | None
+def _are_labels(value: object) -> object:
+    labels = value if isinstance(value, list) else [value]
+    if value is not None and not (labels and all(isinstance(label, str) and label for label in labels)):
+        raise ValueError("must be a list of labels (quote those of digits), the path of a file of them, or null")
+    return value
+
+
+def _are_subjects(value: object) -> object:
+    if type(value) is int:
+        if value < 1:
+            raise ValueError("must be a list of labels, the path of a file of them, how many to draw, or null")
+        return value
+    return _are_labels(value)
+
+
+Labels = Annotated[list[Text], Field(min_length=1)] | Text | None
 ENTITY = r"(task|acq|ce|rec|run|echo|inv|part|chunk|space|res|desc)-[0-9A-Za-z+*]+"  # * stands for any signs
 NamePattern = Annotated[str, Field(pattern=rf"^{ENTITY}(_{ENTITY})*$")]
 
@@ -58,11 +73,11 @@ class CohortConfig(Section):
     )
     clinical_dir: Text | None = Field(description="folder with the clinical tables; null: phantom, bids")
     bids_dir: Text | None = Field(description="for bids: the dataset, whose images are read in place")
-    subjects: Names | Count = Field(
+    subjects: Annotated[Labels | Count, BeforeValidator(_are_subjects)] = Field(
         description="a pilot: the subjects to use, a list of their codes or BIDS labels, a file with one per line, or "
         "how many, drawn by seed (a larger number keeps those of a smaller one); null: all"
     )
-    sessions: Names = Field(
+    sessions: Annotated[Labels, BeforeValidator(_are_labels)] = Field(
         description="a pilot: the sessions to use, a list of BIDS labels such as M000, or a file with one per line; "
         "null: all"
     )

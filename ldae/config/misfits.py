@@ -19,7 +19,6 @@ def list_misfits(content: dict) -> Iterator[tuple[str, str, object]]:
     yield from _steps_beyond_the_schedule(content)
     yield from _grids_that_cannot_be_halved(content)
     yield from _grids_that_are_too_small(content)
-    yield from _weights_of_another_backbone(content)
 
 
 def _steps_beyond_the_schedule(content: dict) -> Iterator[tuple[str, str, object]]:
@@ -55,13 +54,6 @@ def _grids_that_are_too_small(content: dict) -> Iterator[tuple[str, str, object]
             yield key, f"the first two must be at least {least} for encoder.backbone {backbone}", shape
         if shape and min(shape) < SMALLEST_GRID:
             yield key, f"must be at least {SMALLEST_GRID} along every axis, the window of the SSIM", shape
-
-
-def _weights_of_another_backbone(content: dict) -> Iterator[tuple[str, str, object]]:
-    backbone, weights = (_value(content, f"encoder.{key}") for key in ("backbone", "backbone_weights"))
-    if weights is not None and backbone == "convnext_pico":
-        text = f"convnext_pico has no ImageNet weights: null, or encoder.backbone {', '.join(TORCHVISION)}"
-        yield "encoder.backbone_weights", text, weights
 
 
 def _value(content: dict, key: str) -> object:

@@ -93,6 +93,24 @@ REFUSED = [
     ("representation: {snr_exponent: .nan}", "representation.snr_exponent", "finite"),
     ("dae: {grid_shape: [28, 30, 28]}", "dae.grid_shape", "divisible by 4"),
     ("dae: {grid_shape: [28, 12, 28]}", "dae.grid_shape", "at least 16"),
+    ("dae: {grid_shape: [28, 32, 8]}", "dae.grid_shape", "at least 11 along every axis"),
+    (
+        "dae: {channels: [16, 16, 16, 16, 16], attention_levels: [false, false, false, false, true], "
+        "grid_shape: [16, 16, 16]}",
+        "dae.grid_shape",
+        "larger than 16",
+    ),
+    (
+        "{preprocessing: {grid_shape: [32, 32, 32], grid_spacing_mm: 6.0}, "
+        "autoencoder: {channels: [16, 16, 16, 16, 16]}}",
+        "preprocessing.grid_shape",
+        "larger than 32, the downsampling",
+    ),
+    ("cohort: {subjects: 0}", "cohort.subjects", "how many to draw"),
+    ("cohort: {subjects: []}", "cohort.subjects", "a list of labels"),
+    ("cohort: {subjects: [21, 22]}", "cohort.subjects", "quote those of digits"),
+    ("cohort: {subjects: true}", "cohort.subjects", "a list of labels"),
+    ("cohort: {sessions: 2}", "cohort.sessions", "a list of labels"),
     ("sampling: {steps: 0}", "sampling.steps", "or equal to 1"),
     ("sampling: {steps: 1000}", "sampling.steps", "fewer than diffusion.timesteps, 1000"),
     ("sampling: {solver: euler}", "sampling.solver", "'2m' or 'ddim'"),

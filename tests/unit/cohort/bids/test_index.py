@@ -218,10 +218,9 @@ def test_a_pilot_uses_a_part_and_names_the_rest(dataset, tmp_path):
 
 
 def test_a_pilot_of_nobody_is_an_error_in_the_findings(dataset, tmp_path):
+    places = {"shard_tables": [str(tmp_path / "0.csv")], "findings": tmp_path / "f.csv"}
     with pytest.raises(UserError, match="1 that are not: 99"):
-        write_index(
-            dataset, "bids", [], Pilot(["99"]), shard_tables=[str(tmp_path / "0.csv")], findings=tmp_path / "f.csv"
-        )
+        write_index(dataset, "bids", [], Pilot(["99"]), **places)
     assert "cohort.subjects" in set(read_table(tmp_path / "f.csv")["where"])
 
 
