@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
-
 from ldae.cohort.bids.layout import find_folders, find_images
-from ldae.cohort.series.dicom import BrokenSeries
+from ldae.cohort.series.faults import BrokenSeries
 from ldae.cohort.series.nifti import check_nifti
 from ldae.files import read_json
 
@@ -72,31 +70,6 @@ def list_empty(bids_dir: str | Path) -> list[Image]:
     return empty
 
 
-def orientation_of(path: Path) -> str:
-    """Where the voxel axes point and which part of the header says so, like ``RAS (sform)``.
-
-    Raises
-    ------
-    BrokenSeries
-        The header does not say it, or says two things: left and right cannot be told.
-    """
-    header = nib.load(path).header
-    if not isinstance(header, nib.Nifti1Header):
-        raise BrokenSeries("no NIfTI header, so left and right cannot be told", "convert it to NIfTI with an sform")
-    forms = {"sform": header.get_sform(coded=True)[0], "qform": header.get_qform(coded=True)[0]}
-    axes = {name: "".join(nib.aff2axcodes(affine)) for name, affine in forms.items() if affine is not None}
-    if not axes:
-        raise BrokenSeries(
-            "neither sform nor qform is set (codes 0), so left and right cannot be told",
-            "write the known orientation into the header",
-        )
-    if len(set(axes.values())) > 1:
-        said = " and ".join(f"{name} {codes}" for name, codes in axes.items())
-        raise BrokenSeries(f"the header contradicts itself about the axes: {said}", "correct sform or qform")
-    name, codes = next(iter(axes.items()))
-    return f"{codes} ({name})"
-
-
 def sidecar_of(image: Image, bids_dir: str | Path) -> dict:
     """Content of the JSON file beside an image, else of the dataset's `T1w.json`; empty if there is neither.
 
@@ -123,7 +96,6 @@ def _look_at(path: Path, root: Path) -> Image:
         return Image(**image, fault="a link to a file that is not here", cure="fetch it (git-annex, DataLad: get)")
     try:
         check_nifti([path])
-        orientation_of(path)
     except BrokenSeries as error:
         return Image(**image, fault=str(error), cure=error.cure)
     return Image(**image)
