@@ -9,9 +9,7 @@ import numpy as np
 from ldae.cohort.series.faults import PARTIAL, BrokenSeries, OtherImage
 
 SPACING_MM = (0.3, 4.0)
-SMALLEST_EXTENT_MM = (
-    120.0  # a brain cut out tightly is about as small; quality control sees what is cut off a larger one
-)
+SMALLEST_EXTENT_MM = 120.0  # the box of a brain is hardly smaller; quality control sees what is cut off a larger one
 FEWEST_VOXELS = 10
 MAX_SHEAR = 0.02  # cosine of the angle between two axes: about one degree
 ROUNDING = 1e-3

@@ -31,7 +31,7 @@ EXPECTED = {
     "17": ("check", "truncated"),
     "18": ("check", "slices missing"),
     "19": ("check", "not listed in MPRAGEMETA"),
-    "20": ("check", "96 mm only"),
+    "20": ("check", "48 mm: a slab"),
     "21": ("check", "is empty"),
     "22": ("check", "2 series in one folder"),
     "23": ("check", "pixel spacings"),
