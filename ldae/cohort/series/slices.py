@@ -97,9 +97,8 @@ def _check_positions(slices: list[Slice]) -> None:
     gaps = steps / median
     missing = int(np.sum(np.rint(gaps) - 1))
     if missing > 0 and np.all(np.abs(gaps - np.rint(gaps)) <= SPACING_TOLERANCE):
-        x, y, z = _places(slices)[np.argmax(gaps > 1 + SPACING_TOLERANCE)]
-        fault = f"{missing} slices missing by their positions: they lie {median:.2f} mm apart, but not from "
-        raise BrokenSeries(fault + f"({x:.1f}, {y:.1f}, {z:.1f}) mm on")
+        widest = f"they lie {median:.2f} mm apart, with a gap of {steps.max():.2f} mm"
+        raise BrokenSeries(f"{missing} slices missing by their positions: {widest}")
     if np.any(np.abs(gaps - 1) > SPACING_TOLERANCE):
         raise BrokenSeries(f"slice distance varies from {steps.min():.2f} to {steps.max():.2f} mm")
     places = _places(slices)

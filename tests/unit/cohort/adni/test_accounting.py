@@ -16,7 +16,7 @@ from ldae.cohort.scans import QC_COLUMNS, write_scans
 from ldae.cohort.strata import split_cohort
 from ldae.config.cohort import SplitConfig
 from ldae.pool import Outcome
-from tests.adni_download import Download, edit_series, image_row, visit_row, write_processed, write_series
+from tests.adni_download import SLICES, Download, edit_series, image_row, visit_row, write_processed, write_series
 
 A, B, C, ADNI4, E, F = "011_S_0021", "012_S_0345", "013_S_0007", "014_S_10008", "015_S_0009", "016_S_0010"
 PROCESSED = {"Orig/Proc": "Processed", "Sequence": "MPR; GradWarp; B1 Correction; N3; Scaled"}
@@ -60,7 +60,7 @@ def plant(download):
     """A download with every kind of trouble."""
     images = download.dicom_dir
 
-    def listed(ptid, image_id, slices=20, **values):
+    def listed(ptid, image_id, slices=SLICES, **values):
         download.images.append(image_row(ptid, image_id, **values))
         return write_series(images, ptid, image_id, slices)
 

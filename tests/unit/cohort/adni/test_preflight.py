@@ -127,7 +127,7 @@ def test_faults_of_one_kind_are_one_warning_with_count_and_example(download):
     rows, images = found(checked, "warning")
     assert rows.startswith("2 rows, e.g. line ")
     assert "VISCODE" in rows
-    assert images.startswith("3 images, e.g. 12 of ADNI011S0021: 1 slices missing, first InstanceNumber 5")
+    assert images.startswith("3 images, e.g. 12 of ADNI011S0021: 1 slices missing by their positions")
 
 
 def test_the_commonest_kind_of_fault_comes_first(download):
