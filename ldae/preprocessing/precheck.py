@@ -16,8 +16,8 @@ from ldae.errors import UserError
 from ldae.preprocessing.volume import Volume, coarsen
 
 FINEST_MM = 0.8  # voxels of at most two thirds of it are averaged to about it: memory grows with the voxels
-EDGE_MM = 4.0  # of the brain's mask, which may reach into a background without values
-SPECK_ML, MOST_SPECKS = 0.05, 0.01  # the largest, and the share of the brain of them all
+EDGE_MM = 4.0  # of the mask of a brain, which may reach into a background without values
+SPECK_ML, MOST_SPECKS = 0.05, 0.005  # the largest, and the share of the brain of them all
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,12 @@ def load_scan(path: str | Path) -> RawScan:
     return RawScan(volume.with_data(filled), ~finite, tuple(notes))
 
 
-def check_brain(path: str | Path, scan: RawScan, mask: np.ndarray) -> list[str]:
+def check_brain(path: str | Path, scan: RawScan, mask: np.ndarray, *, cut_out: bool = False) -> list[str]:
     """Check that the brain (boolean, on the scan's voxels) has values.
 
     Around the brain, voxels without a value are as good as the 0 that other programs write there. So are specks in it:
-    SPM drops every 0, and dark fluid has some.
+    SPM drops every 0, and dark fluid has some. Where the skull was removed (`cut_out`), the mask may reach into the
+    background at any place, so that there only enclosed voxels count as a piece of the brain.
 
     Returns
     -------
@@ -102,11 +103,12 @@ def check_brain(path: str | Path, scan: RawScan, mask: np.ndarray) -> list[str]:
     if not scan.absent.any():
         return []
     depth = max(1, round(EDGE_MM / float(scan.volume.spacing_mm.mean())))
-    pieces, _ = ndimage.label(scan.absent & ndimage.binary_erosion(mask, iterations=depth))
-    sizes = np.bincount(pieces.ravel())[1:]
-    share, voxel_ml = sizes.sum() / mask.sum(), np.prod(scan.volume.spacing_mm) / 1000
-    if sizes.max(initial=0) * voxel_ml > SPECK_ML or share > MOST_SPECKS:
-        found = f"{sizes.sum()} voxels of it are NaN or infinite ({share:.2%})"
+    inside = scan.absent & ndimage.binary_erosion(mask, iterations=depth)
+    pieces, _ = ndimage.label(inside & ndimage.binary_fill_holes(~scan.absent) if cut_out else inside)
+    largest = np.bincount(pieces.ravel())[1:].max(initial=0) * np.prod(scan.volume.spacing_mm) / 1000
+    share = inside.sum() / mask.sum()
+    if largest > SPECK_ML or share > MOST_SPECKS:
+        found = f"{inside.sum()} voxels of it are NaN or infinite ({share:.2%})"
         cure = "mend what wrote the file, or drop the scan"
         raise UserError(path, "a value in every voxel of the brain", found, cure)
-    return [f"specks of the brain without a value ({share:.2%}), taken as dark"] if sizes.size else []
+    return [f"specks of the brain without a value ({share:.2%}), taken as dark"] if share else []

@@ -154,9 +154,9 @@ def test_only_voxels_of_two_thirds_of_the_finest_are_averaged(tmp_path, spacing,
 BALL = np.linalg.norm(np.indices((60, 60, 60)) - 30, axis=0) < 20
 
 
-def brain(absent):
+def brain(absent, **options):
     check = RawScan(Volume(np.ones(BALL.shape, np.float32), np.eye(4)), absent)
-    return check_brain("scan.nii.gz", check, BALL)
+    return check_brain("scan.nii.gz", check, BALL, **options)
 
 
 def test_outside_the_brain_values_may_be_absent_a_little_into_its_mask_too():
@@ -178,3 +178,15 @@ def test_specks_are_said_and_more_is_refused():
     for absent, share in ((block, "64 voxels"), (plane, "voxels of it are NaN or infinite"), (salt, "%")):
         with pytest.raises(UserError, match=share):
             brain(absent)
+
+
+def test_of_a_brain_that_was_cut_out_only_enclosed_pieces_are_refused():
+    around = ~BALL
+    around[29:33, 29:33, 8:20] = True
+    with pytest.raises(UserError, match="96 voxels"):
+        brain(around)
+    (said,) = brain(around, cut_out=True)
+    assert said.startswith("specks of the brain")
+    around[29:33, 29:33, 28:32] = True
+    with pytest.raises(UserError, match="NaN or infinite"):
+        brain(around, cut_out=True)
