@@ -16,8 +16,9 @@ from ldae.errors import UserError
 from ldae.preprocessing.volume import Volume, coarsen
 
 FINEST_MM = 0.8  # voxels of at most two thirds of it are averaged to about it: memory grows with the voxels
-EDGE_MM = 4.0  # of the mask of a brain, which may reach into a background without values
-SPECK_ML, MOST_SPECKS = 0.05, 0.005  # the largest, and the share of the brain of them all
+EDGE_MM, EDGE_VOXELS = 4.0, 2  # the mask of a brain may reach this far into a background without values
+SPECK_ML, CISTERN_ML = 0.05, 1.0  # largest piece of the brain without values: enclosed, and open to the background
+MOST_ABSENT = 0.005  # of the brain
 
 
 @dataclass(frozen=True)
@@ -83,32 +84,37 @@ def load_scan(path: str | Path) -> RawScan:
     return RawScan(volume.with_data(filled), ~finite, tuple(notes))
 
 
-def check_brain(path: str | Path, scan: RawScan, mask: np.ndarray, *, cut_out: bool = False) -> list[str]:
+def check_brain(path: str | Path, scan: RawScan, mask: np.ndarray) -> list[str]:
     """Check that the brain (boolean, on the scan's voxels) has values.
 
-    Around the brain, voxels without a value are as good as the 0 that other programs write there. So are specks in it:
-    SPM drops every 0, and dark fluid has some. Where the skull was removed (`cut_out`), the mask may reach into the
-    background at any place, so that there only enclosed voxels count as a piece of the brain.
+    Around the brain, voxels without a value are as good as the 0 that other programs write there, and so are cisterns
+    that open into it, and specks: SPM drops every 0, and dark fluid has some.
 
     Returns
     -------
     list of str
-        A note on specks, if there are any.
+        A note on what is absent in the brain, if anything is.
 
     Raises
     ------
     UserError
-        There is more than specks.
+        A piece of the brain has no values.
     """
     if not scan.absent.any():
         return []
-    depth = max(1, round(EDGE_MM / float(scan.volume.spacing_mm.mean())))
+    depth = max(EDGE_VOXELS, round(EDGE_MM / float(scan.volume.spacing_mm.mean())))
     inside = scan.absent & ndimage.binary_erosion(mask, iterations=depth)
-    pieces, _ = ndimage.label(inside & ndimage.binary_fill_holes(~scan.absent) if cut_out else inside)
-    largest = np.bincount(pieces.ravel())[1:].max(initial=0) * np.prod(scan.volume.spacing_mm) / 1000
-    share = inside.sum() / mask.sum()
-    if largest > SPECK_ML or share > MOST_SPECKS:
+    enclosed = inside & ndimage.binary_fill_holes(~scan.absent)
+    share, voxel_ml = inside.sum() / mask.sum(), np.prod(scan.volume.spacing_mm) / 1000
+    too_much = _largest(enclosed) * voxel_ml > SPECK_ML or _largest(inside) * voxel_ml > CISTERN_ML
+    if too_much or share > MOST_ABSENT:
         found = f"{inside.sum()} voxels of it are NaN or infinite ({share:.2%})"
         cure = "mend what wrote the file, or drop the scan"
         raise UserError(path, "a value in every voxel of the brain", found, cure)
-    return [f"specks of the brain without a value ({share:.2%}), taken as dark"] if share else []
+    return [f"parts of the brain without a value ({share:.2%}), taken as dark"] if share else []
+
+
+def _largest(inside: np.ndarray) -> int:
+    """Voxels of the largest connected piece."""
+    pieces, _ = ndimage.label(inside)
+    return int(np.bincount(pieces.ravel())[1:].max(initial=0))

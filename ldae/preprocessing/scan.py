@@ -61,9 +61,9 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: PreprocessingC
     use_one_thread()
     files.remove()
     raw = load_scan(source)
-    found = extract_brain(raw.volume, config)
-    scan, mask, kind = recognise_kind(raw.volume, found)
-    specks = check_brain(source, raw, found, cut_out=STRIPPED in kind)
+    mask = extract_brain(raw.volume, config)
+    absent = check_brain(source, raw, mask)
+    scan, mask, kind = recognise_kind(raw.volume, mask)
     numbers = measure_native(scan, mask, cut_out=STRIPPED in kind)
     scan, mask = crop(scan, mask, CROP_MARGIN_MM)
     brain = correct_bias_field(scan, mask, config.bias_field_spacing_mm, config.bias_field_iterations)
@@ -77,7 +77,7 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: PreprocessingC
     write_volume(files.image, image, grid.affine)
     write_volume(files.mask, image_mask.astype(np.uint8), grid.affine)
     write_volume(files.qc_image, to_grey_levels(qc_image, qc_mask), QC_GRID.affine)
-    sidecar = _sidecar(source, files, config, key) | {"Notes": [*raw.notes, *specks, *kind]}
+    sidecar = _sidecar(source, files, config, key) | {"Notes": [*raw.notes, *absent, *kind]}
     sidecar |= {"QC": {name: round(v, 6) for name, v in numbers.items()}}
     write_json(files.sidecar, sidecar)
     return sidecar
