@@ -186,7 +186,7 @@ def measure(
 ) -> None:
     """Print the table of one scan."""
     seconds: dict[str, float] = {}
-    scan = timed(seconds, "read and check", lambda: load_scan(path))
+    scan = timed(seconds, "read and check", lambda: load_scan(path).volume)
     extract_brain(scan, configs["fast"])  # loads the networks
     mask = timed(seconds, "brain mask", lambda: extract_brain(scan, configs["fast"]))
     print("   ".join(f"{name} {s:.1f} CPU-s" for name, s in seconds.items()))
@@ -220,7 +220,7 @@ def measure(
 
 def engines(path: Path, config: PreprocessingConfig) -> None:
     """Dice and CPU seconds of the template engine against deepbet."""
-    scan, seconds = load_scan(path), {}
+    scan, seconds = load_scan(path).volume, {}
     other = config.model_copy(update={"brain_extraction": "template"})
     a, b = extract_brain(scan, config), timed(seconds, "template", lambda: extract_brain(scan, other))
     dice = 2 * (a & b).sum() / (a.sum() + b.sum())

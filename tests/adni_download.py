@@ -18,7 +18,8 @@ from ldae.cohort.adni.tables import read_tables
 from ldae.cohort.disk import find_subjects, list_files
 from ldae.files import write_table
 
-SLICES, ROWS, COLUMNS_OF_PIXELS = 20, 32, 28
+SLICES, ROWS, COLUMNS_OF_PIXELS = 32, 40, 36
+STEP_MM, ROW_MM, COLUMN_MM = 4.0, 3.5, 3.75  # 128 x 140 x 135 mm: a head fits in
 
 
 def visit_row(ptid: str, viscode: str = "bl", examdate: str = "2010-03-01", **values: str) -> dict[str, str]:
@@ -58,8 +59,8 @@ def write_series(folder: Path, ptid: str, image_id: int, slices: int = SLICES) -
         image.StudyTime = image.SeriesTime = image.AcquisitionTime = "100000"
         image.SeriesDescription = image.ProtocolName = "MP-RAGE"
         image.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
-        image.ImagePositionPatient = [index * 8.0 - 80, -100, 100]
-        image.PixelSpacing, image.SliceThickness = [6.0, 7.0], 8.0
+        image.ImagePositionPatient = [index * STEP_MM - 80, -100, 100]
+        image.PixelSpacing, image.SliceThickness = [ROW_MM, COLUMN_MM], STEP_MM
         image.Rows, image.Columns, image.SamplesPerPixel = ROWS, COLUMNS_OF_PIXELS, 1
         image.PhotometricInterpretation, image.PixelRepresentation = "MONOCHROME2", 0
         image.BitsAllocated, image.BitsStored, image.HighBit = 16, 12, 11
@@ -76,7 +77,7 @@ def write_processed(folder: Path, ptid: str, image_id: int, name: str, suffix: s
     folder.mkdir(parents=True)
     path = folder / f"ADNI_{ptid}_MR_{stem}_Br_20100302100000000_S{image_id + 500}_I{image_id}{suffix}"
     voxels = np.random.default_rng(image_id).integers(0, 4000, (SLICES, ROWS, COLUMNS_OF_PIXELS)).astype(np.int16)
-    image = nib.Nifti1Image(voxels, np.diag([-8.0, 7.0, 6.0, 1.0]))
+    image = nib.Nifti1Image(voxels, np.diag([-STEP_MM, ROW_MM, COLUMN_MM, 1.0]))
     image.header["descrip"] = b"Jane Roe"
     nib.save(image, path)
     return path

@@ -14,7 +14,7 @@ from ldae.config.cohort import ColumnsConfig
 ROOT = Path(__file__).resolve().parents[1]
 COHORT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["cohort"]
 COLUMNS, DIAGNOSES = ColumnsConfig(**COHORT["columns"]), COHORT["diagnoses"]
-AFFINE = np.array([[5.0, 0, 0, -100], [0, 5, 0, -100], [0, 0, 5, -100], [0, 0, 0, 1]])
+AFFINE = np.array([[4.0, 0, 0, -80], [0, 4, 0, -80], [0, 0, 4, -80], [0, 0, 0, 1]])
 
 
 def describe(root: Path) -> Path:
@@ -29,7 +29,7 @@ def write_image(root: Path, name: str, image: nib.Nifti1Image | None = None) -> 
     parts = [part for part in name.split("_") if part.startswith(("sub-", "ses-"))]
     path = root.joinpath(*parts, "anat", f"{name}.nii.gz")
     path.parent.mkdir(parents=True, exist_ok=True)
-    nib.save(image or nib.Nifti1Image(np.ones((40, 40, 40), np.int16), AFFINE), path)
+    nib.save(image or nib.Nifti1Image(np.ones((36, 36, 36), np.int16), AFFINE), path)
     return path
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -109,6 +111,70 @@ def flipped(axis: int) -> Change:
     return on_data(lambda data: np.flip(data, axis))
 
 
+def with_nan(data: np.ndarray) -> np.ndarray:
+    data = data.copy()
+    low = [n // 2 for n in data.shape]
+    data[tuple(slice(at, at + max(2, n // 25)) for at, n in zip(low, data.shape, strict=True))] = np.nan
+    return data
+
+
+def with_slab_of(value: float) -> Change:
+    """One plane through the middle of the head."""
+
+    def change(data: np.ndarray) -> np.ndarray:
+        data = data.copy()
+        data[data.shape[0] // 2] = value
+        return data
+
+    return on_data(change)
+
+
+def background_of_nan(data: np.ndarray) -> np.ndarray:
+    """No value in the air around the head."""
+    smooth = ndimage.uniform_filter(data, 3)
+    head = ndimage.binary_fill_holes(smooth > 0.1 * np.percentile(smooth, 98))
+    return np.where(head, data, np.nan)
+
+
+def uni(data: np.ndarray) -> np.ndarray:
+    """MP2RAGE's UNI image of a head: the product of two echoes over the sum of their squares, with noise in both."""
+    rng = np.random.default_rng(0)
+    t1 = np.clip(data / np.percentile(data, 99), 0, 1.2)
+    ratio = np.clip(-0.45 + 0.9 * t1, -0.48, 0.48)
+    weight = ratio / (0.5 + np.sqrt(0.25 - ratio**2))  # of the first echo, as ratio = weight / (1 + weight^2)
+    signal = np.where(t1 > 0.08, 0.25 + t1, 0)
+    real, imaginary = rng.normal(0, 0.05, (2, 2, *data.shape))
+    first, second = weight * signal + real[0] + 1j * imaginary[0], signal + real[1] + 1j * imaginary[1]
+    return (first.conj() * second).real / (abs(first) ** 2 + abs(second) ** 2)
+
+
+def rewrite_header(path: Path, **fields: object) -> Path:
+    """Set fields of a file's NIfTI header as they are, without what nibabel would mend."""
+    read, write = (gzip.decompress, gzip.compress) if path.suffix == ".gz" else (bytes, bytes)
+    content = read(path.read_bytes())
+    header = nib.Nifti1Header(content[:348], check=False)
+    for name, value in fields.items():
+        header[name] = value
+    path.write_bytes(write(header.binaryblock + content[348:]))
+    return path
+
+
+def form_fields(sform: np.ndarray | None, qform: np.ndarray | None, codes: tuple[int, int] = (1, 1)) -> dict:
+    """Fields of a header with these forms, of sform and qform the codes; voxel sizes are those of the qform."""
+    header = nib.Nifti1Header()
+    header.set_qform(np.eye(4) if qform is None else qform, code=codes[1] if qform is not None else 0)
+    fields = {name: header[name] for name in ("pixdim", "qform_code", "qoffset_x", "qoffset_y", "qoffset_z")}
+    fields |= {f"quatern_{letter}": header[f"quatern_{letter}"] for letter in "bcd"}
+    rows = np.zeros((3, 4)) if sform is None else sform[:3]
+    fields |= {f"srow_{axis}": row for axis, row in zip("xyz", rows, strict=True)}
+    return fields | {"sform_code": codes[0] if sform is not None else 0}
+
+
+def rewrite_forms(path: Path, sform: np.ndarray | None, qform: np.ndarray | None) -> Path:
+    """Give a file's header these forms, both of code 1; voxel sizes are those of the qform."""
+    return rewrite_header(path, **form_fields(sform, qform))
+
+
 DAMAGED: dict[str, Change] = {
     "flipped front-back": flipped(1),
     "flipped up-down": flipped(2),
@@ -129,14 +195,10 @@ DAMAGED: dict[str, Change] = {
     "twice the voxel size": scaled_header(2),
     "strong blur": blurred(14),
     "ghosts": ghosted(0.8),
+    "a block of NaN in the brain": on_data(with_nan),
+    "a plane of NaN": with_slab_of(np.nan),
+    "a plane of infinity": with_slab_of(np.inf),
 }
-
-
-def with_nan(data: np.ndarray) -> np.ndarray:
-    data = data.copy()
-    low = [n // 2 for n in data.shape]
-    data[tuple(slice(at, at + max(2, n // 25)) for at, n in zip(low, data.shape, strict=True))] = np.nan
-    return data
 
 
 def moved_header(turn: np.ndarray, shift_mm: tuple[float, float, float]) -> Change:
@@ -177,7 +239,8 @@ HARMLESS: dict[str, Change] = {
     "axes permuted, right header": reoriented,
     "one volume in 4-D": one_volume_4d,
     "3.5 mm slices": thick_slices,
-    "a block of NaN": on_data(with_nan),
+    "a background of NaN": on_data(background_of_nan),
+    "MP2RAGE's UNI image": on_data(uni),
     "intensities times a million": on_data(lambda data: data * 1e6),
     "origin off by 200 mm": moved_header(np.eye(3), (200.0, -200.0, 200.0)),
     "oblique header": moved_header(nib.eulerangles.euler2mat(0.2, 0.15, -0.2), (0.0, 0.0, 0.0)),

@@ -2,87 +2,119 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import nibabel as nib
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
+from scipy import ndimage
 
+from ldae.cohort.series.faults import BrokenSeries
+from ldae.cohort.series.nifti import read_nifti_header
 from ldae.errors import UserError
-from ldae.preprocessing.volume import Volume
+from ldae.preprocessing.volume import Volume, coarsen
 
-SPACING_MM = (0.3, 4.0)
-MIN_FIELD_OF_VIEW_MM = 140.0
-MIN_FINITE = 0.9
-MAX_SHEAR = 0.02
+FINEST_MM = 0.8  # voxels of at most two thirds of it are averaged to about it: memory grows with the voxels
+EDGE_MM, EDGE_VOXELS = 4.0, 2  # the mask of a brain may reach this far into a background without values
+SPECK_ML, CISTERN_ML = 0.05, 1.0  # largest piece of the brain without values: enclosed, and open to the background
+MOST_ABSENT = 0.005  # of the brain
 
 
-def load_scan(path: str | Path) -> Volume:
-    """Read a T1w image, check it, turn it to RAS axes and set voxels that are not finite to 0.
+@dataclass(frozen=True)
+class RawScan:
+    """A scan as it was given: RAS axes, the intensities of the file.
+
+    Attributes
+    ----------
+    volume : Volume
+        The image; where the file has no finite value the lowest of its values, and at most 0.
+    absent : ndarray
+        Boolean, on the same voxels: no finite value.
+    notes : tuple of str
+        What was done or assumed that a user should know.
+    """
+
+    volume: Volume
+    absent: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def load_scan(path: str | Path) -> RawScan:
+    """Read a T1w image, check it and turn it to RAS axes.
 
     Parameters
     ----------
     path : path
-        NIfTI file, 3-D or 4-D with one volume.
+        NIfTI file, 3-D, or with further dimensions of one element.
 
     Returns
     -------
-    Volume
-        Raw intensities.
+    RawScan
+        Blocks of voxels much finer than `FINEST_MM` are averaged.
 
     Raises
     ------
     UserError
-        The file cannot be read, is not one volume, is constant, has many voxels that are not finite, is sheared, or
-        its voxels or field of view are not those of a head.
+        The header is refused (see `ldae.cohort.series.nifti.read_nifti_header`), the file cannot be read, or it has no
+        contrast.
     """
     try:
+        header = read_nifti_header(path)
+    except BrokenSeries as error:
+        raise UserError(path, "a NIfTI image of a whole head", str(error), error.cure) from None
+    try:
         image = cast(nib.Nifti1Image, nib.load(path))
-        data = np.asanyarray(image.dataobj, dtype=np.float32)
-    except (OSError, EOFError, ImageFileError, ValueError) as error:
+        data = np.asanyarray(image.dataobj, dtype=np.float32).reshape(header.shape)
+    except Exception as error:  # a damaged file can make the parser raise anything
         raise UserError(path, "a NIfTI image", f"{type(error).__name__}: {error}", "convert this scan again") from None
-    if data.ndim == 4 and data.shape[3] == 1:
-        data = data[..., 0]
-    _expect(data.ndim == 3, path, "one 3-D volume", f"shape {data.shape}", "keep one volume")
-    volume = _canonical(data, image.affine)
-    check_geometry(path, volume)
+    turned = nib.as_closest_canonical(nib.Nifti1Image(data, header.affine))
+    volume, factors = coarsen(Volume(cast(np.ndarray, turned.dataobj), turned.affine), FINEST_MM)
     finite = np.isfinite(volume.data)
-    _expect(finite.mean() >= MIN_FINITE, path, f"at least {MIN_FINITE:.0%} finite voxels", f"{finite.mean():.1%}")
-    volume = volume.with_data(np.nan_to_num(volume.data, nan=0.0, posinf=0.0, neginf=0.0))
-    _expect(np.ptp(volume.data) > 0, path, "an image with contrast", f"every voxel is {volume.data.flat[0]:g}")
-    return volume
+    if not finite.any() or np.ptp(volume.data[finite]) == 0:
+        found = f"every voxel is {volume.data.flat[0]:g}" if finite.any() else "no finite value"
+        raise UserError(path, "an image with contrast", found, "look at the scan, convert it again or drop it")
+    notes = []
+    if factors != (1, 1, 1):
+        notes.append(f"blocks of {' x '.join(map(str, factors))} voxels averaged")
+    if not finite.all():
+        notes.append(f"{1 - finite.mean():.1%} of the voxels without a value, taken as background")
+    lowest = min(0.0, float(volume.data[finite].min()))
+    filled = np.ascontiguousarray(np.where(finite, volume.data, lowest), dtype=np.float32)
+    return RawScan(volume.with_data(filled), ~finite, tuple(notes))
 
 
-def check_geometry(path: str | Path, volume: Volume) -> None:
-    """Raise a UserError unless axes, voxel size and field of view can be those of a whole head."""
-    spacing = volume.spacing_mm
-    low, high = SPACING_MM
-    shown = " x ".join(f"{s:.2f}" for s in spacing)
-    _expect(bool(((spacing >= low) & (spacing <= high)).all()), path, f"voxels of {low} to {high} mm", f"{shown} mm")
-    axes = volume.affine[:3, :3] / spacing
-    _expect(np.abs(axes.T @ axes - np.eye(3)).max() <= MAX_SHEAR, path, "perpendicular axes", "a sheared affine")
-    extent = spacing * volume.data.shape
-    found = " x ".join(f"{e:.0f}" for e in extent)
-    _expect(
-        bool((extent >= MIN_FIELD_OF_VIEW_MM).all()),
-        path,
-        f"a field of view of at least {MIN_FIELD_OF_VIEW_MM:.0f} mm along each axis",
-        f"{found} mm",
-    )
+def check_brain(path: str | Path, scan: RawScan, mask: np.ndarray) -> list[str]:
+    """Check that the brain (boolean, on the scan's voxels) has values.
+
+    Around the brain, voxels without a value are as good as the 0 that other programs write there, and so are cisterns
+    that open into it, and specks: SPM drops every 0, and dark fluid has some.
+
+    Returns
+    -------
+    list of str
+        A note on what is absent in the brain, if anything is.
+
+    Raises
+    ------
+    UserError
+        A piece of the brain has no values.
+    """
+    if not scan.absent.any():
+        return []
+    depth = max(EDGE_VOXELS, round(EDGE_MM / float(scan.volume.spacing_mm.mean())))
+    inside = scan.absent & ndimage.binary_erosion(mask, iterations=depth)
+    enclosed = inside & ndimage.binary_fill_holes(~scan.absent)
+    share, voxel_ml = inside.sum() / mask.sum(), np.prod(scan.volume.spacing_mm) / 1000
+    too_much = _largest(enclosed) * voxel_ml > SPECK_ML or _largest(inside) * voxel_ml > CISTERN_ML
+    if too_much or share > MOST_ABSENT:
+        found = f"{inside.sum()} voxels of it are NaN or infinite ({share:.2%})"
+        cure = "mend what wrote the file, or drop the scan"
+        raise UserError(path, "a value in every voxel of the brain", found, cure)
+    return [f"parts of the brain without a value ({share:.2%}), taken as dark"] if share else []
 
 
-def _canonical(data: np.ndarray, affine: np.ndarray) -> Volume:
-    turned = nib.as_closest_canonical(nib.Nifti1Image(data, affine))
-    return Volume(np.ascontiguousarray(turned.dataobj, dtype=np.float32), turned.affine)
-
-
-def _expect(
-    holds: bool,
-    path: str | Path,
-    expected: str,
-    found: str,
-    cure: str = "look at the scan, convert it again or drop it",
-) -> None:
-    if not holds:
-        raise UserError(path, expected, found, cure)
+def _largest(inside: np.ndarray) -> int:
+    """Voxels of the largest connected piece."""
+    pieces, _ = ndimage.label(inside)
+    return int(np.bincount(pieces.ravel())[1:].max(initial=0))

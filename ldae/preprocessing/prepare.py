@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nibabel.filebasedimages import ImageFileError
-
-from ldae.cohort.bids.images import orientation_of
 from ldae.cohort.series.conversion import convert_series
-from ldae.cohort.series.dicom import BrokenSeries
+from ldae.cohort.series.faults import BrokenSeries
+from ldae.cohort.series.nifti import orientation_of
 from ldae.config.preprocessing import PreprocessingConfig, QCConfig
 from ldae.errors import UserError, UserErrors
 from ldae.files import hash_content, read_record, write_json
@@ -156,10 +154,8 @@ def _prepared(job: PrepareJob, sidecar: dict | None, error: str) -> Prepared:
 
 
 def _check_orientation(path: Path) -> None:
-    """Raise a UserError for a header that does not tell left from right; what cannot be read is said later."""
     try:
         orientation_of(path)
     except BrokenSeries as error:
-        raise UserError(path, "a header that tells left from right", str(error), error.cure) from None
-    except (OSError, EOFError, ImageFileError):
-        return
+        expected = "a NIfTI image whose header tells left from right"
+        raise UserError(path, expected, str(error), error.cure) from None

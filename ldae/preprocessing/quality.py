@@ -16,7 +16,7 @@ MARGIN_VOXELS = 3
 SMALL = 1e-6
 
 
-def measure_native(volume: Volume, mask: np.ndarray) -> dict[str, float]:
+def measure_native(volume: Volume, mask: np.ndarray, *, cut_out: bool = False) -> dict[str, float]:
     """Measure a brain on its native voxels.
 
     Parameters
@@ -25,6 +25,8 @@ def measure_native(volume: Volume, mask: np.ndarray) -> dict[str, float]:
         Raw image.
     mask : ndarray
         Boolean, the brain, on the same voxels.
+    cut_out : bool
+        Its skull was removed before, so that planes of one value lie around any brain.
 
     Returns
     -------
@@ -36,8 +38,8 @@ def measure_native(volume: Volume, mask: np.ndarray) -> dict[str, float]:
     """
     voxel_mm3, cut_mm2 = float(np.prod(volume.spacing_mm)), 0.0
     for axis, spacing in enumerate(volume.spacing_mm):
-        varies = np.flatnonzero(np.ptp(volume.data, axis=tuple(a for a in range(3) if a != axis)) > 0)
-        cut_mm2 += np.take(mask, varies[[0, -1]], axis).sum() * voxel_mm3 / spacing
+        varies = np.ptp(volume.data, axis=tuple(a for a in range(3) if a != axis)) > 0
+        cut_mm2 += np.take(mask, np.flatnonzero(varies | cut_out)[[0, -1]], axis).sum() * voxel_mm3 / spacing
     return {"brain_volume_ml": float(mask.sum() * voxel_mm3 / 1000), "border": float(cut_mm2 / 100)}
 
 

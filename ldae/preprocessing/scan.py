@@ -13,8 +13,9 @@ from ldae.preprocessing.bias_field import correct_bias_field
 from ldae.preprocessing.brain_mask import engine_record, extract_brain
 from ldae.preprocessing.grid import QC_GRID, mni_template, model_grid
 from ldae.preprocessing.intensity import scale_intensities, to_grey_levels
+from ldae.preprocessing.kinds import STRIPPED, recognise_kind
 from ldae.preprocessing.layout import ScanFiles
-from ldae.preprocessing.precheck import load_scan
+from ldae.preprocessing.precheck import check_brain, load_scan
 from ldae.preprocessing.quality import measure_alignment, measure_native
 from ldae.preprocessing.registration import register, use_one_thread, volume_scale
 from ldae.preprocessing.resampling import resample_brain
@@ -49,18 +50,21 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: PreprocessingC
     Returns
     -------
     dict
-        The sidecar: ``QC`` holds the numbers of `quality`, ``ImageSHA256`` the hash of the image.
+        The sidecar: ``QC`` holds the numbers of `quality`, ``ImageSHA256`` the hash of the image, ``Notes`` what was
+        assumed of an unusual scan.
 
     Raises
     ------
     UserError
-        The scan cannot be worked on (see `precheck`), or no brain is found.
+        The scan cannot be worked on (see `precheck`), no brain is found, or values are absent in it.
     """
     use_one_thread()
     files.remove()
-    scan = load_scan(source)
-    mask = extract_brain(scan, config)
-    numbers = measure_native(scan, mask)
+    raw = load_scan(source)
+    mask = extract_brain(raw.volume, config)
+    absent = check_brain(source, raw, mask)
+    scan, mask, kind = recognise_kind(raw.volume, mask)
+    numbers = measure_native(scan, mask, cut_out=STRIPPED in kind)
     scan, mask = crop(scan, mask, CROP_MARGIN_MM)
     brain = correct_bias_field(scan, mask, config.bias_field_spacing_mm, config.bias_field_iterations)
     grid = model_grid(config)
@@ -73,7 +77,8 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: PreprocessingC
     write_volume(files.image, image, grid.affine)
     write_volume(files.mask, image_mask.astype(np.uint8), grid.affine)
     write_volume(files.qc_image, to_grey_levels(qc_image, qc_mask), QC_GRID.affine)
-    sidecar = _sidecar(source, files, config, key) | {"QC": {name: round(v, 6) for name, v in numbers.items()}}
+    sidecar = _sidecar(source, files, config, key) | {"Notes": [*raw.notes, *absent, *kind]}
+    sidecar |= {"QC": {name: round(v, 6) for name, v in numbers.items()}}
     write_json(files.sidecar, sidecar)
     return sidecar
 

@@ -22,7 +22,7 @@ MANIFEST_COLUMNS = (
     *("subject", "session", "source", "path", "status", "reason"),
     *("image_sha256", "transform", "brain_extraction", "qc_image_sha256"),
     *("brain_volume_ml", "dice", "outside", "missing", "mutual_information", "ncc", "upright", "white_grey_ratio"),
-    *("border", "volume_scale"),
+    *("border", "volume_scale", "notes"),
 )
 DONE, ERROR = "done", "error"
 
@@ -109,6 +109,7 @@ def preprocess_item(job: ScanJob) -> dict:
         "brain_extraction": sidecar["BrainExtraction"]["name"],
         "qc_image_sha256": sidecar["QCImageSHA256"],
         **sidecar["QC"],
+        "notes": "; ".join(sidecar["Notes"]),
     }
 
 

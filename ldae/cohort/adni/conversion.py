@@ -23,7 +23,8 @@ from ldae.cohort.adni.timeline import MAX_DAYS_FROM_VISIT, place_visits
 from ldae.cohort.clinica import ConversionFailed, find_program, image_files, link_images, run_clinica, write_clinical
 from ldae.cohort.columns import IMAGE_COLUMNS
 from ldae.cohort.series.converted import RefusedVolume, accept_volume
-from ldae.cohort.series.dicom import BrokenSeries, check_series
+from ldae.cohort.series.dicom import check_series
+from ldae.cohort.series.faults import BrokenSeries
 from ldae.cohort.series.nifti import check_nifti
 from ldae.cohort.series.orientation import Stack, dicom_stack, nifti_stack
 from ldae.files import hash_content, read_json, read_table, write_json, write_table

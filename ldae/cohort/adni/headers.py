@@ -9,7 +9,8 @@ import pandas as pd
 
 from ldae.code_hash import hash_script
 from ldae.cohort.disk import group_files
-from ldae.cohort.series.dicom import BrokenSeries, OtherImage, check_series
+from ldae.cohort.series.dicom import check_series
+from ldae.cohort.series.faults import BrokenSeries, OtherImage
 from ldae.cohort.series.nifti import check_nifti
 from ldae.files import read_table, write_table
 from ldae.pool import run_items

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import nibabel as nib
+import numpy as np
 
 from ldae.cohort.bids.layout import find_folders, find_images
 from ldae.cohort.bids.sidecars import read_facts
-from ldae.cohort.series.dicom import NOT_WANTED, BrokenSeries
-from ldae.cohort.series.nifti import check_nifti
+from ldae.cohort.series.faults import NOT_WANTED, BrokenSeries
+from ldae.cohort.series.nifti import check_nifti, read_nifti_header
 
 ONLY_SESSION = "M000"
 LABEL = r"[0-9A-Za-z+]+"
@@ -88,31 +88,6 @@ def list_unit1(bids_dir: str | Path) -> list[Image]:
     return lone
 
 
-def orientation_of(path: Path) -> str:
-    """Where the voxel axes point and which part of the header says so, like ``RAS (sform)``.
-
-    Raises
-    ------
-    BrokenSeries
-        The header does not say it, or says two things: left and right cannot be told.
-    """
-    header = nib.load(path).header
-    if not isinstance(header, nib.Nifti1Header):
-        raise BrokenSeries("no NIfTI header, so left and right cannot be told", "convert it to NIfTI with an sform")
-    forms = {"sform": header.get_sform(coded=True)[0], "qform": header.get_qform(coded=True)[0]}
-    axes = {name: "".join(nib.aff2axcodes(affine)) for name, affine in forms.items() if affine is not None}
-    if not axes:
-        raise BrokenSeries(
-            "neither sform nor qform is set (codes 0), so left and right cannot be told",
-            "write the known orientation into the header",
-        )
-    if len(set(axes.values())) > 1:
-        said = " and ".join(f"{name} {codes}" for name, codes in axes.items())
-        raise BrokenSeries(f"the header contradicts itself about the axes: {said}", "correct sform or qform")
-    name, codes = next(iter(axes.items()))
-    return f"{codes} ({name})"
-
-
 def _with_facts(images: list[Image], bids_dir: str | Path) -> list[Image]:
     """The images of a session with what JSON files say of them, if it has several."""
     if not images[1:]:
@@ -139,12 +114,11 @@ def _look_at(path: Path, root: Path) -> Image:
         return Image(**image, fault=f"no magnitude image, by part-{part[1]} in its name", cure=NOT_WANTED)
     try:
         check_nifti([path])
-        orientation_of(path)
     except BrokenSeries as error:
         return Image(**image, fault=str(error), cure=error.cure)
-    header = cast(nib.Nifti1Image, nib.load(path)).header
-    voxel_mm = tuple(float(size) for size in header.get_zooms()[:3])
-    extent_mm = tuple(count * size for count, size in zip(header.get_data_shape(), voxel_mm, strict=False))
+    header = read_nifti_header(path)
+    voxel_mm = tuple(float(size) for size in np.linalg.norm(header.affine[:3, :3], axis=0))
+    extent_mm = tuple(count * size for count, size in zip(header.shape, voxel_mm, strict=True))
     return Image(**image, voxel_mm=voxel_mm, extent_mm=extent_mm)
 
 

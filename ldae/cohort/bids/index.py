@@ -12,11 +12,12 @@ from pathlib import Path
 import pandas as pd
 
 from ldae.cohort.bids.choice import explain, order
-from ldae.cohort.bids.images import Image, list_images, orientation_of
+from ldae.cohort.bids.images import Image, list_images
 from ldae.cohort.bids.layout import check_dataset
 from ldae.cohort.bids.notes import write_faults
 from ldae.cohort.columns import IMAGE_COLUMNS
 from ldae.cohort.pilot import EVERYBODY, Pilot
+from ldae.cohort.series.nifti import orientation_of
 from ldae.cohort.shards import shard_of
 from ldae.errors import UserError
 from ldae.files import write_table

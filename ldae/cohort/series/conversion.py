@@ -13,7 +13,8 @@ from pydicom import misc
 
 from ldae.cohort.programs import THREAD_VARIABLES, find_program
 from ldae.cohort.series.converted import RefusedVolume, accept_volume
-from ldae.cohort.series.dicom import BrokenSeries, check_series
+from ldae.cohort.series.dicom import check_series
+from ldae.cohort.series.faults import BrokenSeries
 from ldae.cohort.series.orientation import dicom_stack
 from ldae.errors import UserError
 

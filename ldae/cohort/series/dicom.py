@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,45 +15,24 @@ import pydicom
 from pydicom.errors import InvalidDicomError
 
 from ldae.cohort.series.contrast import CONTRAST_ELEMENTS, other_contrast
+from ldae.cohort.series.faults import BrokenSeries, OtherImage
+from ldae.cohort.series.slices import Slice, check_slices
 
 # pydicom's warnings quote header text.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
-SPACING_TOLERANCE = 0.1  # share of the median slice distance
-REPEATED_MM = 0.01  # slices closer than this are at the same place
-FEWEST_REPEATS = 1.5  # slices per position in a 4-D series whose last volume is cut short
-FEWEST_SLICES = 10
-SMALLEST_EXTENT_MM = 100.0  # no adult head is smaller along any axis
-MAIN_ORIENTATION_SHARE = 0.8  # of a damaged series; a localiser's planes have a third each
 GAUSS_PER_TESLA = 10_000
 # Nothing else is read of a file: what was never read cannot be quoted.
 ELEMENTS = [
     *("SOPInstanceUID", "SeriesInstanceUID", "PatientID", "InstanceNumber", "ImagesInAcquisition", "NumberOfFrames"),
     *("NumberOfTemporalPositions", "ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing"),
+    *("SliceThickness", "SpacingBetweenSlices"),
     *("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "MagneticFieldStrength"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "SpecificCharacterSet"),
     *CONTRAST_ELEMENTS,
 ]
 TAGS = [pydicom.tag.Tag(element) for element in ELEMENTS]
-AGAIN = "download the image again"
-NOT_WANTED = "none: only T1-weighted volumes of the whole head are used"
-PARTIAL = "none if this is no whole head; if it is one, download the image again"
-
-
-class BrokenSeries(Exception):
-    """Why an image cannot be converted; `cure` says what to do about it."""
-
-    def __init__(self, reason: str, cure: str = AGAIN) -> None:
-        super().__init__(reason)
-        self.cure = cure
-
-
-class OtherImage(BrokenSeries):
-    """Why an image, sound as it may be, is not the T1-weighted volume of a head."""
-
-    def __init__(self, reason: str, cure: str = NOT_WANTED) -> None:
-        super().__init__(reason, cure)
 
 
 @dataclass(frozen=True)
@@ -65,15 +43,6 @@ class VolumeFacts:
     rows: int
     columns: int
     field_strength_t: float | None = None
-
-
-@dataclass(frozen=True)
-class _Slice:
-    instance: str
-    number: int
-    orientation: tuple[float, ...]
-    spacing: tuple[float, ...]
-    position: float
 
 
 def check_series(files: Sequence[Path], ptid: str = "") -> VolumeFacts:
@@ -113,17 +82,16 @@ def _check(files: Sequence[Path], ptid: str) -> VolumeFacts:
         raise BrokenSeries(f"the headers belong to another subject than the folder {ptid}", "ask LONI which is right")
     if fault := other_contrast(first.find):
         raise OtherImage(fault)
+    if first.find("SamplesPerPixel", int, 1) > 1:
+        raise OtherImage("colour (SamplesPerPixel) instead of grey values: a picture of a scan")
     if (times := max(header.find("NumberOfTemporalPositions", int, 1) for header in headers)) > 1:
         raise OtherImage(f"4-D: {times} volumes (NumberOfTemporalPositions)")
     sizes = {(header.need("Rows", int), header.need("Columns", int)) for header in headers}
     if len(sizes) > 1:
         raise BrokenSeries(f"{len(sizes)} image sizes in one folder", "put each series into a folder of its own")
     slices = _frames(first) if len(headers) == 1 and first.frames > 1 else _each(_plane, headers)
-    _check_geometry(slices)
-    _check_volumes(slices)
-    _check_extent(slices, *sizes.pop())
-    _check_numbers(slices, first.find("ImagesInAcquisition", int, 0))
-    _check_positions(slices)
+    thickness = max(first.find(name, float, 0.0) for name in ("SliceThickness", "SpacingBetweenSlices"))
+    check_slices(slices, *sizes.pop(), announced=first.find("ImagesInAcquisition", int, 0), thickness_mm=thickness)
     tesla = first.find("MagneticFieldStrength", float, 0.0)
     tesla = tesla / GAUSS_PER_TESLA if tesla > 100 else tesla
     return VolumeFacts(len(slices), first.need("Rows", int), first.need("Columns", int), tesla or None)
@@ -194,19 +162,19 @@ def _each(read: Callable, items: Sequence) -> list:
     return results
 
 
-def _plane(header: _Header) -> _Slice:
+def _plane(header: _Header) -> Slice:
     """The slice that an ordinary file holds."""
     orientation = header.need("ImageOrientationPatient", _floats(6))
-    return _Slice(
+    return Slice(
         instance=header.need("SOPInstanceUID", str),
-        number=header.need("InstanceNumber", int),
+        number=header.find("InstanceNumber", int, None),
         orientation=orientation,
         spacing=header.need("PixelSpacing", _floats(2)),
-        position=_along_normal(orientation, header.need("ImagePositionPatient", _floats(3))),
+        position=header.need("ImagePositionPatient", _floats(3)),
     )
 
 
-def _frames(header: _Header) -> list[_Slice]:
+def _frames(header: _Header) -> list[Slice]:
     """The slices that an enhanced MR file holds, from its functional groups (PS3.3 C.7.6.16)."""
     shared = header.find("SharedFunctionalGroupsSequence", lambda groups: groups[0], pydicom.Dataset())
     groups = header.need("PerFrameFunctionalGroupsSequence", list)
@@ -214,7 +182,7 @@ def _frames(header: _Header) -> list[_Slice]:
     def value(group: pydicom.Dataset, sequence: str, element: str, count: int) -> tuple[float, ...]:
         return _floats(count)((group if sequence in group else shared)[sequence][0][element].value)
 
-    def frame(index: int) -> _Slice:
+    def frame(index: int) -> Slice:
         try:
             group = groups[index]
             orientation = value(group, "PlaneOrientationSequence", "ImageOrientationPatient", 6)
@@ -223,7 +191,7 @@ def _frames(header: _Header) -> list[_Slice]:
         except Exception as error:  # as above
             fault = f"{header.name} has unreadable functional groups ({type(error).__name__})"
             raise BrokenSeries(fault) from None
-        return _Slice(str(index), index + 1, orientation, spacing, _along_normal(orientation, position))
+        return Slice(str(index), index + 1, orientation, spacing, position)
 
     return _each(frame, range(header.frames))
 
@@ -236,61 +204,3 @@ def _floats(count: int) -> Callable:
         return numbers
 
     return convert
-
-
-def _along_normal(orientation: tuple[float, ...], position: tuple[float, ...]) -> float:
-    return float(np.dot(np.cross(orientation[:3], orientation[3:]), position))
-
-
-def _check_geometry(slices: list[_Slice]) -> None:
-    orientations = Counter(tuple(np.round(item.orientation, 2)) for item in slices)
-    if len(orientations) > 1 and max(orientations.values()) < MAIN_ORIENTATION_SHARE * len(slices):
-        raise OtherImage(f"{len(orientations)} orientations in one folder: a localiser")
-    geometries = {tuple(np.round(item.orientation + item.spacing, 2)) for item in slices}
-    if len(geometries) > 1:
-        raise BrokenSeries(f"{len(geometries)} orientations or pixel spacings in one folder")
-
-
-def _check_volumes(slices: list[_Slice]) -> None:
-    copies = len(slices) - len({item.instance for item in slices})
-    if copies:
-        raise BrokenSeries(f"{copies} slices are there twice (same SOPInstanceUID)", "remove the copies")
-    places = 1 + int(np.sum(_steps(slices) > REPEATED_MM))
-    if places > 1 and len(slices) >= FEWEST_REPEATS * places:
-        raise OtherImage(f"4-D: {len(slices)} slices at {places} positions")
-
-
-def _check_extent(slices: list[_Slice], rows: int, columns: int) -> None:
-    if len(slices) < FEWEST_SLICES:
-        raise OtherImage(f"{len(slices)} slices only: a localiser, or a small part of a series", PARTIAL)
-    steps = _steps(slices)
-    across = float(np.sum(steps) + np.median(steps))
-    extent = (rows * slices[0].spacing[0], columns * slices[0].spacing[1], across)
-    if min(extent) < SMALLEST_EXTENT_MM:
-        shown = " x ".join(f"{size:.0f}" for size in extent)
-        raise OtherImage(f"{shown} mm only: a slab, or a part of a series", PARTIAL)
-
-
-def _check_numbers(slices: list[_Slice], announced: int) -> None:
-    numbers = sorted(item.number for item in slices)
-    missing = sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
-    if len(set(numbers)) < len(numbers):
-        raise BrokenSeries(f"{len(numbers) - len(set(numbers))} slices are there twice (same InstanceNumber)")
-    if missing:
-        raise BrokenSeries(f"{len(missing)} slices missing, first InstanceNumber {missing[0]}")
-    if announced > len(slices):
-        raise BrokenSeries(f"{len(slices)} of {announced} slices (ImagesInAcquisition)")
-
-
-def _check_positions(slices: list[_Slice]) -> None:
-    steps = _steps(slices)
-    median = float(np.median(steps))
-    if median <= 0 or np.any(np.abs(steps - median) > SPACING_TOLERANCE * median):
-        raise BrokenSeries(
-            f"slice distance varies from {steps.min():.2f} to {steps.max():.2f} mm, so slices are missing or doubled"
-        )
-
-
-def _steps(slices: list[_Slice]) -> np.ndarray:
-    """Distances between neighbouring slices, in mm."""
-    return np.diff(sorted(item.position for item in slices))

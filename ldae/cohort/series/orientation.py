@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import nibabel as nib
 import numpy as np
@@ -21,13 +21,12 @@ import pydicom
 from nibabel.orientations import apply_orientation, io_orientation
 from pydicom.pixels import pixel_array
 
-from ldae.cohort.series.dicom import BrokenSeries
+from ldae.cohort.series.nifti import read_nifti_header
 
 SAMPLES = (0.18, 0.35, 0.5, 0.62, 0.8)  # positions in the stack, not symmetric about its middle
 MIN_CORRELATION = 0.999
 SPACING_TOLERANCE = 0.02
 DIRECTIONS = ("left and right", "front and back", "top and bottom")
-ORIGINAL_SERIES = "download the original DICOM series of the visit"
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0])
 GEOMETRY = [
     *("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames"),
@@ -84,14 +83,14 @@ def nifti_stack(path: Path) -> Stack:
     Raises
     ------
     BrokenSeries
-        Its header has neither qform nor sform, so that left and right are unknown.
+        Left and right are unknown, or what else `read_nifti_header` refuses.
     """
-    image = cast(nib.Nifti1Image, nib.load(path))
-    if not (image.header["qform_code"] > 0 or image.header["sform_code"] > 0):
-        raise BrokenSeries(f"{path.name} has neither qform nor sform: left and right are unknown", ORIGINAL_SERIES)
-    shape: Any = image.shape[:3]
+    header = read_nifti_header(path)
+    voxels = cast(nib.Nifti1Image, nib.load(path)).dataobj
     return Stack(
-        image.affine[:3, :3], shape, lambda index: np.asanyarray(image.dataobj[:, :, index]).reshape(shape[:2])
+        header.affine[:3, :3],
+        header.shape,
+        lambda index: np.asanyarray(voxels[:, :, index]).reshape(header.shape[:2]),
     )
 
 

@@ -73,6 +73,7 @@ def test_a_part_set_to_zero_is_a_cut_too():
     data[:, :, :8] = 0
     assert whole["border"] == 0
     assert measure_native(Volume(data, np.eye(4)), mask)["border"] == pytest.approx(1.0)
+    assert measure_native(Volume(data, np.eye(4)), mask, cut_out=True)["border"] == 0
 
 
 def test_volume_and_border_of_oblong_voxels():

@@ -4,8 +4,11 @@ import pytest
 
 from ldae.errors import UserError
 from ldae.files import hash_file, read_json
+from ldae.preprocessing.brain_mask import extract_brain
 from ldae.preprocessing.grid import QC_GRID, Grid, mni_template
+from ldae.preprocessing.kinds import STRIPPED
 from ldae.preprocessing.layout import ScanFiles
+from ldae.preprocessing.precheck import load_scan
 from ldae.preprocessing.scan import preprocess_scan
 from ldae.preprocessing.verdict import judge
 from tests.unit.preprocessing.conftest import LESION_MM
@@ -15,6 +18,21 @@ from tests.unit.preprocessing.conftest import LESION_MM
 def done(head, config, tmp_path_factory):
     files = ScanFiles.of(tmp_path_factory.mktemp("preproc"), "ADNI011S0001", "M000")
     return preprocess_scan(head, files, config, key="k"), files
+
+
+@pytest.mark.parametrize("outside", [0, np.nan])
+def test_a_brain_without_its_skull_gives_the_same_image_and_is_marked(done, head, config, qc, tmp_path, outside):
+    whole = load_scan(head).volume
+    brain = np.where(extract_brain(whole, config), whole.data, outside)
+    nib.Nifti1Image(brain, whole.affine).to_filename(tmp_path / "brain.nii.gz")
+    files = ScanFiles.of(tmp_path, "ADNI011S0001", "M000")
+    record = preprocess_scan(tmp_path / "brain.nii.gz", files, config)
+    assert STRIPPED in record["Notes"]
+    assert done[0]["Notes"] == []
+    assert judge(record["QC"], qc) == ("pass", "")
+    assert record["QC"]["brain_volume_ml"] == pytest.approx(done[0]["QC"]["brain_volume_ml"], rel=0.01)
+    ours, theirs = (nib.load(each.image).get_fdata() for each in (files, done[1]))
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.98
 
 
 def test_names_are_bids(done):

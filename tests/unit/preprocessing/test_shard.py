@@ -60,7 +60,12 @@ def shop(tmp_path, monkeypatch, config):
         write_volume(files.mask, np.full((2, 2, 2), 2, np.uint8), np.eye(4))
         write_volume(files.qc_image, np.full((2, 2, 2), 3, np.uint8), np.eye(4))
         settings = {"Transform": config.transform, "BrainExtraction": {"name": config.brain_extraction}}
-        sidecar = files.hashes | settings | {"Key": key, "QC": GOOD | {"dice": 0.9 + 0.01 * ord(files.image.name[4])}}
+        notes = ["skull already removed", "blocks averaged"] if files.image.name[4] == "B" else []
+        sidecar = (
+            files.hashes
+            | settings
+            | {"Key": key, "Notes": notes, "QC": GOOD | {"dice": 0.9 + 0.01 * ord(files.image.name[4])}}
+        )
         write_json(files.sidecar, sidecar)
         return sidecar
 
@@ -96,6 +101,7 @@ def test_a_row_says_what_was_recorded_of_its_own_scan(shop):
         assert row["qc_image_sha256"] == hash_file(row["path"].replace("desc-preproc", "desc-qc"))
         assert row["image_sha256"] != row["qc_image_sha256"]
         assert row["dice"] == pytest.approx(0.9 + 0.01 * ord(name))
+        assert row["notes"] == "skull already removed; blocks averaged" if name == "B" else pd.isna(row["notes"])
         assert {key: row[key] for key in GOOD if key != "dice"} == {k: v for k, v in GOOD.items() if k != "dice"}
 
 

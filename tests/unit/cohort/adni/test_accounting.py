@@ -9,7 +9,7 @@ import pytest
 from ldae.cohort.adni.names import label_of
 from ldae.cohort.dataset import EXCLUSION_COLUMNS
 from ldae.cohort.disk import list_files
-from tests.adni_download import Download, edit_series, image_row, visit_row, write_processed, write_series
+from tests.adni_download import SLICES, Download, edit_series, image_row, visit_row, write_processed, write_series
 from tests.unit.cohort.adni.conversions import run_to_dataset
 
 A, B, C, ADNI4, E, F = "011_S_0021", "012_S_0345", "013_S_0007", "014_S_10008", "015_S_0009", "016_S_0010"
@@ -25,7 +25,7 @@ EXPECTED = {
     "17": ("check", "truncated"),
     "18": ("check", "slices missing"),
     "19": ("check", "not listed in MPRAGEMETA"),
-    "20": ("check", "96 mm only"),
+    "20": ("check", "48 mm: a slab"),
     "21": ("check", "is empty"),
     "22": ("check", "2 series in one folder"),
     "23": ("check", "pixel spacings"),
@@ -52,7 +52,7 @@ def plant(download):
     """A download with every kind of trouble."""
     images = download.dicom_dir
 
-    def listed(ptid, image_id, slices=20, **values):
+    def listed(ptid, image_id, slices=SLICES, **values):
         download.images.append(image_row(ptid, image_id, **values))
         return write_series(images, ptid, image_id, slices)
 

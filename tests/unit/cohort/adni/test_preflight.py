@@ -124,7 +124,7 @@ def test_faults_of_one_kind_are_one_warning_with_count_and_example(download):
     checked = check(download.write())
     images, rows = found(checked, "warning")
     assert rows == "2 rows, e.g. line 4: VISCODE must be bl or mNN, found 'sc'"
-    assert images.startswith("3 images, e.g. 12 of ADNI011S0021: 1 slices missing, first InstanceNumber 5")
+    assert images.startswith("3 images, e.g. 12 of ADNI011S0021: 1 slices missing by their positions")
 
 
 def test_the_commonest_kind_of_fault_comes_first(download):

@@ -18,7 +18,7 @@ def head(voxel_mm, shape=None):
     return image
 
 
-ISO, FINE, SLAB = head((1, 1, 1)), head((0.7, 0.7, 0.7)), head((0.9, 0.9, 6.5), (200, 200, 24))
+ISO, FINE, SLAB = head((1, 1, 1)), head((0.7, 0.7, 0.7)), head((0.9, 0.9, 3.5), (200, 200, 48))
 
 
 def choose(root, images, prefer=(), sidecars=()):
@@ -35,11 +35,11 @@ def choose(root, images, prefer=(), sidecars=()):
 @pytest.mark.parametrize(
     "used, other, why, lacks",
     [
-        (("_acq-mprage_rec-norm", ISO), ("_acq-ax2d", SLAB), "slices of 2 mm or less", "0.9 x 0.9 x 6.5 mm"),
-        (("_acq-mprage_rec-norm", ISO), ("", SLAB), "slices of 2 mm or less", "6.5 mm"),
+        (("_acq-mprage_rec-norm", ISO), ("_acq-ax2d", SLAB), "slices of 2 mm or less", "0.9 x 0.9 x 3.5 mm"),
+        (("_acq-mprage_rec-norm", ISO), ("", SLAB), "slices of 2 mm or less", "3.5 mm"),
         (("_acq-mprage_rec-norm", ISO), ("_ce-gd", ISO), "no contrast agent", "one by its name"),
         (("_acq-mprage_rec-norm", ISO), ("_acq-postGd", FINE), "no contrast agent", "one by its name"),
-        (("_acq-b_run-2", ISO), ("_acq-a", head((1, 1, 1), (180, 180, 110))), "a field of view", "180 x 180 x 110 mm"),
+        (("_acq-b_run-2", ISO), ("_acq-a", head((1, 1, 1), (180, 180, 125))), "a field of view", "180 x 180 x 125 mm"),
         (("_acq-highres", FINE), ("", ISO), "the finest voxels", "1 x 1 x 1 mm"),
         (("_acq-sag", head((1, 1.2, 1))), ("", head((0.5, 0.5, 1.5))), "the finest voxels", "1.5 mm"),
         (("_acq-x", ISO), ("_desc-preproc", FINE), "an original image", "derived, by desc- in its name"),
@@ -54,8 +54,8 @@ def choose(root, images, prefer=(), sidecars=()):
         (("_acq-a_run-2", ISO), ("_acq-b_run-1", ISO), "the first name", "acq-b"),
         (("_run-2", ISO), ("_run-10", ISO), "the first run", "10"),
         (("_ce-none", ISO), ("_acq-a_rec-b", ISO), "the fewest entities", "2"),
-        (("_ce-gd", ISO), ("", SLAB), "slices of 2 mm or less", "6.5 mm"),
-        (("_acq-b", SLAB), ("_acq-a", head((1, 1, 7), (180, 180, 24))), "the finest voxels", "7 mm"),
+        (("_ce-gd", ISO), ("", SLAB), "slices of 2 mm or less", "3.5 mm"),
+        (("_acq-b", SLAB), ("_acq-a", head((1, 1, 4), (180, 180, 45))), "the finest voxels", "4 mm"),
     ],
 )
 def test_what_the_image_is_goes_before_its_name(tmp_path, used, other, why, lacks):

@@ -1,10 +1,9 @@
-import nibabel as nib
 import numpy as np
 import pytest
 
-from ldae.cohort.bids.images import list_empty, list_images, orientation_of
-from ldae.cohort.series.dicom import BrokenSeries
+from ldae.cohort.bids.images import list_empty, list_images
 from tests.bids_dataset import AFFINE, write_image
+from tests.damage import rewrite_forms
 
 
 def names(root):
@@ -46,28 +45,27 @@ def test_empty_anat_folders_stand_for_lost_images(tmp_path):
     ]
 
 
-def image_with(sform=None, qform=None):
-    image = nib.Nifti1Image(np.ones((40, 40, 40), np.int16), None)
-    image.header.set_zooms((5, 5, 5))
-    image.set_sform(sform, code=1 if sform is not None else 0)
-    image.set_qform(qform, code=1 if qform is not None else 0)
-    return image
-
-
 LAS = AFFINE @ np.diag([-1, 1, 1, 1])
+NAN, FLAT = AFFINE.copy(), AFFINE.copy()
+NAN[0, 0], FLAT[1] = np.nan, 0
+UNSOUND = {
+    "no form": ((None, None), "codes 0"),
+    "mirrored": ((AFFINE, LAS), "sform RAS and qform LAS"),
+    "NaN in the sform": ((NAN, AFFINE), "not finite"),
+    "a row of zeros": ((FLAT, AFFINE), "spans no volume"),
+    "5 % larger": (
+        (AFFINE @ np.diag([1.05, 1.05, 1.05, 1]), AFFINE),
+        "4 x 4 x 4 mm by pixdim and qform, 4.2 x 4.2 x 4.2",
+    ),
+    "a slab": ((None, AFFINE @ np.diag([1, 1, 0.7, 1])), "a slab"),
+}
 
 
-@pytest.mark.parametrize(
-    "sform, qform, expected",
-    [(AFFINE, None, "RAS (sform)"), (None, LAS, "LAS (qform)"), (LAS, LAS, "LAS (sform)")],
-)
-def test_the_orientation_is_read_from_the_header(tmp_path, sform, qform, expected):
-    assert orientation_of(write_image(tmp_path, "sub-01_T1w", image_with(sform, qform))) == expected
-
-
-@pytest.mark.parametrize("sform, qform, expected", [(None, None, "codes 0"), (AFFINE, LAS, "sform RAS and qform LAS")])
-def test_where_left_and_right_cannot_be_told_the_image_is_broken(tmp_path, sform, qform, expected):
-    path = write_image(tmp_path, "sub-01_T1w", image_with(sform, qform))
-    with pytest.raises(BrokenSeries, match=expected):
-        orientation_of(path)
-    assert expected in list_images(tmp_path)["01", "M000"][0].fault
+@pytest.mark.parametrize("forms, expected", UNSOUND.values(), ids=UNSOUND)
+def test_an_image_whose_header_is_unsound_is_broken_and_costs_no_other(tmp_path, forms, expected):
+    rewrite_forms(write_image(tmp_path, "sub-01_T1w"), *forms)
+    write_image(tmp_path, "sub-02_T1w")
+    images = list_images(tmp_path)
+    assert expected in images["01", "M000"][0].fault
+    assert images["01", "M000"][0].cure
+    assert not images["02", "M000"][0].fault

@@ -1,7 +1,8 @@
 import pytest
 
 from ldae.cohort.series.contrast import other_contrast
-from ldae.cohort.series.dicom import OtherImage, check_series
+from ldae.cohort.series.dicom import check_series
+from ldae.cohort.series.faults import OtherImage
 from tests.adni_download import edit_series, write_series
 
 

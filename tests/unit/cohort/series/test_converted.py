@@ -6,16 +6,16 @@ import pytest
 from nibabel.nifti1 import Nifti1Extension
 
 from ldae.cohort.series.converted import RefusedVolume, accept_volume, blank_text
-from ldae.cohort.series.dicom import BrokenSeries
+from ldae.cohort.series.faults import BrokenSeries
 from ldae.cohort.series.orientation import Stack, nifti_stack
 
 NAME = "sub-A_ses-M000_T1w.nii.gz"
-SPACING = np.array([1.0, 1.25, 1.5])
+SPACING = np.array([3.0, 3.5, 4.0])
 
 
 @pytest.fixture
 def voxels():
-    return np.random.default_rng(0).integers(0, 4000, (20, 24, 28)).astype(np.int16)
+    return np.random.default_rng(0).integers(0, 4000, (44, 36, 32)).astype(np.int16)
 
 
 def write(folder, voxels, name=NAME, signs=(1, 1, 1), **text):
@@ -72,7 +72,7 @@ def test_the_same_volume_gives_the_same_file_at_any_time(tmp_path, voxels, monke
     "change, reason",
     [
         (lambda voxels: voxels[::-1], "left and right swapped"),
-        (lambda voxels: voxels[:, :, :-1], "20 x 24 x 27 voxels, the series 20 x 24 x 28"),
+        (lambda voxels: voxels[:, :, :-1], "44 x 36 x 31 voxels, the series 44 x 36 x 32"),
         (lambda voxels: voxels.transpose(1, 0, 2), "axes permuted"),
     ],
 )
@@ -111,6 +111,7 @@ def test_a_nifti_source_is_checked_against_its_own_header(tmp_path, voxels):
     affine[2, 0], affine[0, 1], affine[1, 2], affine[3, 3] = 1.0, -1.0, 1.0, 1.0
     affine[:3, :3] = np.diag(SPACING) @ np.array([[0, -1, 0], [0, 0, 1], [1, 0, 0]])
     source.set_sform(affine, 1)
+    source.header.set_zooms(np.linalg.norm(affine[:3, :3], axis=0))
     nib.save(source, tmp_path / "source.nii")
     (tmp_path / "anat").mkdir()
     write(tmp_path / "anat", voxels)

@@ -11,7 +11,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedMRImageStorage, JPEG2000Lossless
 
 from ldae.cohort.series.orientation import Uncheckable, WrongOrientation, check_orientation, dicom_stack
-from tests.adni_download import edit_series, write_series
+from tests.adni_download import COLUMN_MM, ROW_MM, STEP_MM, edit_series, write_series
 
 # Directions of rows and columns and of the slices, LPS, and how the stack (column, row, slice) becomes (R, A, S):
 # the axis of the stack behind each and whether it runs the other way.
@@ -32,12 +32,12 @@ def series(tmp_path, plane="sagittal", tilt=None, reverse=False):
         image = pydicom.dcmread(path)
         image.ImageOrientationPatient = [float(value) for value in (*(turn @ row), *(turn @ column))]
         place = len(files) - 1 - number if reverse else number
-        image.ImagePositionPatient = [float(value) for value in turn @ normal * place * 8.0]
+        image.ImagePositionPatient = [float(value) for value in turn @ normal * place * STEP_MM]
         image.save_as(path)
     pixels = [pydicom.dcmread(path).pixel_array.T for path in (files[::-1] if reverse else files)]
     volume = np.stack(pixels, axis=2).transpose(axes)
     volume = volume[tuple(slice(None, None, -1 if flip else 1) for flip in mirrored)]
-    return files, volume, np.array([7.0, 6.0, 8.0])[list(axes)]
+    return files, volume, np.array([COLUMN_MM, ROW_MM, STEP_MM])[list(axes)]
 
 
 def wrong_ways():
@@ -75,7 +75,9 @@ def test_the_fault_is_named(tmp_path):
             check_orientation(stack, wrong, spacing)
 
 
-@pytest.mark.parametrize("scale", [(1, 1, 1.05), (0.95, 1, 1), (7 / 8, 6 / 7, 8 / 6)])
+@pytest.mark.parametrize(
+    "scale", [(1, 1, 1.05), (0.95, 1, 1), (COLUMN_MM / STEP_MM, ROW_MM / COLUMN_MM, STEP_MM / ROW_MM)]
+)
 def test_other_voxel_sizes_are_caught(tmp_path, scale):
     files, volume, spacing = series(tmp_path)
     with pytest.raises(WrongOrientation, match="voxels of"):

@@ -13,7 +13,7 @@ from tests.unit.preprocessing.conftest import HEAD_SCALE
 @pytest.mark.slow
 def test_it_finds_nearly_the_brain_that_deepbet_finds(head, config):
     use_one_thread()
-    scan = load_scan(head)
+    scan = load_scan(head).volume
     found, expected = template.extract(scan, config), deepbet.extract(scan, config) > 0
     assert 2 * (found & expected).sum() / (found.sum() + expected.sum()) > 0.9
 
@@ -33,7 +33,7 @@ def test_a_coarse_template_covers_the_brain_of_a_head(head, config, monkeypatch)
     monkeypatch.setattr(template, "SPACING_MM", 6.0)
     monkeypatch.setattr(template, "MARGIN_VOXELS", 2)
     use_one_thread()
-    scan = load_scan(head)
+    scan = load_scan(head).volume
     found = template.extract(scan, config)
     grid = Grid((100, 120, 100), 2.0, (0.0, -17.0, 5.0))
     brain = mni_template(grid).brain.astype(np.float32)
