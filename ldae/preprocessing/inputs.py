@@ -19,6 +19,7 @@ from ldae.files import hash_content, hash_file, read_table
 
 NIFTI = (".nii", ".nii.gz")
 EXPECTED = "a NIfTI file, a DICOM folder, a BIDS dataset, or a CSV with a column path"
+PREPROCESSED = r"_desc-preproc(_|$)"  # on the model's grid, that of no raw scan: judged by its voxels, later
 DERIVED = rf"_desc-(?!preproc){LABEL}"  # of a derivative, what is no scan: masks, pictures, edited scans
 
 
@@ -107,7 +108,8 @@ def _scans_of_bids(folder: Path) -> Iterator[ScanInput]:
         scans = [image for image in images if not re.search(DERIVED, image.entities)]
         if scans:
             first = order(scans)[0]
-            fault = f"{first.fault}; {first.cure}" if first.fault else ""
+            later = re.search(PREPROCESSED, first.entities) and first.path.exists()
+            fault = f"{first.fault}; {first.cure}" if first.fault and not later else ""
             yield ScanInput(_label(subject), _label(session), first.path, "nifti", fault)
 
 

@@ -262,14 +262,8 @@ def test_a_deleted_table_is_made_again_from_what_is_there(tiny):
 def test_the_report_holds_tables_and_figures(tiny):
     tiny.run("--report", "results/report.html")
     page = tiny.read("results/report.html")
-    for name in (
-        "downstream.csv",
-        "reconstruction.csv",
-        "reconstructions.png",
-        "training_curves.png",
-        "probes.png",
-        "qc_montage.png",
-    ):
+    tables, figures = ("downstream", "reconstruction"), ("reconstructions", "training_curves", "probes", "qc_montage")
+    for name in [f"{table}.csv" for table in tables] + [f"{figure}.png" for figure in figures]:
         assert name in page
     assert page.count("fabricated data, which say nothing of any patient") >= 10, "every caption says it"
 

@@ -180,7 +180,7 @@ def test_a_dicom_folder_that_is_no_head_says_so_without_header_text(ldae, tmp_pa
     files = write_series(tmp_path / "images", "Jane_Roe", 7, slices=20)
     ldae("predict", tmp_path / "images", code=1)
     (row,) = predictions().to_dict("records")
-    assert row["input"] == str(files[0].parent) and "voxels of 0.3 to 4.0 mm" in row["reason"]
+    assert row["input"] == str(files[0].parent) and "80 mm: a slab" in row["reason"]
     assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".partial")]
     files[3].unlink()
     ldae("predict", tmp_path / "images", code=1)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from ldae.errors import UserError, UserErrors
 from ldae.preprocessing.inputs import find_inputs
 from tests.adni_download import write_series
+from tests.bids_dataset import write_image
 
 
 @pytest.fixture
@@ -83,3 +86,15 @@ def test_all_that_is_wrong_is_said_at_once(touch, tmp_path):
 def test_one_file_of_a_series_is_not_enough(tmp_path):
     with pytest.raises(UserError, match="give the folder"):
         find_inputs([write_series(tmp_path, "S", 1, slices=2)[0]])
+
+
+def test_a_preprocessed_scan_is_judged_later_by_its_voxels_and_others_now(tmp_path):
+    coarse = nib.Nifti1Image(np.ones((16, 20, 16), np.float32), np.diag([12.0, 12, 12, 1]))
+    write_image(tmp_path, "sub-01_space-MNI152_desc-preproc_T1w", coarse)
+    write_image(tmp_path, "sub-02_T1w", coarse)
+    write_image(tmp_path, "sub-03_desc-preproc_T1w", coarse).unlink()
+    (tmp_path / "sub-03/anat/sub-03_desc-preproc_T1w.nii.gz").symlink_to(tmp_path / "absent")
+    faults = {scan.subject: scan.fault for scan in find_inputs([tmp_path])}
+    assert faults["01"] == ""
+    assert faults["02"].startswith("voxels of 12 x 12 x 12 mm")
+    assert faults["03"].startswith("a link to a file that is not here")

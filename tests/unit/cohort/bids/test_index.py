@@ -4,7 +4,6 @@ import pytest
 from ldae.cohort.bids.index import SHARD_COLUMNS, write_index
 from ldae.cohort.bids.labels import write_labels, write_strata
 from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS, STRATA_COLUMNS
-from ldae.cohort.pilot import Pilot
 from ldae.cohort.shards import shard_of
 from ldae.errors import UserError, UserErrors
 from ldae.files import read_table, write_table
@@ -204,24 +203,6 @@ def test_a_cohort_without_the_labels_of_the_probe_is_told(tmp_path):
         findings["expected"]
     )
     assert findings["where"].str.endswith("participants.tsv").any()
-
-
-def test_a_pilot_uses_a_part_and_names_the_rest(dataset, tmp_path):
-    shards = [str(tmp_path / "0.csv")]
-    pilot = Pilot(["sub-01", "03"], ["M000"])
-    write_index(dataset, "bids", [], pilot, shard_tables=shards, findings=tmp_path / "findings.csv")
-    rows = read_table(shards[0], dtype=str, keep_default_na=False)
-    used = rows[rows["status"] == "converted"]
-    assert list(used["image_id"]) == ["sub-01_ses-M000_T1w", "sub-03_T1w"]
-    rest = rows[rows["status"] != "converted"]
-    assert rest["reason"].str.contains("not of the pilot").all() and not rest["path"].any() and len(rest) == 3
-
-
-def test_a_pilot_of_nobody_is_an_error_in_the_findings(dataset, tmp_path):
-    places = {"shard_tables": [str(tmp_path / "0.csv")], "findings": tmp_path / "f.csv"}
-    with pytest.raises(UserError, match="1 that are not: 99"):
-        write_index(dataset, "bids", [], Pilot(["99"]), **places)
-    assert "cohort.subjects" in set(read_table(tmp_path / "f.csv")["where"])
 
 
 def test_that_nothing_is_known_of_anybody_is_a_warning(dataset, tmp_path):
