@@ -33,7 +33,7 @@ def describe_unknown(tables: ClinicalTables, images: pd.DataFrame, subjects: lis
     Parameters
     ----------
     tables : the six tables
-    images : the images to convert, with ptid, scan_date, visit
+    images : the images to convert, with ptid, scan_date, visit, sequence
     subjects : codes that have a folder; what is unknown of others is not said
     """
     here = {*map(label_of, subjects), ""}

@@ -35,39 +35,58 @@ TABLE, SCAN = "ADNIMERGE", "scan"
 
 
 def place_visits(ptid: str, rows: pd.DataFrame, images: Iterable[dict]) -> pd.DataFrame:
-    """The visits of one subject, in the order of time.
+    """`place_rows` of a subject's rows of ADNIMERGE, as a table with its columns and `MONTHS` and `ORIGIN`."""
+    placed = place_rows(ptid, rows.to_dict("records"), images)
+    return pd.DataFrame(placed, columns=[*rows.columns, MONTHS, ORIGIN]).fillna("")
+
+
+def place_rows(ptid: str, rows: list[dict], images: Iterable[dict]) -> list[dict]:
+    """The visits of one subject in the order of time.
 
     Parameters
     ----------
     ptid : the subject's code
     rows : its rows of ADNIMERGE; what is unknown is empty
-    images : its images, with `scan_date` and `visit`
+    images : its images, with `scan_date`, `visit` and `sequence`
 
     Returns
     -------
-    pandas.DataFrame
-        Columns of ADNIMERGE and `MONTHS` and `ORIGIN`; each VISCODE once, EXAMDATE, ORIGPROT and COLPROT never empty.
+    list of dict
+        Rows of ADNIMERGE with `MONTHS` and `ORIGIN`; each VISCODE once, EXAMDATE, ORIGPROT and COLPROT never empty.
     """
-    scans = sorted((pd.Timestamp(image["scan_date"]), image["visit"]) for image in images if image["scan_date"])
-    table = rows.to_dict("records")
-    clear = [row for row in table if is_in_order(row["VISCODE"], row["EXAMDATE"], row["EXAMDATE_bl"])]
-    unclear = [row for row in table if row not in clear]
+    dated = [image for image in images if image["scan_date"]]
+    scans = sorted((pd.Timestamp(image["scan_date"]), image["visit"]) for image in dated)
+    in_order = [is_in_order(row["VISCODE"], row["EXAMDATE"], row["EXAMDATE_bl"]) for row in rows]
+    clear = [row for row, sure in zip(rows, in_order, strict=True) if sure]
+    unclear = [row for row, sure in zip(rows, in_order, strict=True) if not sure]
     start, known = _baseline(clear, unclear, scans)
     placed = [row | {MONTHS: str(months_of(row["VISCODE"])), ORIGIN: TABLE} for row in clear]
     for row in sorted(unclear, key=lambda row: (row["VISCODE"] == "", row["EXAMDATE"])):
         placed += _place(row, placed, start, known, scans)
-    placed += _visits_of_scans(placed, table, start, known, scans)
-    visits = pd.DataFrame(placed, columns=[*rows.columns, MONTHS, ORIGIN]).fillna("")
-    own = [row["COLPROT"] or phase_on(row["EXAMDATE"]) for row in placed]
-    recruited = next((row["ORIGPROT"] for row in table if row["ORIGPROT"]), "")
-    visits = visits.assign(PTID=ptid, RID=rid_of(ptid), COLPROT=own)
-    visits["ORIGPROT"] = visits["ORIGPROT"].mask(visits["ORIGPROT"].eq(""), recruited or visits["COLPROT"])
-    return visits.sort_values(["EXAMDATE", "VISCODE"], ignore_index=True)
+    placed += _visits_of_scans(placed, rows, start, known, scans)
+    recruited = next((row["ORIGPROT"] for row in rows if row["ORIGPROT"]), "")
+    for row in placed:
+        own = row["COLPROT"] or _phase(row["EXAMDATE"], dated)
+        phases = {"COLPROT": own, "ORIGPROT": row["ORIGPROT"] or recruited or own}
+        row |= phases | {"PTID": ptid, "RID": rid_of(ptid)}
+    return sorted(placed, key=lambda row: (row["EXAMDATE"], row["VISCODE"]))
 
 
 def phase_on(day: str) -> str:
     """The phase of ADNI that examined people on a day."""
     return next((phase for phase, first in PHASES if day >= first), "ADNI1")
+
+
+def _phase(day: str, images: list[dict]) -> str:
+    """The phase of a visit by its day, and by what was scanned then: only ADNI3 has no unaccelerated series."""
+    phase, visit = phase_on(day), pd.Timestamp(day)
+    near = [i for i in images if abs(pd.Timestamp(i["scan_date"]) - visit).days <= MAX_DAYS_FROM_VISIT]
+    accelerated = ["accel" in image["sequence"].lower() for image in near]
+    if not near or phase not in ("ADNI1", "ADNIGO", "ADNI2", "ADNI3"):
+        return phase
+    if all(accelerated):
+        return "ADNI3"
+    return "ADNI2" if phase == "ADNI3" and not any(accelerated) else phase
 
 
 def _baseline(clear: list[dict], unclear: list[dict], scans: list[tuple]) -> tuple[pd.Timestamp | None, bool]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from ldae.cohort.adni.names import label_of, session_of
-from ldae.cohort.adni.timeline import MONTHS, ORIGIN, SCAN, place_visits
+from ldae.cohort.adni.timeline import MONTHS, ORIGIN, SCAN, place_rows
 from ldae.cohort.adni.values import is_in_order
 from ldae.files import write_table
 
@@ -15,6 +17,7 @@ DAYS_PER_YEAR = 365.25
 DIAGNOSIS = {"CN": "CN", "MCI": "MCI", "Dementia": "AD"}
 BASELINE = {"CN": "CN", "SMC": "CN", "EMCI": "MCI", "LMCI": "MCI", "AD": "AD"}
 LABELS = ("age", "sex", "diagnosis")
+FACTS = ["session", "phase", *LABELS, ORIGIN]
 SESSION_COLUMNS = {"diagnosis": "diagnosis", "age": "age", "months": "months_from_baseline"}
 
 
@@ -54,7 +57,7 @@ def nearest_visits(images: pd.DataFrame, merge: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    images : rows with ptid, scan_date and visit
+    images : rows with ptid, scan_date, visit and sequence
     merge : ADNIMERGE
 
     Returns
@@ -62,15 +65,19 @@ def nearest_visits(images: pd.DataFrame, merge: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The keys of `visit_facts` and `timeline.ORIGIN`, in the index of `images`.
     """
-    rows, none = dict(list(merge.groupby("PTID"))), merge.iloc[:0]
-    parts = []
-    for ptid, group in images.groupby("ptid"):
-        visits = place_visits(str(ptid), rows.get(ptid, none), group.to_dict("records"))
-        facts = [visit_facts(visit) | {ORIGIN: visit[ORIGIN]} for visit in visits.to_dict("records")]
-        days = pd.to_datetime(visits["EXAMDATE"])
-        nearest = [(days - pd.Timestamp(day)).abs().idxmin() for day in group["scan_date"]]
-        parts.append(pd.DataFrame([facts[place] for place in nearest], index=group.index))
-    return pd.concat(parts) if parts else pd.DataFrame(columns=["session", "phase", *LABELS, ORIGIN])
+    rows, scans, visits = defaultdict(list), defaultdict(list), {}
+    for row in merge.to_dict("records"):
+        rows[row["PTID"]].append(row)
+    for image in images.to_dict("records"):
+        scans[image["ptid"]].append(image)
+    for ptid, own in scans.items():
+        placed = place_rows(ptid, rows[ptid], own)
+        visits[ptid] = [(date.fromisoformat(visit["EXAMDATE"]), visit) for visit in placed]
+    facts = []
+    for ptid, day in zip(images["ptid"], map(date.fromisoformat, images["scan_date"]), strict=True):
+        _, visit = min(visits[ptid], key=lambda dated: abs(dated[0] - day))
+        facts.append(visit_facts(visit) | {ORIGIN: visit[ORIGIN]})
+    return pd.DataFrame(facts, index=images.index, columns=None if facts else FACTS)
 
 
 def list_visits(ptid: str, visits: pd.DataFrame, rows: list[dict]) -> list[dict]:

@@ -202,7 +202,9 @@ def test_it_changes_whenever_the_tables_of_the_choice_do(clinical):
         for ptid in HERE:
             own = tables.of_subject(ptid)
             meta = own[META].drop(columns="StudyID")
-            scans = meta.rename(columns={"ScanDate": "scan_date", "Visit": "visit"}).to_dict("records")
+            scans = meta.rename(columns={"ScanDate": "scan_date", "Visit": "visit", "Sequence": "sequence"}).to_dict(
+                "records"
+            )
             own[MERGE] = place_visits(ptid, own[MERGE], scans)
             taken[ptid] = hash_tables(selection_tables(own) | {META: meta})
         return taken

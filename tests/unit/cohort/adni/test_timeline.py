@@ -10,8 +10,8 @@ from tests.adni_download import visit_row
 A = "011_S_0021"
 
 
-def scan(day, visit="scan"):
-    return {"scan_date": day, "visit": visit}
+def scan(day, visit="scan", sequence="MP-RAGE"):
+    return {"scan_date": day, "visit": visit, "sequence": sequence}
 
 
 def placed(rows, *scans):
@@ -121,10 +121,26 @@ def test_a_subject_without_any_row_has_the_visits_of_its_scans():
 
 def test_phases_that_are_not_told_go_by_the_person_and_the_date():
     rows = [BASELINE, visit_row(A, "m24", "2012-03-01", COLPROT="", ORIGPROT="")]
-    visits = place_visits(A, pd.DataFrame(rows), [scan("2017-03-05")])
+    visits = place_visits(A, pd.DataFrame(rows), [scan("2017-03-05", sequence="Accelerated Sagittal MPRAGE")])
     assert visits["COLPROT"].tolist() == ["ADNI1", "ADNI2", "ADNI3"]
     assert set(visits["ORIGPROT"]) == {"ADNI1"}
     assert [phase_on(day) for day in ("2006-01-01", "2010-01-01", "2024-01-01")] == ["ADNI1", "ADNIGO", "ADNI4"]
+
+
+@pytest.mark.parametrize(
+    "day, sequences, phase",
+    [
+        ("2017-03-05", ["MPRAGE"], "ADNI2"),
+        ("2017-03-05", ["MPRAGE", "Accelerated SAG IR-SPGR"], "ADNI3"),
+        ("2016-03-05", ["Accelerated Sagittal MPRAGE"], "ADNI3"),
+        ("2014-03-05", ["MPRAGE", "Accelerated SAG IR-SPGR"], "ADNI2"),
+        ("2024-03-05", ["MPRAGE"], "ADNI4"),
+    ],
+)
+def test_a_phase_that_is_not_told_is_one_whose_scans_were_made(day, sequences, phase):
+    """Else Clinica would take none of them."""
+    visits = place_visits(A, pd.DataFrame([visit_row(A, "", day, COLPROT="")]), [scan(day, "", s) for s in sequences])
+    assert visits["COLPROT"].tolist() == [phase]
 
 
 def test_the_order_of_rows_and_scans_does_not_matter():

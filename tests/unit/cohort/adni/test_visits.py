@@ -11,7 +11,7 @@ PTID = "011_S_0021"
 
 def facts_of(row, scan="2010-03-02"):
     """The facts of the first visit of a subject with this row of ADNIMERGE and one scan."""
-    visits = place_visits(PTID, pd.DataFrame([row]), [{"scan_date": scan, "visit": ""}])
+    visits = place_visits(PTID, pd.DataFrame([row]), [{"scan_date": scan, "visit": "", "sequence": "MP-RAGE"}])
     return visit_facts(visits.to_dict("records")[0])
 
 
