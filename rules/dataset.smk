@@ -72,6 +72,7 @@ rule dataset:
         "results/logs/dataset.log",
     benchmark:
         "results/benchmarks/dataset.tsv"
+    priority: 2  # it says what the tables will lack, before the hours of training
     conda:
         ENV
     resources:

@@ -64,6 +64,7 @@ rule supervised:
         "results/benchmarks/supervised_{task}.tsv"
     wildcard_constraints:
         task="|".join(names.SUPERVISED),
+    priority: 1  # before the other trainings, for it stops where the labels do not suffice
     conda:
         ENV
     threads: 2

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS
+from ldae.cohort.outlook import say_gaps
 from ldae.cohort.scans import TEXT, USABLE, read_qc
 from ldae.data.scans import latent_path, read_scans
 from ldae.errors import UserError
@@ -41,6 +42,8 @@ def build_dataset(
 ) -> None:
     """Join what is known of the people to the scans that are used, and account for every other image.
 
+    What the tables will lack, for there are few subjects or no labels, is logged.
+
     Parameters
     ----------
     scans, conversion, qc, quarantine
@@ -66,6 +69,7 @@ def build_dataset(
     table = label_scans(read_scans(scans), joined, latents_dir)
     excluded = list_exclusions(images, joined, read_table(quarantine, tuple(QUARANTINE_COLUMNS), dtype=str), overrides)
     logger.info("%d scans, %d set aside", len(table), len(excluded))
+    say_gaps(table)
     write_table(dataset, table)
     write_table(exclusions, excluded)
 

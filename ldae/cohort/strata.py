@@ -9,6 +9,7 @@ import pandas as pd
 from ldae.cohort.columns import STRATA_COLUMNS
 from ldae.cohort.scans import TEXT, USABLE, read_qc
 from ldae.config.cohort import SplitConfig
+from ldae.data.sides import SPLITS
 from ldae.data.split import update_split
 from ldae.errors import UserError
 from ldae.files import read_table
@@ -28,14 +29,20 @@ def split_cohort(
     Raises
     ------
     UserError
-        No scan passed quality control, or lists of subjects contradict each other.
+        No scan passed quality control, a side of the split has nobody, or lists of subjects contradict each other.
     """
     judged, visits = read_qc(qc), read_table(strata, tuple(STRATA_COLUMNS), dtype=TEXT)
     usable = judged[judged["verdict"].isin(USABLE)]
     if usable.empty:
         expected, cure = "at least one scan that passed quality control", "see results/qc.html for the reasons"
         raise UserError(qc, expected, "none", cure)
-    return update_split(list_strata(usable, visits), config, split, seed=seed)
+    sides = update_split(list_strata(usable, visits), config, split, seed=seed)
+    missing = [side for side in SPLITS if side not in sides.values()]
+    if missing:
+        found = f"{len(sides)} with a usable scan, none in {' and '.join(missing)}"
+        cure = f"add subjects, three at least; or correct {config.file or split}"
+        raise UserError(split, "subjects in training, validation and test", found, cure)
+    return sides
 
 
 def list_strata(usable: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:

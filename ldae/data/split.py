@@ -69,7 +69,8 @@ def split_subjects(table: pd.DataFrame, config: SplitConfig, seed: int) -> dict[
 
     Within each diagnosis the subjects are ordered by a hash of (subject, seed); the first go to test, the last to
     validation, the rest to training. So the order of rows is irrelevant and every stratum has its shares. A diagnosis
-    with three subjects or more is present in training, validation and test, as far as these have a share.
+    with three subjects or more is present in training, validation and test, as far as these have a share, and so is
+    someone in a cohort of three subjects or more.
 
     Parameters
     ----------
@@ -93,8 +94,9 @@ def split_subjects(table: pd.DataFrame, config: SplitConfig, seed: int) -> dict[
         training = len(subjects) - test - validation
         sides = ["test"] * test + ["train"] * training + ["validation"] * validation
         split |= dict(zip(subjects, sides, strict=True))
-    if config.validation_fraction > 0 and "validation" not in split.values():
-        _lend_to_validation(split, table, seed)
+    for side, fraction in (("test", config.test_fraction), ("validation", config.validation_fraction)):
+        if fraction > 0 and side not in split.values():
+            _lend(side, split, table, seed)
     return split
 
 
@@ -168,14 +170,12 @@ def _quotas(config: SplitConfig, count: int) -> tuple[int, int]:
     return test, min(validation, count - 1 - test)
 
 
-def _lend_to_validation(split: dict[str, str], table: pd.DataFrame, seed: int) -> None:
-    """Move one training subject of the largest stratum to validation, where every stratum was too small for one."""
+def _lend(side: str, split: dict[str, str], table: pd.DataFrame, seed: int) -> None:
+    """Move one training subject of the largest stratum to a side for which every stratum was too small."""
     diagnosis = dict(zip(table["subject"], table["diagnosis"].fillna(""), strict=True))
     training = [subject for subject, side in split.items() if side == "train"]
     if len(training) < 2:
         return
     counts = pd.Series([diagnosis[subject] for subject in training]).value_counts()
     stratum = max(sorted(counts.index), key=lambda name: (counts[name], name == "MCI"))
-    split[min((s for s in training if diagnosis[s] == stratum), key=lambda subject: _draw(subject, seed))] = (
-        "validation"
-    )
+    split[min((s for s in training if diagnosis[s] == stratum), key=lambda subject: _draw(subject, seed))] = side

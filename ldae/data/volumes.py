@@ -114,6 +114,16 @@ class Reordered(Dataset):
         return self.base[[self.order[i] for i in indices]]
 
 
+def others_scans(held_out: Volumes, subjects: Sequence[str], fitted: Volumes) -> Reordered:
+    """For each held-out scan one of another subject: a held-out one, or one of `fitted` where there is none.
+
+    `subjects`: those of the held-out scans.
+    """
+    if len(set(subjects)) > 1:
+        return Reordered(held_out, next_subjects_scan(subjects))
+    return Reordered(fitted, [index % len(fitted) for index in range(len(held_out))])
+
+
 def next_subjects_scan(subjects: Sequence[str]) -> list[int]:
     """For each scan the index of one of the next subject in alphabetical order, so never of its own.
 

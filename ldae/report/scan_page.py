@@ -62,6 +62,7 @@ def write_scan_page(
         probes=_sentences(probes, said) if said else [],
         familiarity=_familiarity(said) if said else [],
         unfamiliar=bool(said and said["unfamiliar"]),
+        compared=said is not None and said["unfamiliar"] is not None,
         rare=f"{RARE:.1%}",
         pictures={place: _embedded(path) for place, path in pictures.items() if path.is_file()},
         cohort=description.cohort,
@@ -117,7 +118,9 @@ def _familiarity(said: dict[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def _share(share: float) -> str:
+def _share(share: float | None) -> str:
+    if share is None:
+        return "not known: the model had too few validation scans"
     return "less than 0.1%" if share < RARE else f"{share:.1%}"
 
 

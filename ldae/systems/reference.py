@@ -31,6 +31,11 @@ class Familiarity:
     place: np.ndarray
 
     @property
+    def is_known(self) -> bool:
+        """Whether there were scans enough to tell; `exceeded` is NaN otherwise."""
+        return not any(np.isnan(share).any() for share in self.exceeded.values())
+
+    @property
     def unfamiliar(self) -> np.ndarray:
         """Which scans lie further than one in a thousand would in at least one measure, boolean (B,)."""
         return np.any([share < RARE for share in self.exceeded.values()], axis=0)
@@ -50,7 +55,7 @@ class Reference:
     map : tensor (scans, 2)
         The training scans there, in no order that tells who they are.
     validation : tensor (scans, 3)
-        The logarithms of `MEASURES` of the validation scans, two of them at least.
+        The logarithms of `MEASURES` of the validation scans; none, if there were too few scans to tell.
     """
 
     center: torch.Tensor
@@ -58,6 +63,14 @@ class Reference:
     components: torch.Tensor
     map: torch.Tensor
     validation: torch.Tensor
+
+    @classmethod
+    def unknown(cls, train: torch.Tensor) -> Reference:
+        """Of too few training scans' y_sem (scans, S): with it the familiarity of no scan is known."""
+        scans, size = train.shape
+        empty = {"map": (scans, 2), "components": (2, size), "validation": (0, len(MEASURES))}
+        zeros = {name: torch.zeros(shape, dtype=torch.float64) for name, shape in empty.items()}
+        return cls(center=train.mean(0), precision=torch.eye(size, dtype=torch.float64), **zeros)
 
     def distance(self, y_sem: torch.Tensor) -> torch.Tensor:
         """Mahalanobis distance (B,) of y_sem (B, S) from the training scans' mean."""
@@ -72,9 +85,10 @@ class Reference:
     def compare(self, codes: Codes, autoencoder_mse: torch.Tensor) -> Familiarity:
         """Hold scans, with their autoencoder's mean squared error (B,), against the validation scans."""
         values = self.measure(codes, autoencoder_mse)
-        known = self.validation.numpy()
-        spread = known.std(0, ddof=1) * np.sqrt(1 + 1 / len(known))
-        exceeded = stats.t.sf((values.log().numpy() - known.mean(0)) / spread, len(known) - 1)
+        known, exceeded = self.validation.numpy(), np.full(values.shape, np.nan)
+        if len(known):
+            spread = known.std(0, ddof=1) * np.sqrt(1 + 1 / len(known))
+            exceeded = stats.t.sf((values.log().numpy() - known.mean(0)) / spread, len(known) - 1)
         place = (codes.y_sem.double() - self.center) @ self.components.T
         columns = [dict(zip(MEASURES, table.T, strict=True)) for table in (values.numpy(), exceeded)]
         return Familiarity(columns[0], columns[1], place.numpy())

@@ -10,7 +10,7 @@ import torch
 from ldae.config.models import DAEConfig, DiffusionConfig, EncoderConfig, LatentsConfig
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
-from ldae.data.volumes import Aligned, Reordered, Volumes, next_subjects_scan, read_volume
+from ldae.data.volumes import Aligned, Volumes, others_scans, read_volume
 from ldae.diffusion.losses import draw_noise, noise_loss
 from ldae.models.voxel_dae import resample
 from ldae.networks.dae import build_voxel_dae
@@ -36,7 +36,7 @@ def train_dae(
     train, validation = (fitting_rows(table, split, scans_csv) for split in ("train", "validation"))
     read = partial(read_resampled, grid_shape=config.grid_shape)
     images, held_out = Volumes(train["path"], read), Volumes(validation["path"], read)
-    partners = Reordered(held_out, next_subjects_scan(validation["subject"]))
+    partners = others_scans(held_out, validation["subject"], images)
     sections = {"dae": config, "encoder": encoder, "diffusion": diffusion}
     run = describe_run(job, sections, {}, (train, validation))
 

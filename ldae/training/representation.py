@@ -12,7 +12,7 @@ from ldae.config.base import Section
 from ldae.config.models import DiffusionConfig, EncoderConfig, LDMConfig, RepresentationConfig
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import join_latents, read_scans
-from ldae.data.volumes import Aligned, Reordered, Volumes, next_subjects_scan, read_volume
+from ldae.data.volumes import Aligned, Volumes, others_scans, read_volume
 from ldae.diffusion.losses import draw_noise, posterior_gap_loss
 from ldae.files import hash_file
 from ldae.models.denoiser import Denoiser, Features
@@ -59,7 +59,7 @@ def train_representation(
     train, validation = (join_latents(part, latents_csv) for part in rows)
     normalizer = load_normalizer(latent_statistics)
     fitted, held_out = (read_pairs(part, normalizer) for part in (train, validation))
-    partners = Reordered(held_out[0], next_subjects_scan(validation["subject"]))
+    partners = others_scans(held_out[0], validation["subject"], fitted[0])
     sections: dict[str, Section] = {"ldm": ldm, "diffusion": diffusion}
     denoiser = build_denoiser(ldm, diffusion, normalizer.mean.shape[0])
     ldm_parents = {"latent_statistics": hash_file(latent_statistics)}

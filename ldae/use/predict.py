@@ -95,13 +95,18 @@ def _ask(
     model, codes = bench.model, encode()
     numbers = model.predict(codes).iloc[0].to_dict()
     familiar = model.familiarity([one.files.image], codes)
-    unfamiliar = bool(familiar.unfamiliar[0])
+    unfamiliar = bool(familiar.unfamiliar[0]) if familiar.is_known else None
     said: dict[str, Any] = {name: None if math.isnan(value) else float(value) for name, value in numbers.items()}
     said |= {"unfamiliar": unfamiliar, "place": familiar.place[0].tolist()}
     said |= {name: float(familiar.values[name][0]) for name in MEASURES}
-    said |= {f"exceeded_{name}": float(familiar.exceeded[name][0]) for name in MEASURES}
+    shares = {name: float(familiar.exceeded[name][0]) if familiar.is_known else None for name in MEASURES}
+    said |= {f"exceeded_{name}": share for name, share in shares.items()}
     draw_place(
-        pictures["place"], model.reference.map.numpy(), familiar.place[0], unfamiliar, phantom=bench.description.phantom
+        pictures["place"],
+        model.reference.map.numpy(),
+        familiar.place[0],
+        bool(unfamiliar),
+        phantom=bench.description.phantom,
     )
     return product.write({}, model.grid.affine, {"Description": "What the model says of this scan", "Prediction": said})
 

@@ -13,10 +13,12 @@ import pandas as pd
 from ldae.cohort.adni.findings import by_kind, count, describe_unknown, finding
 from ldae.cohort.adni.headers import SOUND, VERDICT_COLUMNS, check_headers
 from ldae.cohort.adni.inventory import list_faults, list_images
-from ldae.cohort.adni.names import label_of
+from ldae.cohort.adni.names import MERGE, label_of
 from ldae.cohort.adni.tables import ClinicalTables, read_tables
+from ldae.cohort.adni.visits import DIAGNOSIS
 from ldae.cohort.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
 from ldae.cohort.disk import DISK_COLUMNS, check_level, find_subjects, list_files, list_others
+from ldae.cohort.outlook import list_gaps
 from ldae.cohort.pilot import EVERYBODY, Pilot
 from ldae.errors import UserError, UserErrors
 from ldae.files import write_table
@@ -98,6 +100,7 @@ def check_download(
     parts = [_describe_errors(errors), _describe_set_aside(tables, quarantine)]
     parts += [describe_unknown(tables, images, subjects)] if tables else []
     parts += [_describe_folders(dicom_dir, subjects, files) if on_disk else [], _describe_notes(tables, notes)]
+    parts += [_describe_gaps(tables, images) if tables and len(images) else []]
     findings = pd.DataFrame([row for part in parts for row in part], columns=FINDING_COLUMNS)
     return Preflight(files, images, quarantine, findings, errors)
 
@@ -235,6 +238,14 @@ def _describe_folders(dicom_dir: str | Path, subjects: list[str], files: pd.Data
         found = f"{len(others)} other entries, which are not read: {', '.join(others[:5])}"
         findings.append(finding("note", dicom_dir, expected, found, "none, if they are not images"))
     return findings
+
+
+def _describe_gaps(tables: ClinicalTables, images: pd.DataFrame) -> list[dict]:
+    """What the tables will lack; the diagnoses of a subject's visits count, with or without a scan."""
+    visits = tables.frames[MERGE]
+    visits = visits[visits["PTID"].isin(set(images["ptid"]))]
+    labels = visits.assign(subject=visits["PTID"], diagnosis=visits["DX"].map(DIAGNOSIS), age=visits["AGE"])
+    return [finding("warning", *gap) for gap in list_gaps(labels)]
 
 
 def _describe_notes(tables: ClinicalTables | None, notes: list[str]) -> list[dict]:

@@ -20,6 +20,7 @@ from ldae.cohort.bids.sidecars import names_agent, read_facts, read_sidecar
 from ldae.cohort.bids.spellings import note_spellings
 from ldae.cohort.bids.tables import DatasetTables, read_tables
 from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS, STRATA_COLUMNS
+from ldae.cohort.outlook import list_gaps
 from ldae.config.cohort import ColumnsConfig
 from ldae.files import read_table, write_table
 
@@ -179,10 +180,8 @@ def _note_what_lacks(rows: pd.DataFrame, tables: DatasetTables, notes: Notes) ->
             values = " and its values in cohort.diagnoses" if key == "diagnosis" else ""
             cure = f"name the column in cohort.columns.{key}{values}, if there is one"
             notes.add(key, f"a known {key} of some scan", f"none; the tables' columns are {there}", cure)
-    for label in ("CN", "AD"):
-        if label not in set(used["diagnosis"]):
-            cure = "name the column in cohort.columns.diagnosis and its values in cohort.diagnoses"
-            notes.add("diagnosis", f"scans of {label}, for the probe of AD against CN", "none", cure)
+    for gap in list_gaps(used):
+        notes.add(*gap)
 
 
 def _log(notes: Notes) -> None:

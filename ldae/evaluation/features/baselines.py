@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,8 @@ from ldae.files import read_table
 from ldae.networks.encoder import build_semantic_encoder
 from ldae.preprocessing.grid import model_grid
 from ldae.systems.ldae import LatentDiffusionAutoencoder
+
+logger = logging.getLogger(__name__)
 
 BRAIN_VOLUME = "brain_volume_ml"
 
@@ -81,16 +84,12 @@ def voxel_components(scans: pd.DataFrame, batch_size: int) -> Embeddings:
     """Principal components of the voxels, as many as the training subjects allow (their number less one).
 
     They are fitted to one scan, the first, of each training subject; voxels that are background in all of these are
-    left out.
-
-    Raises
-    ------
-    UserError
-        Fewer than two training subjects.
+    left out. One training subject has none: its feature is constant.
     """
     train = scans[scans["split"] == "train"].drop_duplicates("subject")
     if len(train) < 2:
-        raise UserError("results/scans.csv", "at least two training subjects", str(len(train)), "use more subjects")
+        logger.warning("PCA of the voxels: one training subject has no principal component; the feature is constant")
+        return constant(scans)
     fitted = _voxels(train, batch_size, "PCA, fit")
     brain = fitted.any(0)
     pca = PCA(len(train) - 1, svd_solver="full").fit(fitted[:, brain])

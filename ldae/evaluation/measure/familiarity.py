@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,14 @@ from ldae.config.load import Config
 from ldae.data.batches import scan_batches
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
-from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.files import hash_file
 from ldae.systems.codes import Codes, autoencoder_errors, encode_scans
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 from ldae.systems.reference import Reference
 from ldae.weights import save_tensors
+
+logger = logging.getLogger(__name__)
 
 
 def write_reference(
@@ -52,16 +54,16 @@ def write_reference(
 def build_reference(embeddings: Embeddings, validation: Codes, errors: torch.Tensor, seed: int) -> Reference:
     """The reference of training y_sem, and of the validation scans' codes and autoencoder errors (mse, (B,)).
 
-    Raises
-    ------
-    UserError
-        There are fewer than two validation scans or three training scans.
+    With fewer than two validation scans or three training scans it is one that calls no scan familiar or unfamiliar.
     """
     train = embeddings.features[(embeddings.table["split"] == "train").to_numpy()].astype("float64")
     if len(train) < 3 or len(validation) < 2:
-        found = f"{len(train)} and {len(validation)}"
-        cure = "use more subjects, or raise split.validation_fraction"
-        raise UserError("results/scans.csv", "three training and two validation scans", found, cure)
+        logger.warning(
+            "`ldae predict` will not say how familiar a scan is: three training and two validation scans are needed, "
+            "there are %d and %d",
+            *(len(train), len(validation)),
+        )
+        return Reference.unknown(torch.from_numpy(train))
     spread = StandardScaler().fit(train).scale_
     pca = PCA(2, svd_solver="full").fit(train)
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))

@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from ldae.data import volumes as data
-from ldae.data.volumes import Aligned, Reordered, Volumes, next_subjects_scan, read_latent, read_volume, read_volumes
+from ldae.data.volumes import (
+    Aligned,
+    Reordered,
+    Volumes,
+    next_subjects_scan,
+    others_scans,
+    read_latent,
+    read_volume,
+    read_volumes,
+)
 from ldae.errors import UserError
 
 
@@ -97,3 +106,9 @@ def test_the_other_scan_is_the_next_subjects_and_visits_take_turns():
     assert next_subjects_scan(["b", "a", "b", "c", "a"]) == [3, 0, 3, 1, 2]
     with pytest.raises(UserError, match="two validation subjects"):
         next_subjects_scan(["a", "a"])
+
+
+def test_a_single_held_out_subject_is_compared_with_a_fitted_one():
+    held_out, fitted = (Volumes(values, torch.tensor) for values in ([1.0, 2.0, 3.0], [7.0, 8.0]))
+    assert others_scans(held_out, ["a", "a", "a"], fitted)[[0, 1, 2]].tolist() == [7.0, 8.0, 7.0]
+    assert others_scans(held_out, ["a", "b", "a"], fitted)[[0, 1, 2]].tolist() == [2.0, 1.0, 2.0]

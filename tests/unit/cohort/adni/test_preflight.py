@@ -46,7 +46,8 @@ def write(download, out):
 
 
 def found(checked, severity):
-    return checked.findings.loc[checked.findings["severity"] == severity, "found"].tolist()
+    of_scans = checked.findings[~checked.findings["where"].str.startswith("tables: ")]  # there are but two subjects
+    return of_scans.loc[of_scans["severity"] == severity, "found"].tolist()
 
 
 def test_a_sound_download_has_nothing_but_images(download):
