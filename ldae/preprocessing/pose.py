@@ -28,6 +28,7 @@ MORE_TURNS_DEG = (tuple(range(-105, 106, 15)), (-45, -30, -15, 0, 15, 30, 45), (
 REFINED, MORE_REFINED = 3, 8
 APART_DEG = 30.0  # between the turns that are refined
 STEPS = np.array([10, 10, 10, 5, 5, 5, 0.05])  # of the simplex: degrees, mm, logarithm of the size
+FURTHEST = np.array([120, 60, 60, 60, 60, 60, 0.35])  # in the units of the steps: upright, whatever is refined
 EVALUATIONS = 120  # of the mutual information, for each start refined
 AGAIN = 0.2  # of the steps, when the best start is refined once more: the affine's result depends on where it begins
 
@@ -128,7 +129,8 @@ class _Comparison:
     def refine(self, pose: np.ndarray, shrink: float = 1.0) -> tuple[float, np.ndarray]:
         """Cost and place of the minimum nearby (Nelder and Mead, The Computer Journal 7:308, 1965)."""
         options = {"initial_simplex": np.vstack([pose, pose + shrink * np.diag(STEPS)]), "maxfev": EVALUATIONS}
-        found = optimize.minimize(self.cost, pose, method="Nelder-Mead", options=options)
+        bounds = optimize.Bounds(-FURTHEST, FURTHEST)
+        found = optimize.minimize(self.cost, pose, method="Nelder-Mead", bounds=bounds, options=options)
         return float(found.fun), found.x
 
     def start(self, pose: np.ndarray, cost: float) -> Start:
@@ -158,8 +160,8 @@ def _mutual_information(whole: np.ndarray, between: np.ndarray) -> float:
     """Mutual information in nats; a level between two counts for both by its distance, so that it varies smoothly."""
     low = np.minimum(between.astype(int), BINS - 2)
     share, cell = between - low, whole * BINS + low
-    joint = np.bincount(cell, 1 - share, BINS**2) + np.bincount(cell + 1, share, BINS**2)
-    joint = joint.reshape(BINS, BINS) / whole.size
+    counts = np.bincount(cell, 1 - share, BINS**2) + np.bincount(cell + 1, share, BINS**2)
+    joint = counts.reshape(BINS, BINS) / whole.size
     independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
     filled = joint > 0
     return float((joint[filled] * np.log(joint[filled] / independent[filled])).sum())
