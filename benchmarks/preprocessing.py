@@ -42,6 +42,7 @@ from ldae.preprocessing.brain_mask import extract_brain  # noqa: E402
 from ldae.preprocessing.grid import Grid, covering_grid, mni_template  # noqa: E402
 from ldae.preprocessing.intensity import scale_intensities  # noqa: E402
 from ldae.preprocessing.layout import ScanFiles  # noqa: E402
+from ldae.preprocessing.pose import find_starts  # noqa: E402
 from ldae.preprocessing.precheck import load_scan  # noqa: E402
 from ldae.preprocessing.resampling import resample_brain  # noqa: E402
 from ldae.preprocessing.scan import CROP_MARGIN_MM, preprocess_scan  # noqa: E402
@@ -75,7 +76,9 @@ def of_config(name: str, config: PreprocessingConfig) -> Setting:
     return Setting(
         name,
         lambda scan, mask: correct_bias_field(scan, mask, config.bias_field_spacing_mm, config.bias_field_iterations),
-        lambda brain: registration.register(brain, config.transform, config.registration_spacing_mm),
+        lambda brain: registration.register(
+            brain, config.transform, config.registration_spacing_mm, find_starts(brain)[0].affine
+        ),
     )
 
 

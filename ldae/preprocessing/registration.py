@@ -17,9 +17,14 @@ import numpy as np
 import torch
 
 from ldae.preprocessing.grid import covering_grid, mni_template
-from ldae.preprocessing.volume import Volume, coarsen
+from ldae.preprocessing.volume import LPS_FROM_RAS, Volume, coarsen
 
 SEED = 1
+FROM_NEARBY = {  # antspyx's own, without the coarsest level, which would only lose what the start knows
+    "aff_iterations": (1200, 1200, 10),
+    "aff_shrink_factors": (4, 2, 1),
+    "aff_smoothing_sigmas": (2, 1, 0),
+}
 ANTS_NAMES = {"affine": "Affine", "syn": "SyN"}
 
 
@@ -33,7 +38,9 @@ def use_one_thread() -> None:
 
 
 @contextmanager
-def register(brain: Volume, transform: Literal["affine", "syn"], spacing_mm: float) -> Iterator[list[str]]:
+def register(
+    brain: Volume, transform: Literal["affine", "syn"], spacing_mm: float, start: np.ndarray
+) -> Iterator[list[str]]:
     """Align a brain to the MNI152 template; the transform files live as long as the context.
 
     Parameters
@@ -44,6 +51,8 @@ def register(brain: Volume, transform: Literal["affine", "syn"], spacing_mm: flo
         Affine, or affine followed by SyN.
     spacing_mm : float
         Voxel size of the template while aligning, and about that of the blocks the brain is averaged to.
+    start : ndarray
+        (4, 4) from MNI152 to native RAS millimetres, where the affine begins (see `pose`).
 
     Yields
     ------
@@ -54,10 +63,14 @@ def register(brain: Volume, transform: Literal["affine", "syn"], spacing_mm: flo
     grid = covering_grid(spacing_mm)
     moving, _ = coarsen(brain, spacing_mm)
     with tempfile.TemporaryDirectory(prefix="ldae-registration-") as folder:
+        first = str(Path(folder, "start.mat"))
+        ants.write_transform(_to_ants(start), first)
         found = ants.registration(
             fixed=grid.volume(mni_template(grid).t1).to_ants(),
             moving=moving.to_ants(),
             type_of_transform=ANTS_NAMES[transform],
+            initial_transform=[first],
+            **(FROM_NEARBY if transform == "affine" else {}),
             outprefix=str(Path(folder, "to-mni-")),
         )
         yield found["fwdtransforms"]
@@ -74,3 +87,9 @@ def volume_scale(transforms: list[str]) -> float:
     affine = next(path for path in transforms if path.endswith(".mat"))
     matrix = np.reshape(ants.read_transform(affine).parameters[:9], (3, 3))
     return float(1 / abs(np.linalg.det(matrix)))
+
+
+def _to_ants(affine: np.ndarray) -> ants.ANTsTransform:
+    matrix = LPS_FROM_RAS @ affine[:3, :3] @ LPS_FROM_RAS
+    shift = (LPS_FROM_RAS @ affine[:3, 3]).tolist()
+    return ants.create_ants_transform(transform_type="AffineTransform", matrix=matrix, translation=shift)

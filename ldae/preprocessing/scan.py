@@ -9,16 +9,17 @@ import numpy as np
 
 from ldae.config.preprocessing import PreprocessingConfig
 from ldae.files import hash_file, write_json
+from ldae.preprocessing.alignment import align
 from ldae.preprocessing.bias_field import correct_bias_field
-from ldae.preprocessing.brain_mask import engine_record, extract_brain
-from ldae.preprocessing.grid import QC_GRID, mni_template, model_grid
+from ldae.preprocessing.brain_mask import engine_record
+from ldae.preprocessing.grid import QC_GRID, model_grid
 from ldae.preprocessing.intensity import scale_intensities, to_grey_levels
 from ldae.preprocessing.kinds import STRIPPED, recognise_kind
 from ldae.preprocessing.layout import ScanFiles
 from ldae.preprocessing.precheck import check_brain, load_scan
-from ldae.preprocessing.quality import measure_alignment, measure_native
-from ldae.preprocessing.registration import register, use_one_thread, volume_scale
-from ldae.preprocessing.resampling import resample_brain
+from ldae.preprocessing.quality import measure_native
+from ldae.preprocessing.registration import use_one_thread
+from ldae.preprocessing.upright import find_brain
 from ldae.preprocessing.volume import crop, write_volume
 
 CROP_MARGIN_MM = 10.0
@@ -50,8 +51,8 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: PreprocessingC
     Returns
     -------
     dict
-        The sidecar: ``QC`` holds the numbers of `quality`, ``ImageSHA256`` the hash of the image, ``Notes`` what was
-        assumed of an unusual scan.
+        The sidecar: ``QC`` holds the numbers of `quality` and of `alignment`, ``ImageSHA256`` the hash of the image,
+        ``Notes`` what was assumed of an unusual scan.
 
     Raises
     ------
@@ -61,22 +62,18 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: PreprocessingC
     use_one_thread()
     files.remove()
     raw = load_scan(source)
-    mask = extract_brain(raw.volume, config)
+    mask, start, extractions = find_brain(raw.volume, config)
     absent = check_brain(source, raw, mask)
     scan, mask, kind = recognise_kind(raw.volume, mask)
     numbers = measure_native(scan, mask, cut_out=STRIPPED in kind)
     scan, mask = crop(scan, mask, CROP_MARGIN_MM)
     brain = correct_bias_field(scan, mask, config.bias_field_spacing_mm, config.bias_field_iterations)
+    aligned = align(brain, mask, start, config)
+    numbers |= aligned.numbers | {"extractions": extractions}
     grid = model_grid(config)
-    with register(brain, config.transform, config.registration_spacing_mm) as transforms:
-        numbers["volume_scale"] = volume_scale(transforms)
-        image, image_mask = resample_brain(brain, mask, grid.volume(), transforms)
-        qc_image, qc_mask = resample_brain(brain, mask, QC_GRID.volume(), transforms)
-    image = scale_intensities(image, image_mask, config.clip_percentiles)
-    numbers |= measure_alignment(QC_GRID.volume(qc_image), qc_mask, mni_template(QC_GRID))
-    write_volume(files.image, image, grid.affine)
-    write_volume(files.mask, image_mask.astype(np.uint8), grid.affine)
-    write_volume(files.qc_image, to_grey_levels(qc_image, qc_mask), QC_GRID.affine)
+    write_volume(files.image, scale_intensities(aligned.image, aligned.mask, config.clip_percentiles), grid.affine)
+    write_volume(files.mask, aligned.mask.astype(np.uint8), grid.affine)
+    write_volume(files.qc_image, to_grey_levels(aligned.qc_image, aligned.qc_mask), QC_GRID.affine)
     sidecar = _sidecar(source, files, config, key) | {"Notes": [*raw.notes, *absent, *kind]}
     sidecar |= {"QC": {name: round(v, 6) for name, v in numbers.items()}}
     write_json(files.sidecar, sidecar)

@@ -22,7 +22,8 @@ MANIFEST_COLUMNS = (
     *("subject", "session", "source", "path", "status", "reason"),
     *("image_sha256", "transform", "brain_extraction", "qc_image_sha256"),
     *("brain_volume_ml", "dice", "outside", "missing", "mutual_information", "ncc", "upright", "white_grey_ratio"),
-    *("border", "volume_scale", "notes"),
+    *("border", "volume_scale", "start_pitch_deg", "start_roll_deg", "start_yaw_deg", "starts_tried", "extractions"),
+    "notes",
 )
 DONE, ERROR = "done", "error"
 

@@ -46,6 +46,7 @@ COLUMNS = {
     *("verdict", "fault", "fault_cure", "override", "override_reason", "rater", "effect", "transform"),
     *("brain_extraction", "brain_volume_ml", "dice", "outside", "missing", "mutual_information", "ncc"),
     *("upright", "white_grey_ratio", "border", "volume_scale", "notes"),
+    *("start_pitch_deg", "start_roll_deg", "start_yaw_deg", "starts_tried", "extractions"),
 }
 SHOWN = ("dataset.csv", "qc.csv", "qc.html", "tables/exclusions.csv", "cohort/qc_overrides.csv")
 DATE = re.compile(r"(?<![\da-f.])(19|20)\d\d(-[01]\d-[0-3]\d|[01]\d[0-3]\d)")  # not inside a hash or a number

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ldae.preprocessing.grid import covering_grid, mni_template
+from ldae.preprocessing.pose import find_starts
 from ldae.preprocessing.registration import register, use_one_thread, volume_scale
 from ldae.preprocessing.resampling import resample
 from ldae.preprocessing.volume import Volume
@@ -23,15 +24,20 @@ def moved():
     return Volume(mni_template(grid).t1, turn @ grid.affine), turn
 
 
+def near(brain):
+    """The search's own start."""
+    return find_starts(brain)[0].affine
+
+
 def transform(moved):
-    with register(moved, "affine", SPACING_MM) as files:
+    with register(moved, "affine", SPACING_MM, near(moved)) as files:
         return ants.read_transform(files[0]).parameters, volume_scale(files)
 
 
 def test_a_known_motion_is_found_and_found_again_the_same(moved):
     volume, turn = moved
     use_one_thread()
-    with register(volume, "affine", SPACING_MM) as files:
+    with register(volume, "affine", SPACING_MM, near(volume)) as files:
         points = np.array([[0, 0, 0], [50, 0, 0], [0, -70, 20], [-40, 20, 50]], float)
         found = [ants.apply_ants_transform_to_point(ants.read_transform(files[0]), p * [-1, -1, 1]) for p in points]
         first = ants.read_transform(files[0]).parameters
@@ -43,7 +49,7 @@ def test_a_known_motion_is_found_and_found_again_the_same(moved):
 
 
 def test_transform_files_are_gone_afterwards(moved):
-    with register(moved[0], "affine", 8.0) as files:
+    with register(moved[0], "affine", 8.0, moved[1]) as files:
         kept = list(files)
     assert kept and not any(Path(path).exists() for path in kept)
 
@@ -57,7 +63,7 @@ def test_syn_comes_nearer_to_the_template_than_affine():
     bent = np.stack([np.roll(template[:, y], round(1.5 * wave[y]), axis=0) for y in range(grid.shape[1])], axis=1)
     errors = {}
     for kind in ("affine", "syn"):
-        with register(grid.volume(bent), kind, SPACING_MM) as files:
+        with register(grid.volume(bent), kind, SPACING_MM, np.eye(4)) as files:
             errors[kind] = np.square(resample(grid.volume(bent), grid.volume(), files) - template).mean()
     assert errors["syn"] < 0.7 * errors["affine"]
 
@@ -77,6 +83,6 @@ def test_syn_bends_and_affine_does_not(moved):
     use_one_thread()
     names = {}
     for kind in ("affine", "syn"):
-        with register(moved[0], kind, 8.0) as files:
+        with register(moved[0], kind, 8.0, moved[1]) as files:
             names[kind] = [Path(path).name.split("to-mni-")[1] for path in files]
     assert names == {"affine": ["0GenericAffine.mat"], "syn": ["1Warp.nii.gz", "0GenericAffine.mat"]}

@@ -26,6 +26,11 @@ GOOD = {
     "white_grey_ratio": 1.4,
     "border": 0.0,
     "volume_scale": 1.1,
+    "start_pitch_deg": 31.5,
+    "start_roll_deg": -4.0,
+    "start_yaw_deg": 2.0,
+    "starts_tried": 2,
+    "extractions": 1,
 }
 
 
