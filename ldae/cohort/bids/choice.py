@@ -1,8 +1,9 @@
 """Which T1w image of a session is used, and why: by what the headers and JSON files say it is, then by its name.
 
-An image that shows the whole head in thin slices goes before a slab or a stack of thick slices, one without contrast
-agent before one with, an original before what was derived from it, fine voxels before coarse ones. Then the name
-decides: the fewest entities besides run, the first in alphabetical order, the first run.
+A T1-weighted image of the head goes before what its JSON file or name calls another kind. One that shows the whole
+head in thin slices goes before a slab or a stack of thick slices, one without contrast agent before one with, an
+original before what was derived from it, fine voxels before coarse ones. Then the name decides: the fewest entities
+besides run, the first in alphabetical order, the first run.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from typing import Any, NamedTuple
 
 from ldae.cohort.bids.images import Image
 from ldae.cohort.bids.sidecars import names_agent
-from ldae.cohort.series.contrast import other_contrast
+from ldae.cohort.series.contrast import OTHER_WORDS
 
 SMALLEST_HEAD_MM = 130.0  # an adult brain is about 140 wide and 130 high
 THICKEST_SLICE_MM = 2.0  # 3-D acquisitions have 0.7 to 1.5 mm, stacks of slices 3 to 7
 DERIVED_ENTITIES = {"desc", "space", "label", "res", "den", "atlas", "seg"}
 PART_ENTITIES = ("chunk", "inv")
+FREE_ENTITIES = ("acq", "rec", "desc")
+OTHER_PARTS = r"slab|neck|[ct]?spine|orbits?|pituitary|sella|iac|carotids?"
+SPOILT_WORDS = r"(?<!no)(?<!non)motion(?!corr|less|free)|reject|discard|artefact|artifact|^(bad|poor)"
 ALTERED_WORDS = r"defac|refac|stripp|skullstrip|brainextract|brainonly|noskull|masked|^bet$"
 
 
@@ -95,11 +99,21 @@ def _agent(image: Image) -> str:
     return "one by its name" if named else "one by its JSON file" if image.has_agent else "none"
 
 
+def _no_t1(image: Image) -> str:
+    """What the image is instead of a T1-weighted one of the head; empty if neither JSON file nor name says so."""
+    if image.labels.get("mt") == "on":
+        return "magnetisation transfer, by mt-on in its name"
+    return image.other_contrast or _said_by(image, rf"^({OTHER_WORDS}|{OTHER_PARTS})\d*$", "another kind or part")
+
+
+def _said_by(image: Image, words: str, what: str) -> str:
+    """What one of the free entities of the name says with these words; empty if none does."""
+    said = (name for name in FREE_ENTITIES if re.search(words, image.labels.get(name, "").lower()))
+    return next((f"{what}, by {name}-{image.labels[name]} in its name" for name in said), "")
+
+
 def _other_kind(image: Image) -> str:
-    """What the image is instead of an original magnitude image of the whole head; empty if nothing says so."""
-    find = {"ImageType": image.image_type}
-    if other := other_contrast(lambda name, convert, default: convert(find[name]) if name in find else default):
-        return other
+    """What the image is instead of an original of the whole head; empty if nothing says so."""
     if derived := sorted(DERIVED_ENTITIES & set(image.labels)):
         return f"derived, by {derived[0]}- in its name"
     if parts := [name for name in PART_ENTITIES if name in image.labels]:
@@ -120,6 +134,7 @@ def _besides_run(image: Image) -> list[str]:
 
 
 BY_HEADER = (
+    Criterion("a T1-weighted head", lambda image: bool(_no_t1(image)), lambda image: _no_t1(image) or "yes"),
     Criterion(
         f"a field of view of {SMALLEST_HEAD_MM:g} mm or more",
         lambda image: min(image.extent_mm) < SMALLEST_HEAD_MM,
@@ -130,6 +145,11 @@ BY_HEADER = (
     ),
     Criterion("no contrast agent", lambda image: _agent(image) != "none", _agent),
     Criterion("an original image", lambda image: bool(_other_kind(image)), lambda image: _other_kind(image) or "yes"),
+    Criterion(
+        "no spoilt scan",
+        lambda image: bool(_said_by(image, SPOILT_WORDS, "one")),
+        lambda image: _said_by(image, SPOILT_WORDS, "spoilt") or "none",
+    ),
     Criterion(
         "no echo, or the first", lambda image: _number(image, "echo"), lambda image: f"echo {_number(image, 'echo')}"
     ),

@@ -29,7 +29,7 @@ class Image:
     """One T1w file. `session` is `ONLY_SESSION` where the dataset has no session level; `fault` is empty if sound.
 
     Of a sound image the header gives `voxel_mm` and `extent_mm`; of one among several of a session JSON files give
-    `has_agent`, a contrast agent, and `image_type`, DICOM's words.
+    `has_agent`, a contrast agent, `image_type`, DICOM's words, and `other_contrast`, why it is not T1-weighted.
     """
 
     subject: str
@@ -42,6 +42,7 @@ class Image:
     extent_mm: tuple[float, ...] = ()
     has_agent: bool = False
     image_type: tuple[str, ...] = ()
+    other_contrast: str = ""
 
     @property
     def name(self) -> str:
@@ -92,10 +93,7 @@ def _with_facts(images: list[Image], bids_dir: str | Path) -> list[Image]:
     """The images of a session with what JSON files say of them, if it has several."""
     if not images[1:]:
         return images
-    facts = [read_facts(image.path, bids_dir) for image in images]
-    return [
-        replace(image, has_agent=agent, image_type=kind) for image, (agent, kind) in zip(images, facts, strict=True)
-    ]
+    return [replace(image, **read_facts(image.path, bids_dir)._asdict()) for image in images]
 
 
 def _look_at(path: Path, root: Path) -> Image:

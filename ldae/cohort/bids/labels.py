@@ -158,14 +158,22 @@ def _without_image(bids_dir: str | Path, imaged: set[str], participants: list[st
 
 
 def _note_choices(rows: pd.DataFrame, bids_dir: str | Path, prefer: list[str], notes: Notes) -> None:
-    """Note the images with contrast agent that are used, and preferences that no image's name has."""
+    """Note the used images with a contrast agent or of another contrast, and preferences that no image's name has."""
     sound = rows[rows["status"] != "broken"]
     names = [dict(part.split("-", 1) for part in name.split("_")[:-1]) for name in sound["image_id"]]
     for row, labels in zip(sound.to_dict("records"), names, strict=True):
-        if row["status"] == "converted" and (names_agent(labels) or read_facts(row["path"], bids_dir)[0]):
-            cure = "none, if such images may be used; else judge it fail in qc_overrides"
+        if row["status"] != "converted":
+            continue
+        facts, cure = (
+            read_facts(row["path"], bids_dir),
+            "none, if such images may be used; else judge it fail in qc_overrides",
+        )
+        if names_agent(labels) or facts.has_agent:
             found = "one, by name or JSON file"
             notes.add("contrast agent", "images without contrast agent", found, cure, row["image_id"])
+        if facts.other_contrast:
+            found = f"{facts.other_contrast}, by the JSON file"
+            notes.add("contrast", "T1-weighted images", found, cure, row["image_id"])
     for pattern in prefer:
         if not any(matches(pattern, labels) for labels in names):
             notes.add("cohort.prefer", f"an image with {pattern} in its name", "none", "correct or remove the pattern")

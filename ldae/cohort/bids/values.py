@@ -11,7 +11,7 @@ MISSING = EMPTY | {
     *("missing", "unknown", "not available", "not known"),
 }
 SEXES = {"m": "M", "male": "M", "f": "F", "female": "F"}
-RANGES = {"age": (0, 120), "months": (-1200, 1200), "field_strength_t": (0, 20)}
+RANGES = {"age": (1, 120), "months": (-1200, 1200), "field_strength_t": (0, 20)}  # age 0 stands for an unknown one
 UNITS = {"age": r"y|yrs?|years?|y\.?o\.?", "months": r"m|mo|months?", "field_strength_t": r"t|tesla"}
 NUMBER = r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?"
 BOUND = rf"[<>≤≥]=?\s*{NUMBER}|{NUMBER}\s*\+"

@@ -273,6 +273,16 @@ def test_preferred_images_and_contrast_agents_are_told(dataset, tmp_path):
     assert "secret" not in (tmp_path / "findings.csv").read_text()
 
 
+def test_a_used_image_of_another_contrast_is_told(dataset, tmp_path):
+    for name in ("sub-02/anat/sub-02_run-2_T1w", "sub-03/anat/sub-03_T1w"):
+        (dataset / f"{name}.json").write_text('{"EchoTime": 0.08, "SeriesDescription": "secret"}')
+    report, _, findings = run(dataset, tmp_path)
+    assert report.loc[["sub-03_T1w", "sub-02_run-2_T1w"], "status"].tolist() == ["converted", "unselected"]
+    (found,) = findings.loc[findings["where"] == "contrast", "found"]
+    assert "EchoTime 80 ms" in found and "(1 x, such as sub-03_T1w)" in found
+    assert "secret" not in (tmp_path / "findings.csv").read_text()
+
+
 def test_a_session_with_mp2rages_uniform_image_alone_is_named(dataset, tmp_path):
     path = write_image(dataset, "sub-05_ses-M000_UNIT1")
     write_image(dataset, "sub-01_ses-M000_UNIT1")
