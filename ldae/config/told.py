@@ -5,7 +5,7 @@ from __future__ import annotations
 from ldae.config.load import Config
 
 COARSE_MM = 3.0  # coarser voxels are for trying the workflow, not for results
-PRESET = "presets/paper.yaml"
+PRESETS = "presets/paper.yaml presets/gpu_24gb.yaml (or gpu_40gb, gpu_80gb)"
 
 
 def describe_cohort(config: Config) -> str:
@@ -24,5 +24,5 @@ def warn_of_size(config: Config) -> str:
         return ""
     return (
         f"real scans on voxels of {spacing:g} mm, with networks of the demo's size. For results take the published "
-        f"size, --configfile {PRESET} and your own file after it, which needs a GPU."
+        f"size, --configfile {PRESETS} and your own file after them."
     )

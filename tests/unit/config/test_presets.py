@@ -83,3 +83,25 @@ class TestPaperPreset:
 
     def test_the_phantom_is_untouched(self):
         assert "phantom" not in yaml.safe_load(PAPER.read_text(encoding="utf-8"))
+
+
+class TestGPUPresets:
+    """What is laid over the paper's preset for a GPU's memory."""
+
+    @pytest.mark.parametrize("memory", [24, 40, 80])
+    def test_the_scans_of_a_step_and_all_else_that_results_depend_on_stay(self, memory):
+        paper = load_config(ROOT / "config.yaml", PAPER)
+        config = load_config(ROOT / "config.yaml", PAPER, ROOT / "presets" / f"gpu_{memory}gb.yaml")
+        for stage in ("autoencoder", "ldm", "representation", "dae", "supervised"):
+            before, after = (getattr(each, stage).training for each in (paper, config))
+            assert after.batch_size * after.accumulate == before.batch_size * before.accumulate
+            same = after.model_copy(update={"batch_size": before.batch_size, "accumulate": before.accumulate})
+            assert same == before
+        assert config.preprocessing == paper.preprocessing
+        assert config.evaluation.batch_size < paper.evaluation.batch_size
+
+    def test_more_memory_never_means_smaller_passes(self):
+        configs = [load_config(ROOT / "config.yaml", PAPER, ROOT / "presets" / f"gpu_{n}gb.yaml") for n in (24, 40, 80)]
+        for stage in ("autoencoder", "ldm", "representation", "dae", "supervised"):
+            sizes = [getattr(config, stage).training.batch_size for config in configs]
+            assert sizes == sorted(sizes)

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 import torch
 
-from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings
 from ldae.evaluation.measure.familiarity import build_reference
 from ldae.systems.codes import Codes
@@ -77,9 +76,12 @@ def test_the_map_holds_the_training_scans_in_no_telling_order(reference):
     assert place.std(0)[0] > place.std(0)[1]
 
 
-def test_too_few_scans_are_said(validation):
+@pytest.mark.parametrize("training, held_out", [(2, 12), (30, 1), (1, 1)])
+def test_with_too_few_scans_nothing_is_called_familiar_or_not(validation, training, held_out, caplog):
     codes, errors = validation
-    with pytest.raises(UserError, match="two validation scans"):
-        build_reference(embeddings_of(), codes.at(slice(0, 1)), errors[:1], seed=1)
-    with pytest.raises(UserError, match="three training"):
-        build_reference(embeddings_of(2), codes, errors, seed=1)
+    reference = build_reference(embeddings_of(training), codes.at(slice(0, held_out)), errors[:held_out], seed=1)
+    assert f"there are {training} and {min(held_out, len(codes))}" in caplog.text
+    found = reference.compare(codes, errors)
+    assert not found.is_known and not found.unfamiliar.any()
+    assert all(np.isnan(share).all() for share in found.exceeded.values())
+    assert np.isfinite(found.values["y_sem_distance"]).all()
