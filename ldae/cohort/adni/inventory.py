@@ -10,8 +10,9 @@ import pandas as pd
 from ldae.cohort.adni.adapters import UNDATED
 from ldae.cohort.adni.headers import BROKEN, OTHER, SOUND
 from ldae.cohort.adni.names import MERGE, META, label_of, nominal_field
-from ldae.cohort.adni.row_rules import subject_pattern
+from ldae.cohort.adni.row_rules import converter_phases, subject_pattern
 from ldae.cohort.adni.tables import ClinicalTables
+from ldae.cohort.adni.timeline import phase_on
 from ldae.cohort.adni.values import is_day
 from ldae.cohort.adni.visits import nearest_visits
 from ldae.cohort.columns import INVENTORY_COLUMNS, QUARANTINE_COLUMNS
@@ -56,14 +57,14 @@ def list_images(
     listed = _listed(tables.frames[META])
     listed = listed[~listed["listed_ptid"].isin(others)]
     files, notes = drop_strays(files)
-    images = _date_scans(files.merge(listed, on="image_id", how="left"))
+    images, dated = _date_scans(files.merge(listed, on="image_id", how="left"))
     images["reason"], images["cure"] = _judge(images, tables)
     good = images[images["reason"].eq("")].copy()
     good["subject"] = good["ptid"].map(label_of)
     good["shard"] = [shard_of(subject, shards) for subject in good["subject"]]
     good = good.join(nearest_visits(good, tables.frames[MERGE])[["session", "phase"]])
     good, more = _complete(good)
-    notes += more
+    notes += dated + more
     labels = set(map(label_of, subjects))
     rows = tables.quarantine[tables.quarantine["subject"].isin(labels) & tables.quarantine["image_id"].eq("")]
     parts = [rows, list_faults(images[images["reason"].ne("")]), _absent(listed, files, subjects)]
@@ -106,12 +107,16 @@ def drop_strays(files: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return files[~strays], notes
 
 
-def _date_scans(images: pd.DataFrame) -> pd.DataFrame:
-    """Fill in days of scans that the table does not give, from the names of LONI's folders."""
-    by_folder = images["folder"].str.extract(r"/(\d{4}-\d\d-\d\d)_\d\d_\d\d_\d\d")[0].fillna("")
-    days = images["scan_date"].mask(images["scan_date"].eq(""), by_folder.where(by_folder.map(is_day), ""))
+def _date_scans(images: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Take the day of a scan from the name of LONI's folder where the table gives none, or one of an unknown phase."""
+    folders = images["folder"].str.extract(r"/(\d{4}-\d\d-\d\d)_\d\d_\d\d_\d\d")[0].fillna("")
+    listed = images["scan_date"].fillna("")
+    known = listed.ne("") & listed.map(phase_on).isin(converter_phases())
+    days = listed.where(known | ~folders.map(is_day).astype(bool), folders)
+    other = int((listed.ne("") & days.ne(listed)).sum())
+    notes = [f"day of the scan taken from the folder's name, for ScanDate is no day of ADNI1 to 3 ({other} images)"]
     visits = images["visit"].mask(images["visit"].eq(UNDATED), UNDATED + days)
-    return images.assign(scan_date=days, visit=visits)
+    return images.assign(scan_date=days, visit=visits), notes if other else []
 
 
 def _listed(meta: pd.DataFrame) -> pd.DataFrame:

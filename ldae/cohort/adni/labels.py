@@ -33,6 +33,7 @@ class Label(NamedTuple):
 
 LABELS = {
     MERGE: [
+        Label("RID", r"(\d+(\.0)?)?", "the number at the end of PTID", "none needed: it is taken from PTID"),
         Label("VISCODE", VISCODE, "bl or mNN", "write ADNIMERGE's own code; until then the visit goes by its date"),
         Label("EXAMDATE", DATE, DAY, "write the day; until then the visit goes by its code"),
         Label("EXAMDATE_bl", DATE, DAY, "write the day of the baseline; until then ages go by the visit's code"),

@@ -75,7 +75,6 @@ def rules_of(name: str) -> list[Rule]:
         MERGE: [
             Rule("PTID", *subject),
             *(Rule(column, rf"{phase[0]}|(?!ADNI\d).*", *phase[1:]) for column in ("ORIGPROT", "COLPROT")),
-            Rule("RID", r"(\d+(\.0)?)?", "the number at the end of PTID", OWN_FILE),
         ],
         META: [
             Rule("SubjectID", *subject),
@@ -132,7 +131,11 @@ def set_aside(frame: pd.DataFrame, name: str, file: str, legacy: bool) -> tuple[
     if name == MERGE:
         roster = frame["PTID"].str.rsplit("_", n=1).str[-1].str.lstrip("0")
         given = frame["RID"].str.removesuffix(".0").str.lstrip("0")
-        mark(given.ne("") & given.ne(roster), "RID is not the number at the end of PTID: whose row is it?", OWN_FILE)
+        mark(
+            given.str.fullmatch(r"\d+") & given.ne(roster),
+            "RID is not the number at the end of PTID: whose row is it?",
+            OWN_FILE,
+        )
     bad = reasons.ne("")
     return frame[~bad], describe_rows(frame[bad], name, file, reasons[bad], cures[bad])
 

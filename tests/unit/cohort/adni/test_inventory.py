@@ -117,6 +117,13 @@ def test_a_bad_cell_of_the_list_of_images_costs_no_image(download, column, value
     assert row["visit"] == ("ADNI Screening" if column == "SeriesID" else "scan of 2010-03-02")
 
 
+def test_a_day_to_come_is_no_day_of_a_scan(download):
+    download.images[0]["ScanDate"] = "2031-03-02"
+    images, _, notes = run(download.write())
+    assert images.set_index("image_id").loc["10", ["scan_date", "session"]].tolist() == ["2010-03-02", "M000"]
+    assert "(1 images)" in notes[0]
+
+
 def test_an_image_whose_day_nothing_tells_is_set_aside(download):
     download.images[0]["ScanDate"] = "soon"
     folder = next(download.dicom_dir.glob(f"{A}/*/*"))

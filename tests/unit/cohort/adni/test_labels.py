@@ -10,6 +10,7 @@ from tests.adni_download import image_row, visit_row
 
 A, B = "011_S_0021", "012_S_0345"
 SENSELESS = [
+    *[(MERGE, "RID", value) for value in ("x", "-4")],
     *[(MERGE, "VISCODE", value) for value in ("sc", "scmri", "nv", "y1", "v04", "m6", "4_bl", "", "BL")],
     *[(MERGE, "EXAMDATE", value) for value in ("13/1/2010", "", "2010-02-31", "1.3.2010", "1910-03-01", "soon")],
     *[(MERGE, "EXAMDATE_bl", value) for value in ("1.3.2010", "2010-02-30", "")],

@@ -25,7 +25,7 @@ ROWS = {
 POISON = [
     *[(MERGE, column, "ADNI4") for column in ("ORIGPROT", "COLPROT")],
     *[(MERGE, "PTID", value) for value in ("012_S_10345", "012S0345", "")],
-    *[(MERGE, "RID", value) for value in ("21", "345x")],
+    *[(MERGE, "RID", value) for value in ("21", "9345")],
     *[(META, "SubjectID", value) for value in ("012_S_10345", "")],
     *[(META, "ImageUID", value) for value in ("", "11.0", "I11")],
     *[(META, "Orig/Proc", value) for value in ("Post-processed", "")],
@@ -61,7 +61,7 @@ def test_a_poisonous_row_is_set_aside_with_place_reason_and_cure(name, column, v
     assert row["image_id"] == (frame.loc[1, "ImageUID"] if name == META else "")
 
 
-@pytest.mark.parametrize("value", ["0345", "345.0", ""])
+@pytest.mark.parametrize("value", ["0345", "345.0", "", "n/a"])
 def test_a_roster_id_may_be_written_otherwise_or_left_out(value):
     frame = pd.DataFrame(ROWS[MERGE])
     frame.loc[1, "RID"] = value
