@@ -29,20 +29,29 @@ def split_cohort(
     Raises
     ------
     UserError
-        No scan passed quality control, a side of the split has nobody, or lists of subjects contradict each other.
+        No scan passed quality control, or lists of subjects contradict each other.
     """
     judged, visits = read_qc(qc), read_table(strata, tuple(STRATA_COLUMNS), dtype=TEXT)
     usable = judged[judged["verdict"].isin(USABLE)]
     if usable.empty:
         expected, cure = "at least one scan that passed quality control", "see results/qc.html for the reasons"
         raise UserError(qc, expected, "none", cure)
-    sides = update_split(list_strata(usable, visits), config, split, seed=seed)
+    return update_split(list_strata(usable, visits), config, split, seed=seed)
+
+
+def refuse_empty_sides(sides: dict[str, str], split: str | Path) -> None:
+    """Check that the cohort, of whose subjects these are the sides, has someone on each.
+
+    Raises
+    ------
+    UserError
+        It does not, so that no training or no table would be possible.
+    """
     missing = [side for side in SPLITS if side not in sides.values()]
     if missing:
         found = f"{len(sides)} with a usable scan, none in {' and '.join(missing)}"
-        cure = f"add subjects, three at least; or correct {config.file or split}"
+        cure = f"add subjects, three at least; or correct {split}, or the file given as split.file"
         raise UserError(split, "subjects in training, validation and test", found, cure)
-    return sides
 
 
 def list_strata(usable: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:

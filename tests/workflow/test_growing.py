@@ -48,6 +48,22 @@ def dataset(study):
     return pd.read_csv(io.StringIO(study.read("results/dataset.csv")), dtype={"subject": str})
 
 
+def test_a_pilot_that_grows_keeps_its_scans_and_its_sides_of_the_split(study, tmp_path):
+    directory = tmp_path / "run"
+    directory.mkdir()
+    whole = type(study)(study.checkout, directory, study.overlays)
+    made, pilot = "derivatives/preproc/sub-*/ses-*/anat/*.nii.gz", "cohort: {subjects: 3}\n"
+    run(whole.with_overlay(tmp_path / "pilot.yaml", pilot))
+    assert "a pilot, by cohort.subjects" in whole.read("results/cohort/findings.csv")
+    before, sides, first = stamps(whole, made), whole.read("results/split.csv"), dataset(whole)
+    assert first["subject"].nunique() == 3 and set(first["split"]) == {"train", "validation", "test"}
+    run(whole)
+    after, grown = stamps(whole, made), dataset(whole)
+    assert {path: after[path] for path in before} == before
+    assert set(sides.splitlines()) < set(whole.read("results/split.csv").splitlines())
+    assert set(first["subject"]) < set(grown["subject"]) == set(dataset(study)["subject"])
+
+
 def test_nothing_new_is_nothing_to_do(study):
     assert "Nothing to be done" in run(study)
 

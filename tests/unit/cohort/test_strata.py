@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from ldae.cohort.columns import STRATA_COLUMNS
-from ldae.cohort.strata import list_strata, split_cohort
+from ldae.cohort.strata import list_strata, refuse_empty_sides, split_cohort
 from ldae.config.cohort import SplitConfig
 from ldae.data.split import split_subjects
 from ldae.errors import UserError
@@ -73,3 +73,16 @@ def test_no_usable_scan_is_an_error(write):
     with pytest.raises(UserError, match="passed quality control"):
         split_cohort(folder / "strata.csv", folder / "qc.csv", SPLIT, folder / "split.csv", seed=1)
     assert not (folder / "split.csv").exists()
+
+
+def test_two_subjects_are_too_few_and_three_enough(write):
+    for count in (2, 3):
+        visits = [visit(f"0{number}") for number in range(count)]
+        folder = write(visits, [scan(row["subject"]) for row in visits])
+        (folder / "split.csv").unlink(missing_ok=True)
+        sides = split_cohort(folder / "strata.csv", folder / "qc.csv", SPLIT, folder / "split.csv", seed=3)
+        if count == 3:
+            refuse_empty_sides(sides, folder / "split.csv")
+            return
+        with pytest.raises(UserError, match=r"2 with a usable scan, none in validation[\s\S]*three at least"):
+            refuse_empty_sides(sides, folder / "split.csv")
