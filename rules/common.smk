@@ -45,7 +45,8 @@ SHARDS = list(range(CONFIG.cohort.shards))
 ENV = f"{workflow.basedir}/envs/ldae.yaml"
 IS_PHANTOM = CONFIG.cohort.is_phantom
 PILOT = {key: read_names(f"cohort.{key}", getattr(CONFIG.cohort, key)) for key in ("subjects", "sessions")}
-PILOT["seed"] = CONFIG.seed  # draws a number of subjects
+if isinstance(PILOT["subjects"], int):  # drawn; else another seed lists nothing anew
+    PILOT["seed"] = CONFIG.seed
 
 LDAE_MODELS = [f"results/models/{name}.safetensors" for name in names.LDAE_MODELS]
 PROBES, REFERENCE = "results/models/probes.json", "results/models/reference.safetensors"
