@@ -118,7 +118,7 @@ def planted(tmp_path_factory):
     for name in ("phantom", "run"):
         (folder / name).mkdir()
     workflow = Workflow(checkout, folder / "phantom", (tiny_yaml,))
-    small = "phantom: {subjects: 7, visits_per_subject: [1.0, 0.0]}\n"
+    small = "phantom: {subjects: 10, visits_per_subject: [1.0, 0.0]}\n"
     workflow.with_overlay(folder / "phantom.yaml", small).run("--cores", "2", "phantom")
     download = (folder / "phantom" / "results" / "phantom").rename(folder / "download")
     plant(download / "images")
