@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image, PngImagePlugin
 
-from ldae.preprocessing import scan as scan_module
+from ldae.preprocessing import alignment
 from ldae.preprocessing.layout import ScanFiles
 from ldae.preprocessing.scan import preprocess_scan
 from tests.planted_download import SECRETS
@@ -103,7 +103,7 @@ def test_the_planted_scans_went_the_whole_way(planted):
     excluded = pd.read_csv(io.StringIO(workflow.read("results/tables/exclusions.csv")))
     labels = {f"ADNI{code.replace('_', '')}" for code in damaged}
     assert set(excluded["subject"]) == labels and excluded["reason"].notna().all()
-    assert len(dataset) == 2 and not labels & set(dataset["subject"])
+    assert len(dataset) == 5 and not labels & set(dataset["subject"])
 
 
 def test_no_header_text_is_in_any_file(planted):
@@ -153,13 +153,13 @@ def test_face_and_skull_are_gone_from_every_derivative(planted):
 
 def test_the_picture_is_drawn_of_the_extracted_brain_alone(head, config, tmp_path, monkeypatch):  # noqa: F811
     resampled = []
-    resample = scan_module.resample_brain
+    resample = alignment.resample_brain
 
     def keep(*arguments):
         resampled.append(resample(*arguments))
         return resampled[-1]
 
-    monkeypatch.setattr(scan_module, "resample_brain", keep)
+    monkeypatch.setattr(alignment, "resample_brain", keep)
     files = ScanFiles.of(tmp_path, "X", "M000")
     preprocess_scan(head, files, config)
     drawn = np.asarray(nib.load(files.qc_image).dataobj)
