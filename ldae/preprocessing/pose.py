@@ -93,8 +93,19 @@ def find_starts(brain: Volume, *, more: bool = False) -> list[Start]:
 
 def angle_between(a: np.ndarray, b: np.ndarray) -> float:
     """Degrees of the turn between two (4, 4) affines, whatever their sizes."""
-    left, _, right = np.linalg.svd(np.linalg.solve(a[:3, :3], b[:3, :3]))
-    return float(np.degrees(np.arccos(np.clip((np.trace(left @ right) - 1) / 2, -1, 1))))
+    return float(np.degrees(np.arccos(np.clip((np.trace(_turn(a, b)) - 1) / 2, -1, 1))))
+
+
+def turn_between(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
+    """Pitch, roll and yaw in degrees, as those of `Start`, of the turn from a (4, 4) affine to another."""
+    yaw, roll, pitch = np.degrees(nib.eulerangles.mat2euler(_turn(a, b)))
+    return float(pitch), float(roll), float(yaw)
+
+
+def _turn(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    units = [affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0) for affine in (a, b)]
+    left, _, right = np.linalg.svd(np.linalg.solve(*units))
+    return left @ right
 
 
 class _Comparison:

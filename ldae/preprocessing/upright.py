@@ -1,7 +1,8 @@
 """The brain of a head that lies far off: found once as it lies, and again with the head turned upright.
 
-Engines of brain extraction have seen heads that lie as most do: on a head pitched by 45 degrees deepbet takes eyes and
-neck along (Dice .95 instead of .99), and the mask decides how large the aligned brain is.
+Engines of brain extraction have seen heads that lie as most do: with the chin on the chest deepbet takes eyes and neck
+along (Dice .98 at 30 degrees, .95 at 45, instead of .99; with the chin up .99 and .99), and the mask decides how large
+the aligned brain is.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import numpy as np
 from ldae.config.preprocessing import PreprocessingConfig
 from ldae.preprocessing.brain_mask import extract_brain
 from ldae.preprocessing.grid import Grid
-from ldae.preprocessing.pose import Start, angle_between, find_starts
+from ldae.preprocessing.pose import Start, angle_between, find_starts, turn_between
 from ldae.preprocessing.resampling import IN_BRAIN, resample
 from ldae.preprocessing.volume import Volume, crop
 
-FAR_DEG = 35.0
+CHIN_DOWN_DEG = 20.0
+FAR_DEG = 45.0  # in any direction
 BOX_MM = (220.0, 270.0, 260.0)  # a head, about the middle of the brain
 BOX_CENTER_MM = (0.0, -17.0, -5.0)
 MARGIN_MM = 10.0
@@ -38,7 +40,7 @@ def find_brain(scan: Volume, config: PreprocessingConfig) -> tuple[np.ndarray, S
     start : Start
         The pose most like the template's.
     extractions : int
-        2 where the head's turn against its voxels is above `FAR_DEG` and it was turned upright, else 1.
+        2 where the head lies far off against its voxels (`CHIN_DOWN_DEG`, `FAR_DEG`) and was turned upright, else 1.
 
     Raises
     ------
@@ -47,7 +49,8 @@ def find_brain(scan: Volume, config: PreprocessingConfig) -> tuple[np.ndarray, S
     """
     mask = extract_brain(scan, config)
     start = _pose(scan, mask)
-    if angle_between(scan.affine, start.affine) <= FAR_DEG:
+    pitch, _, _ = turn_between(scan.affine, start.affine)
+    if pitch >= -CHIN_DOWN_DEG and angle_between(scan.affine, start.affine) <= FAR_DEG:
         return mask, start, 1
     mask = _extract_upright(scan, start, config)
     return mask, _pose(scan, mask), 2

@@ -7,9 +7,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ldae.config.names import LDAE
-from ldae.errors import UserError
 from ldae.files import read_table
-from ldae.report.figures import save_figure
+from ldae.report.figures import draw_note, save_figure
 
 LABELS = {
     "roc_auc": "area under the ROC curve (higher is better)",
@@ -29,17 +28,13 @@ def draw_probes(table: str | Path, output: str | Path, *, phantom: bool = False)
         PNG; see `save_figure`. The dashed line is chance.
     phantom : bool
         See `save_figure`.
-
-    Raises
-    ------
-    UserError
-        No task could be probed.
     """
     columns = ("encoder", "task", "scans", "metric", "value", "low", "high", "n_subjects", "n_scans")
     rows = read_table(table, columns)
     rows = rows[rows["metric"].isin(LABELS) & (rows["scans"] == "all")]
     if rows.empty:
-        raise UserError(table, "tasks with both diagnoses or ages", "none", "see its column note")
+        draw_note("Linear probes", "no task has both diagnoses or ages: see the column note", output, phantom=phantom)
+        return
     tasks = dict(tuple(rows.groupby("task", sort=False)))
     size = (3.0 * len(tasks) + 1.5, 0.25 * rows["encoder"].nunique() + 1.2)
     figure = Figure(figsize=size, layout="constrained")

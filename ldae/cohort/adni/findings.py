@@ -7,7 +7,7 @@ import pandas as pd
 from ldae.cohort.adni.names import MERGE, label_of
 from ldae.cohort.adni.tables import ClinicalTables
 from ldae.cohort.adni.timeline import MAX_DAYS_FROM_VISIT, ORIGIN, SCAN
-from ldae.cohort.adni.visits import LABELS, nearest_visits
+from ldae.cohort.adni.visits import PERSONAL_FACTS, nearest_visits
 
 
 def finding(severity: str, where: object, expected: str, found: str, cure: str) -> dict:
@@ -51,7 +51,7 @@ def describe_unknown(tables: ClinicalTables, images: pd.DataFrame, subjects: lis
         found = f"{count(lost, 'image')}{first['image_id']} of {label_of(first['ptid'])}: no visit within "
         found += f"{MAX_DAYS_FROM_VISIT} days of the scan, so its diagnosis and age are not known"
         said.append(finding("warning", MERGE, "a visit for each scan", found, "download the current ADNIMERGE"))
-    counts = {label: int(facts[label].eq("").sum()) for label in LABELS}
+    counts = {label: int(facts[label].eq("").sum()) for label in PERSONAL_FACTS}
     without = [f"{label} of {number}" for label, number in counts.items() if number]
     if without:
         found = f"not known: {', '.join(without)} of {len(images)} images, which serve where that is not needed"

@@ -25,7 +25,7 @@ from ldae.cohort.adni.names import DAYS_PER_MONTH, months_of, rid_of
 from ldae.cohort.adni.values import is_in_order
 
 MAX_DAYS_FROM_VISIT = 180
-ONE_VISIT_DAYS = 45  # a row without code this close to a visit is no other visit
+SAME_VISIT_DAYS = 45  # a row without code this close to a visit is no other visit
 ONE_SCAN_DAYS = 90  # scans this close are of one visit, where ADNIMERGE has none
 # First days of the phases, near enough to tell which scans a protocol chose.
 PHASES = [("ADNI4", "2023-01-01"), ("ADNI3", "2016-09-01"), ("ADNI2", "2011-06-01"), ("ADNIGO", "2009-09-01")]
@@ -130,7 +130,7 @@ def _place(row: dict, placed: list[dict], start: pd.Timestamp | None, known: boo
         near = [day for day in days if any(abs(scan - day).days <= MAX_DAYS_FROM_VISIT for scan, _ in scans)]
         day = (near or days)[0]
         return [row | {"EXAMDATE": _text(day), MONTHS: str(months_of(row["VISCODE"])), ORIGIN: TABLE}]
-    if own is None or any(abs(pd.Timestamp(other["EXAMDATE"]) - own).days <= ONE_VISIT_DAYS for other in placed):
+    if own is None or any(abs(pd.Timestamp(other["EXAMDATE"]) - own).days <= SAME_VISIT_DAYS for other in placed):
         return []
     return [row | _coded(own, placed, start, known) | {ORIGIN: TABLE}]
 

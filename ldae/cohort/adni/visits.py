@@ -16,8 +16,8 @@ from ldae.files import write_table
 DAYS_PER_YEAR = 365.25
 DIAGNOSIS = {"CN": "CN", "MCI": "MCI", "Dementia": "AD"}
 BASELINE = {"CN": "CN", "SMC": "CN", "EMCI": "MCI", "LMCI": "MCI", "AD": "AD"}
-LABELS = ("age", "sex", "diagnosis")
-FACTS = ["session", "phase", *LABELS, ORIGIN]
+PERSONAL_FACTS = ("age", "sex", "diagnosis")
+FACTS = ["session", "phase", *PERSONAL_FACTS, ORIGIN]
 SESSION_COLUMNS = {"diagnosis": "diagnosis", "age": "age", "months": "months_from_baseline"}
 
 

@@ -28,8 +28,9 @@ NAME = rf"sub-(?P<subject>{LABEL})(_ses-(?P<session>{LABEL}))?(?P<entities>(_[a-
 class Image:
     """One T1w file. `session` is `ONLY_SESSION` where the dataset has no session level; `fault` is empty if sound.
 
-    Of a sound image the header gives `voxel_mm` and `extent_mm`; of one among several of a session JSON files give
-    `has_agent`, a contrast agent, `image_type`, DICOM's words, and `other_contrast`, why it is not T1-weighted.
+    Of a sound image the header gives `orientation`, as of `NiftiHeader`, `voxel_mm` and `extent_mm`; of one among
+    several of a session JSON files give `has_agent`, a contrast agent, `image_type`, DICOM's words, and
+    `other_contrast`, why it is not T1-weighted.
     """
 
     subject: str
@@ -38,6 +39,7 @@ class Image:
     entities: str = ""
     fault: str = ""
     cure: str = ""
+    orientation: str = ""
     voxel_mm: tuple[float, ...] = ()
     extent_mm: tuple[float, ...] = ()
     has_agent: bool = False
@@ -117,7 +119,7 @@ def _look_at(path: Path, root: Path) -> Image:
     header = read_nifti_header(path)
     voxel_mm = tuple(float(size) for size in np.linalg.norm(header.affine[:3, :3], axis=0))
     extent_mm = tuple(count * size for count, size in zip(header.shape, voxel_mm, strict=True))
-    return Image(**image, voxel_mm=voxel_mm, extent_mm=extent_mm)
+    return Image(**image, orientation=header.orientation, voxel_mm=voxel_mm, extent_mm=extent_mm)
 
 
 def _labels_of(path: Path, root: Path) -> tuple[str, str]:

@@ -17,7 +17,6 @@ from ldae.cohort.bids.layout import check_dataset
 from ldae.cohort.bids.notes import write_faults
 from ldae.cohort.columns import IMAGE_COLUMNS
 from ldae.cohort.pilot import EVERYBODY, Pilot
-from ldae.cohort.series.nifti import orientation_of
 from ldae.cohort.shards import shard_of
 from ldae.errors import UserError
 from ldae.files import write_table
@@ -116,7 +115,7 @@ def _list_session(images: list[Image], prefer: list[str]) -> list[dict]:
         elif image in reasons:
             row |= {"status": "unselected", "reason": reasons[image], "cure": ONE_PER_SESSION}
         else:
-            row |= {"status": "converted", "path": image.path.as_posix(), "orientation": orientation_of(image.path)}
+            row |= {"status": "converted", "path": image.path.as_posix(), "orientation": image.orientation}
             row |= {"choice": choice}
         rows.append(row)
     return rows

@@ -15,7 +15,7 @@ from ldae.evaluation.features.morphometry import REGIONS
 from ldae.evaluation.measure.counterfactual import COUNTERFACTUAL_COLUMNS, EDITED, SCAN
 from ldae.evaluation.statistics.bootstrap import Resampler, ratio_of_means, weighted_mean
 from ldae.evaluation.statistics.scores import regression_scores
-from ldae.evaluation.tables.downstream import AGE
+from ldae.evaluation.tables.published_probes import AGE
 from ldae.evaluation.tables.result import write_result
 from ldae.files import read_table
 

@@ -1,7 +1,6 @@
 """downstream.csv: every encoder on every task, scored on test subjects, with what a careful reader asks for.
 
-AD (or the worse diagnosis) is the positive class. `PAPER` holds the published figures on ADNI. There the positive class
-is CN; precision, recall, F1 and balanced accuracy are these figures solved for AD as the positive class.
+AD (or the worse diagnosis) is the positive class.
 """
 
 from __future__ import annotations
@@ -24,30 +23,17 @@ from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.statistics.bootstrap import Statistic, difference, draw_weights, estimate
 from ldae.evaluation.statistics.probes import FittedProbe, fit_classifier, fit_ridge
 from ldae.evaluation.statistics.scores import classification_scores, regression_scores
+from ldae.evaluation.tables.published_probes import AD_VS_CN, AGE, PAPER, PAPER_NOTES
 from ldae.evaluation.tables.result import write_result
 from ldae.files import write_json
 from ldae.systems.probe import Probe
 from ldae.systems.probes import read_own_probes
 
-AD_VS_CN, AGE = "AD vs CN", "age"
-AD_VS_CN_METRICS = ("accuracy", "balanced_accuracy", "precision", "recall", "sensitivity", "f1", "roc_auc")
-AGE_METRICS = ("mae", "rmse")
-PAPER = {
-    (encoder, task, metric): value
-    for encoder, task, metrics, values in (
-        (names.LDAE, AD_VS_CN, AD_VS_CN_METRICS, (0.8365, 0.807, 0.813, 0.704, 0.704, 0.755, 0.8948)),
-        (names.DAE, AD_VS_CN, AD_VS_CN_METRICS, (0.7468, 0.705, 0.676, 0.560, 0.560, 0.613, 0.7800)),
-        (names.SUPERVISED["ad_cn"], AD_VS_CN, AD_VS_CN_METRICS, (0.8464, 0.840, 0.812, 0.805, 0.805, 0.809, 0.9067)),
-        (names.LDAE, AGE, AGE_METRICS, (4.16, 5.23)),
-        (names.DAE, AGE, AGE_METRICS, (4.93, 6.11)),
-        (names.SUPERVISED["age"], AGE, AGE_METRICS, (4.34, 4.63)),
-    )
-    for metric, value in zip(metrics, values, strict=True)
-}
-PAPER_NOTES = {
-    names.SUPERVISED["ad_cn"]: "paper: on another test set",
-    names.SUPERVISED["age"]: "paper: on another test set, its RMSE a mean over batches",
-}
+SCORE_COLUMNS = (
+    *("encoder", "task", "scans", "metric", "value", "low", "high"),
+    *("spread", "difference", "difference_low", "difference_high"),
+    *("n_subjects", "n_scans", "n_features", "paper", "note"),
+)
 
 
 @dataclass(frozen=True)
@@ -150,9 +136,10 @@ def evaluate_encoders(
     Returns
     -------
     DataFrame
-        A row per encoder, task, choice of scans and metric. ``spread``: standard deviation of the value over redrawn
-        training and validation sets (the test subjects stay those whom no stage has seen). ``difference``: value minus
-        LDAE's, its interval by paired bootstrap. Tasks for which a diagnosis is missing are rows with a ``note``.
+        `SCORE_COLUMNS`; a row per encoder, task, choice of scans and metric. ``spread``: standard deviation of the
+        value over redrawn training and validation sets (the test subjects stay those whom no stage has seen).
+        ``difference``: value minus LDAE's, its interval by paired bootstrap. Tasks for which a diagnosis is missing are
+        rows with a ``note``.
     dict
         Task and encoder to the subjects whom the probe was fitted to (train) and chosen by (validation).
 
@@ -180,7 +167,7 @@ def evaluate_encoders(
                 chosen[names.AS_TRAINED] = chosen[names.LDAE]
                 predictions[names.AS_TRAINED] = [_predict_as_trained(probe, _test(chosen[names.LDAE]))]
         rows += _score_task(task, chosen, predictions, bootstrap, seed)
-    return pd.DataFrame(rows), seen
+    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS)), seen
 
 
 def _score_task(

@@ -22,7 +22,8 @@ from ldae.evaluation.statistics.bootstrap import Estimate, Resampler, ratio_of_m
 from ldae.evaluation.statistics.probes import fit_ridge
 from ldae.evaluation.statistics.scores import pearson, regression_scores, roc_auc
 from ldae.evaluation.tables.counterfactual import EFFECT_COLUMNS, IDENTITY
-from ldae.evaluation.tables.downstream import AD_VS_CN, AGE, label_embeddings
+from ldae.evaluation.tables.downstream import label_embeddings
+from ldae.evaluation.tables.published_probes import AD_VS_CN, AGE
 from ldae.evaluation.tables.reconstruction import read_reconstructions
 from ldae.files import read_table, write_table
 from ldae.systems.probe import DEFAULT_ALONG

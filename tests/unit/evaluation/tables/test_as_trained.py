@@ -8,9 +8,10 @@ from ldae.config.evaluation import BootstrapConfig, ProbesConfig
 from ldae.config.names import AS_TRAINED, LDAE
 from ldae.errors import UserError
 from ldae.evaluation.statistics.probes import fit_classifier, fit_ridge
-from ldae.evaluation.tables.downstream import AD_VS_CN, AGE, evaluate_encoders
+from ldae.evaluation.tables.downstream import evaluate_encoders
 from ldae.evaluation.tables.leakage import ELSEWHERE, NOT_NAMED, read_fitted, tabulate_leakage
 from ldae.evaluation.tables.predictions import fit_probes
+from ldae.evaluation.tables.published_probes import AD_VS_CN, AGE
 from ldae.files import write_json
 from tests.unit.evaluation.codes import make_embeddings
 

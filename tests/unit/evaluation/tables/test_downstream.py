@@ -1,16 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ldae.config.evaluation import BootstrapConfig, ProbesConfig
 from ldae.config.names import LDAE, SUPERVISED
+from ldae.data.labels import PROGRESSION
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, write_embeddings
 from ldae.evaluation.statistics.probes import fit_classifier, fit_ridge
 from ldae.evaluation.tables.downstream import (
-    AD_VS_CN,
-    AGE,
-    PAPER,
+    SCORE_COLUMNS,
     TASKS,
     evaluate_encoders,
     fit_task,
@@ -19,6 +20,7 @@ from ldae.evaluation.tables.downstream import (
     select_scans,
     write_downstream,
 )
+from ldae.evaluation.tables.published_probes import AD_VS_CN, AGE, PAPER
 from ldae.files import read_json
 from tests.rules import script_rules
 from tests.unit.evaluation.codes import make_embeddings
@@ -286,3 +288,12 @@ def test_no_test_scan_of_a_class_gives_empty_cells_not_chance():
     lost = (embeddings.table["split"] == "test") & (embeddings.table["diagnosis"] == "AD")
     table, _ = evaluate_encoders({LDAE: embeddings.select(~lost.to_numpy())}, PROBES, BOOTSTRAP, SEED)
     assert np.isnan(rows(table, task=AD_VS_CN).value["roc_auc"])
+
+
+def test_a_cohort_without_any_label_has_every_column():
+    embeddings = make_embeddings(1.0)
+    blank = embeddings.table.assign(diagnosis="", age=np.nan, **{PROGRESSION: ""})
+    table, seen = evaluate_encoders({LDAE: replace(embeddings, table=blank)}, PROBES, BOOTSTRAP, SEED)
+    assert tuple(table.columns) == SCORE_COLUMNS
+    assert table["note"].str.startswith("not possible").all() and len(table) == len(TASKS)
+    assert seen == {}

@@ -9,12 +9,8 @@ from ldae.config.load import load_config
 from ldae.config.names import DAE, LDAE, SUPERVISED
 from ldae.data.split import split_subjects
 from ldae.evaluation.features.embeddings import Embeddings
-from ldae.evaluation.tables.downstream import (
-    AD_VS_CN,
-    AGE,
-    PAPER,
-    evaluate_encoders,
-)
+from ldae.evaluation.tables.downstream import evaluate_encoders
+from ldae.evaluation.tables.published_probes import AD_VS_CN, AGE, PAPER
 from ldae.phantom.people import draw_cohort
 from tests.unit.sources import ROOT
 
