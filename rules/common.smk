@@ -17,7 +17,8 @@ try:
     from ldae.cohort.pilot import read_names
     from ldae.config import names
     from ldae.config.load import parse_config
-    from ldae.config.places import check_braces, check_interpreter, initial_weights
+    from ldae.config.paths import check_braces, check_interpreter
+    from ldae.config.places import initial_weights
     from ldae.config.told import describe_cohort, warn_of_size
     from ldae.config.published import (
         OF_LPIPS,
@@ -45,8 +46,8 @@ SHARDS = list(range(CONFIG.cohort.shards))
 ENV = f"{workflow.basedir}/envs/ldae.yaml"
 IS_PHANTOM = CONFIG.cohort.is_phantom
 PILOT = {key: read_names(f"cohort.{key}", getattr(CONFIG.cohort, key)) for key in ("subjects", "sessions")}
-if isinstance(PILOT["subjects"], int):  # drawn; else another seed lists nothing anew
-    PILOT["seed"] = CONFIG.seed
+# It counts where subjects are drawn; as a function of `input`, which Snakemake does not compare, it lists nothing anew.
+PILOT["seed"] = CONFIG.seed if isinstance(PILOT["subjects"], int) else lambda wildcards, input: CONFIG.seed
 
 LDAE_MODELS = [f"results/models/{name}.safetensors" for name in names.LDAE_MODELS]
 PROBES, REFERENCE = "results/models/probes.json", "results/models/reference.safetensors"

@@ -9,7 +9,7 @@ BOOTSTRAP = ("seed", "evaluation.bootstrap")
 BATCH = "evaluation.batch_size"
 COHORT = {"cohort": "cohort.source"}
 
-PILOT = {"subjects": "cohort.subjects", "sessions": "cohort.sessions"}
+PILOT = {"subjects": "cohort.subjects", "sessions": "cohort.sessions", "seed": "seed"}
 
 PHANTOM = {
     "phantom": {"config": ("phantom", "seed")},

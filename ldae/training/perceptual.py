@@ -10,11 +10,12 @@ import torch
 from monai.losses import PerceptualLoss
 
 from ldae.config.models import AutoencoderConfig
+from ldae.config.published import FILES
 from ldae.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-BACKBONE_FILE = "squeezenet1_1-b8a52dc0.pth"  # the name that lpips looks for
+BACKBONE_FILE = FILES["squeezenet"].file  # the name that lpips looks for
 
 
 def load_perceptual_loss(config: AutoencoderConfig, weights: str | Path | None) -> tuple[PerceptualLoss | None, str]:

@@ -57,6 +57,8 @@ def test_the_folder_comes_before_torch_hubs_cache(hub, tmp_path):
 def test_the_cache_is_where_torch_has_it(variables, tmp_path, monkeypatch):
     import torch
 
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)  # what another test may have set
+
     for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
