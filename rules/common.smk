@@ -1,7 +1,6 @@
 """What the rules share: the checked configuration, names, and helpers; no other rule file defines a shared name."""
 
 import hashlib
-import math
 import os
 import sys
 from pathlib import Path
@@ -29,6 +28,9 @@ try:
     )
     from ldae.errors import UserError
     from ldae.files import hash_file
+    from ldae.planning.measurements import Sides
+    from ldae.planning.plan import plan_stage
+    from ldae.planning.resources import count_sides, jobs_of, memory_mb, runtime_min
 except ModuleNotFoundError as error:
     raise WorkflowError(
         f"The environment Snakemake runs in lacks {error.name}. Take the one that `make demo` creates "
@@ -63,7 +65,6 @@ LDAE_SECTIONS += ["sampling.precision"]
 SLOW_ENCODERS = names.slow_encoders(CONFIG.evaluation.supervised_tasks)
 ALL_ENCODERS = names.ENCODERS | SLOW_ENCODERS
 SYSTEM_SECTIONS = ["preprocessing", "diffusion", "encoder", "dae", "supervised", "sampling.precision"]
-GENERATED_MB = 4 * CONFIG.evaluation.generation.samples * math.prod(CONFIG.preprocessing.grid_shape) // 10**6
 
 INITIAL = ["autoencoder.init_from", "ldm.init_from", "representation.init_from"]
 # The weights of others that trainings read, by the settings that name them.
@@ -82,7 +83,7 @@ MEDICALNET = CONFIG.evaluation.generation.medicalnet_weights or find_published("
 
 # A target of its own: Snakemake passes over a deleted file as long as what is made of it is there.
 SPLIT = "results/split.csv"
-TABLES = ["exclusions", "cohort", "reconstruction", "downstream", "calibration", "counterfactual", "leakage"] + [
+TABLES = ["exclusions", "cohort", "plan", "reconstruction", "downstream", "calibration", "counterfactual", "leakage"] + [
     "phantom_truth"
 ] * IS_PHANTOM
 PAPER_TABLES = ["comparison", "downstream_paper", "interpolation", "generation", "efficiency", "leakage_paper"]
@@ -154,9 +155,32 @@ def starts_from(stage):
     }
 
 
-def needs(mem_mb, runtime, **more):
-    """Resources of a job: memory in MB, time in minutes."""
-    return {"mem_mb": mem_mb, "runtime": runtime, **more}
+def needs(mem_mb, runtime):
+    """Resources of a job: memory in MB, time in minutes; more of both after a failed attempt."""
+    return {
+        "mem_mb": lambda wildcards, attempt: mem_mb * attempt,
+        "runtime": lambda wildcards, attempt: runtime * attempt,
+    }
+
+
+def planned(stage, **more):
+    """Resources of a job of a stage as `ldae.planning` counts them; known once the split is, which its input holds."""
+
+    def work(input):
+        table = next(input[name] for name in ("scans", "dataset", "comparison") if name in input.keys())
+        return plan_stage(CONFIG, stage, count_sides(table))
+
+    return {
+        "mem_mb": lambda wildcards, input, attempt: memory_mb(work(input).host_mb, attempt),
+        "gpu_mem_mb": lambda wildcards, input, attempt: memory_mb(work(input).gpu_mb, attempt),
+        "runtime": lambda wildcards, input, attempt: runtime_min(work(input), CONFIG, attempt),
+        **more,
+    }
+
+
+def further_jobs(stage):
+    """How often a training goes on where the time limit of a job stopped it; None leaves it to the profile."""
+    return jobs_of(plan_stage(CONFIG, stage, Sides(0, 0, 0)), CONFIG) - 1 or None
 
 
 def histories(*stages):

@@ -13,7 +13,7 @@ rule embeddings:
         ENV
     threads: 8
     resources:
-        **needs(6000, 240, gpu=1),
+        **planned("embeddings", gpu=1),
     params:
         config=section(*LDAE_SECTIONS) | evaluation("batch_size"),
         code=code_of("embeddings.py"),
@@ -40,7 +40,7 @@ rule system_embeddings:
         ENV
     threads: 8
     resources:
-        **needs(6000, 240, gpu=1),
+        **planned("system_embeddings", gpu=1),
     params:
         config=section(*SYSTEM_SECTIONS) | evaluation("batch_size"),
         code=code_of("system_embeddings.py"),
@@ -66,7 +66,7 @@ rule baselines:
         ENV
     threads: 2
     resources:
-        **needs(8000, 480),
+        **planned("baselines"),
     params:
         config=section(*LDAE_SECTIONS, "seed") | evaluation("batch_size"),
         code=code_of("baselines.py"),

@@ -43,7 +43,6 @@ TO_MEASURE = {
         "writes": {"measured": "generation.npz", "examples": "generated.npz"},
         "config": section(*LDAE_SECTIONS, "sampling", "seed") | evaluation("batch_size", "figure_scans", "generation"),
         "weights": {"medicalnet": MEDICALNET},
-        "mem_mb": 8000 + 3 * GENERATED_MB,
     },
     "efficiency": {  # with up to eight cores nothing runs beside it
         "reads": {"comparison": "results/evaluation/comparison_scans.csv"},
@@ -72,7 +71,7 @@ for measured, task in TO_MEASURE.items():
             ENV
         threads: 8
         resources:
-            **needs(task.get("mem_mb", 8000), 1440, gpu=1),
+            **planned(f"measure_{measured}", gpu=1),
         params:
             **runs(f"measure_{measured}.py"),
             **(reads_weights(**task["weights"]) if "weights" in task else {}),

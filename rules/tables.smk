@@ -1,3 +1,7 @@
+# What the plan is counted from.
+PLANNED = ["preprocessing", "autoencoder", "ldm", "encoder", "representation", "dae", "supervised", "sampling", "plan"]
+PLANNED_EVALUATION = ["batch_size", "figure_scans", "reconstruction", "comparison", "efficiency", "generation"]
+PLANNED_EVALUATION += ["counterfactual"]
 # Tables made of one file alone: what that is, and the settings they take.
 BOOTSTRAP = section("seed") | evaluation("bootstrap")
 OF_ONE_FILE = {
@@ -36,6 +40,30 @@ for table, (source, settings) in OF_ONE_FILE.items():
             f"tabulate: {table}"
         script:
             SCRIPT
+
+
+rule table_plan:
+    """What each stage takes, counted."""
+    input:
+        scans="results/scans.csv",
+    output:
+        report("results/tables/plan.csv", caption="captions/plan.rst", category="Tables"),
+    log:
+        "results/logs/table_plan.log",
+    benchmark:
+        "results/benchmarks/table_plan.tsv"
+    conda:
+        ENV
+    resources:
+        **needs(1000, 10),
+    params:
+        config=section(*PLANNED) | evaluation(*PLANNED_EVALUATION),
+        cohort=CONFIG.cohort.source,
+        code=code_of("table_plan.py"),
+    message:
+        "plan the run"
+    script:
+        "../workflow_scripts/table_plan.py"
 
 
 rule table_downstream:

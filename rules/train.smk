@@ -35,8 +35,9 @@ for stage, (reads, settings) in TRAININGS.items():
         conda:
             ENV
         threads: 2
+        retries: further_jobs(stage)
         resources:
-            **needs(6000, 2880, gpu=1),
+            **planned(stage, gpu=1),
         params:
             **runs(f"{stage}.py"),
             **starts_from(stage),
@@ -68,8 +69,9 @@ rule supervised:
     conda:
         ENV
     threads: 2
+    retries: further_jobs("supervised")
     resources:
-        **needs(6000, 1440, gpu=1),
+        **planned("supervised", gpu=1),
     params:
         **starts_from("supervised"),
         config=section("supervised", "encoder", "seed"),
@@ -99,7 +101,7 @@ rule latents:
         ENV
     threads: 2
     resources:
-        **needs(6000, 480, gpu=1),
+        **planned("latents", gpu=1),
     params:
         config=section("autoencoder", "latents"),
         code=code_of("latents.py"),
@@ -126,7 +128,7 @@ rule reference:
         ENV
     threads: 8
     resources:
-        **needs(6000, 240, gpu=1),
+        **planned("reference", gpu=1),
     params:
         config=section(*LDAE_SECTIONS, "sampling", "seed") | evaluation("batch_size"),
         code=code_of("reference.py"),

@@ -51,7 +51,7 @@ rule latents:
         ENV
     threads: 2
     resources:
-        **needs(6000, 480, gpu=1),
+        **planned("latents", gpu=1),
     params:
         config=section("autoencoder"),
         code=code_of("encode_latents.py"),

@@ -8,6 +8,9 @@ SYSTEMS = ("preprocessing", "diffusion", "encoder", "dae", "supervised", "sampli
 BOOTSTRAP = ("seed", "evaluation.bootstrap")
 BATCH = "evaluation.batch_size"
 COHORT = {"cohort": "cohort.source"}
+PLANNED = ("preprocessing", "autoencoder", "ldm", "encoder", "representation", "dae", "supervised", "sampling", "plan")
+PLANNED += (BATCH, "evaluation.figure_scans", "evaluation.reconstruction", "evaluation.comparison")
+PLANNED += ("evaluation.efficiency", "evaluation.generation", "evaluation.counterfactual")
 
 PILOT = {"subjects": "cohort.subjects", "sessions": "cohort.sessions", "seed": "seed"}
 
@@ -56,6 +59,7 @@ PHANTOM = {
         "config": (*LDAE, "sampling", "seed", BATCH, "evaluation.figure_scans", "evaluation.generation")
     },
     "measure_efficiency": {"config": (*LDAE, "dae", "sampling", "evaluation.efficiency")},
+    "table_plan": {"config": PLANNED, **COHORT},
     "table_reconstruction": {"config": BOOTSTRAP, **COHORT},
     "table_comparison": {"config": BOOTSTRAP, **COHORT},
     "table_interpolation": {"config": BOOTSTRAP, **COHORT},

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ldae.cli import check, edit, export, fetch_weights, predict, preprocess, sample
+from ldae.cli import check, edit, export, fetch_weights, plan, predict, preprocess, sample
 from ldae.errors import UserError
 
 USAGE_ERROR = 2
@@ -50,7 +50,7 @@ def show_progress() -> None:
 
 
 COMMANDS = (
-    *(check.check, predict.predict, edit.reconstruct, edit.manipulate, edit.interpolate, edit.vary),
+    *(check.check, plan.plan, predict.predict, edit.reconstruct, edit.manipulate, edit.interpolate, edit.vary),
     *(sample.sample, preprocess.preprocess, export.export, fetch_weights.fetch_weights),
 )
 for command in COMMANDS:

@@ -26,6 +26,7 @@ from ldae.config.models import (
     SamplingConfig,
     SupervisedConfig,
 )
+from ldae.config.plan import PlanConfig
 from ldae.config.preprocessing import PreprocessingConfig, QCConfig
 from ldae.errors import UserError
 
@@ -63,6 +64,7 @@ class Config(Section):
     sampling: SamplingConfig
     evaluation: EvaluationConfig
     report: ReportConfig
+    plan: PlanConfig
 
 
 def parse_config(content: dict, source: str = "config.yaml") -> Config:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 
 from ldae.config.base import Count, Counts, Fraction, NonNegative, Positive, Section, Shape, Share, Text
 from ldae.config.published import FILES, PUBLISHED
@@ -13,6 +20,7 @@ NOISE_OR_VELOCITY = "epsilon, the noise, or v, the velocity"
 
 
 Precision = Literal["32-true", "bf16-mixed"]  # of networks that only predict, by Lightning's names
+COST_ALONE = ("activation_checkpointing",)  # settings of a training that change what it costs and not its result
 
 
 class TrainingConfig(Section):
@@ -34,6 +42,20 @@ class TrainingConfig(Section):
     cooldown_fraction: Fraction = Field(
         description="last share of the steps, in which the learning rate falls to zero; 0: it stays"
     )
+    activation_checkpointing: bool = Field(
+        description="whether the backward pass computes the networks' blocks anew instead of keeping what happened in "
+        "them: about a third more time, far less memory, the same result"
+    )
+
+    @model_serializer(mode="wrap")
+    def _stored_without_what_changes_no_result(
+        self, serialize: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """Without `COST_ALONE` as JSON, which weights and states of trainings are described by and compared in."""
+        settings = serialize(self)
+        if info.mode == "json":
+            return {name: value for name, value in settings.items() if name not in COST_ALONE}
+        return settings
 
     @field_validator("validate_every_steps")
     @classmethod
