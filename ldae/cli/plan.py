@@ -22,7 +22,9 @@ def plan(
         int | None, typer.Option(min=3, metavar="N", help="of the cohort; default: those of results/scans.csv")
     ] = None,
     device: Annotated[str | None, typer.Option(help="one of plan.tflops; default: plan.device")] = None,
-    measure: Annotated[bool, typer.Option("--measure", help="take the speed of this machine, from a few steps")] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="take the speed of this machine, from a few steps")
+    ] = False,
     table: Annotated[Path | None, typer.Option(metavar="CSV", help="write the plan there, too")] = None,
 ) -> None:
     r"""Say what a run will take, stage by stage: operations, memory, disk and hours. Nothing is run.
@@ -43,11 +45,21 @@ def plan(
 
         config = with_measured_speed(config)
     elif device:
-        config = config.model_copy(update={"plan": type(config.plan)(**config.plan.model_dump() | {"device": device})})
+        config = _planned_for(config, device)
     plan = tabulate_plan(config, _sides(config, scans))
     print(plan.to_string(index=False, na_rep="", float_format=lambda value: f"{value:,.3g}"))
     if table:
         write_table(table, plan)
+
+
+def _planned_for(config: Config, device: str) -> Config:
+    from ldae.errors import UserError
+
+    if device not in config.plan.tflops:
+        raise UserError(
+            "--device", f"one of plan.tflops: {', '.join(config.plan.tflops)}", device, "add its speed there"
+        )
+    return config.model_copy(update={"plan": config.plan.model_copy(update={"device": device})})
 
 
 def _sides(config: Config, scans: int | None) -> Sides:

@@ -1,9 +1,10 @@
-"""One call of `clinica convert adni-to-bids` for one subject, in a scratch folder of its own."""
+"""One call of Clinica's ADNI converter for one subject, in a scratch folder of its own."""
 
 from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import pandas as pd
 from ldae.cohort.adni.names import APOE, DIAGNOSES, MERGE, META, TABLE_COLUMNS
 from ldae.cohort.adni.row_rules import converter_phases
 from ldae.cohort.disk import group_files
-from ldae.cohort.programs import clinica_environment, find_program
+from ldae.cohort.programs import clinica_environment
+
+# What `clinica convert adni-to-bids` runs; by itself it starts in a third of the time, without the other converters.
+CONVERTER = "clinica.converters.adni_to_bids.cli"
 
 
 class ConversionFailed(Exception):
@@ -82,7 +86,7 @@ def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> p
     """
     log = bids.parent / "log"
     log.mkdir()
-    command: list[str | Path] = [find_program("clinica"), "convert", "adni-to-bids", images, clinical, bids]
+    command: list[str | Path] = [sys.executable, "-m", CONVERTER, images, clinical, bids]
     command += ["-m", "T1", "-np", "1"]
     options: dict[str, Any] = {"env": clinica_environment(log), "cwd": log, "timeout": timeout_s}
     try:

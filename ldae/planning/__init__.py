@@ -1,1 +1,1 @@
-"""What a run takes, before it starts: counted from the configuration by arithmetic alone, for Snakemake plans with it."""
+"""What a run takes, before it starts: counted from the configuration by arithmetic, where Snakemake alone can do it."""

@@ -68,9 +68,7 @@ def list_measurements(config: Config, sides: Sides) -> dict[str, Measurement]:
         "embeddings": Measurement(sides.all, sides.all * semantic.flop, memory(semantic)),
         "baselines": Measurement(sides.all, sides.all * semantic.flop, memory(semantic)),
         "system_embeddings": Measurement(sides.all, sides.all * dae_encoder.flop, memory(dae_encoder)),
-        "reference": Measurement(
-            sides.validation, sides.validation * (encoded + decoder.flop), memory(*ldae)
-        ),
+        "reference": Measurement(sides.validation, sides.validation * (encoded + decoder.flop), memory(*ldae)),
         "measure_reconstruction": Measurement(sides.test, sides.test * of_reconstruction, memory(*ldae)),
         "measure_comparison": Measurement(
             sides.test + sides.validation, (sides.test + sides.validation) * of_comparison, memory(*ldae, dae)

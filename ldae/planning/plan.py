@@ -95,7 +95,16 @@ def _plan_trainings(config: Config, sides: Sides) -> Iterator[Work]:
         flop = training.flop(sides.validation)
         memory, loaded = training.memory / 1e6, NUMBER * training.parameters / 1e6
         scans, steps, disk = sides.train + sides.validation, training.settings.steps, training.disk / 1e6
-        yield Work(stage, scans, steps, training.parameters, flop, *_placed(config, memory, loaded), disk, hours_of(config, flop))
+        yield Work(
+            stage,
+            scans,
+            steps,
+            training.parameters,
+            flop,
+            *_placed(config, memory, loaded),
+            disk,
+            hours_of(config, flop),
+        )
 
 
 def _plan_measurements(config: Config, sides: Sides) -> Iterator[Work]:

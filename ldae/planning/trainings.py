@@ -22,6 +22,7 @@ FORWARD_AND_BACKWARD = 3  # a backward pass takes twice the operations of a forw
 NUMBER = 4  # bytes
 TRAINED = 4  # numbers per trained parameter: itself, its gradient, Adam's two moments
 DRAWS = 4  # noise levels at which a validation scan is judged
+NOTHING = Network()
 SQUEEZENET_FLOP, SQUEEZENET_SAVED = 14_000, 60  # per pixel of a slice
 
 
@@ -45,8 +46,8 @@ class Training:
     settings: TrainingConfig
     trained: Network
     validation_flop: int
-    frozen: Network = Network()
-    adversary: Network = Network()
+    frozen: Network = NOTHING
+    adversary: Network = NOTHING
     perceptual_pixels: float = 0
 
     @property
@@ -78,9 +79,9 @@ class Training:
         """Bytes on the device: weights, gradients, Adam, moving average, and what one pass saves."""
         settings = self.settings
         saved = self.trained.checkpointed if settings.activation_checkpointing else self.trained.saved
-        saved += self.adversary.saved + SQUEEZENET_SAVED * self.perceptual_pixels + self.frozen.live
+        others = self.adversary.saved + SQUEEZENET_SAVED * self.perceptual_pixels + self.frozen.live
         weights = (TRAINED + (settings.ema_decay > 0)) * self.parameters + self.frozen.parameters
-        return NUMBER * (weights + settings.batch_size * saved)
+        return NUMBER * (weights + settings.batch_size * (saved + others))
 
     @property
     def disk(self) -> float:

@@ -22,6 +22,7 @@ LAYERS = [
         "weights",
     },
     {"config"},
+    {"planning"},
     {"data"},
     {"phantom"},
     {"cohort"},

@@ -20,8 +20,9 @@ from ldae.cohort.adni.names import MERGE, label_of, session_of
 from ldae.cohort.adni.selection import explain, selection_tables, show
 from ldae.cohort.adni.tables import hash_tables, read_tables
 from ldae.cohort.adni.timeline import MAX_DAYS_FROM_VISIT, place_visits
-from ldae.cohort.clinica import ConversionFailed, find_program, image_files, link_images, run_clinica, write_clinical
+from ldae.cohort.clinica import ConversionFailed, image_files, link_images, run_clinica, write_clinical
 from ldae.cohort.columns import IMAGE_COLUMNS
+from ldae.cohort.programs import find_program
 from ldae.cohort.series.converted import RefusedVolume, accept_volume
 from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.faults import BrokenSeries

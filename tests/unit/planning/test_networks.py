@@ -19,7 +19,7 @@ from tests.rules import ROOT
 UNUSUAL = {
     "preprocessing": {"grid_shape": [48, 64, 32]},
     "autoencoder": {"channels": [8, 24], "residual_blocks": 3, "discriminator_layers": 1},
-    "ldm": {"channels": [16, 32, 48], "residual_blocks": 2, "attention_levels": [True, False, True]},
+    "ldm": {"channels": [16, 32, 48], "residual_blocks": 2, "attention_levels": [False, False, True]},
     "encoder": {"semantic_dim": 48, "backbone": "convnext_tiny"},
 }
 
@@ -49,12 +49,12 @@ class Measured:
     def __init__(self, module: nn.Module, call, *parts: nn.Module) -> None:
         module.to("meta").train()
         self.parameters = sum(p.numel() for part in parts or (module,) for p in part.parameters())
-        weights = {id(p) for p in module.parameters()}
+        weights = {p.untyped_storage()._cdata for p in module.parameters()}
         stored: dict[int, int] = {}
 
         def keep(tensor: torch.Tensor) -> torch.Tensor:
-            if id(tensor) not in weights and tensor.is_floating_point():
-                storage = tensor.untyped_storage()
+            storage = tensor.untyped_storage()
+            if storage._cdata not in weights and tensor.is_floating_point():
                 stored[storage._cdata] = storage.nbytes() // tensor.element_size()
             return tensor
 
@@ -75,12 +75,17 @@ def assert_agrees(network: Network, measured: Measured) -> None:
 
 def test_autoencoder(config):
     net, grid = build_autoencoder(config.autoencoder), config.preprocessing.grid_shape
-    encode = Measured(net, lambda net: net.encode(meta(1, 1, *grid))[0], net.encoder, net.quant_conv_mu, net.quant_conv_log_sigma)
+    encode = Measured(
+        net, lambda net: net.encode(meta(1, 1, *grid))[0], net.encoder, net.quant_conv_mu, net.quant_conv_log_sigma
+    )
     latent = planned.latent_grid(config)
     assert encode.result.shape[2:] == latent
     assert_agrees(planned.encoder_of(config.autoencoder, grid), encode)
     decode = Measured(
-        net, lambda net: net.decode(meta(1, config.autoencoder.latent_channels, *latent)), net.decoder, net.post_quant_conv
+        net,
+        lambda net: net.decode(meta(1, config.autoencoder.latent_channels, *latent)),
+        net.decoder,
+        net.post_quant_conv,
     )
     assert_agrees(planned.decoder_of(config.autoencoder, grid), decode)
 

@@ -1,6 +1,7 @@
 """Real Clinica and real dcm2niix on tiny series."""
 
 import gzip
+import os
 import re
 from pathlib import Path
 
@@ -137,10 +138,9 @@ def test_a_scan_rejected_by_quality_control_is_left_out_with_its_reason(tmp_path
 def test_a_crash_of_clinica_is_the_reason_of_its_own_subject(tmp_path, monkeypatch, in_process):
     download = Download(tmp_path / "download")
     download.add(GOOD, 10)
-    fake = tmp_path / "clinica"
-    fake.write_text("#!/bin/sh\necho something broke >&2\nexit 3\n")
-    fake.chmod(0o755)
-    monkeypatch.setattr("ldae.cohort.clinica.find_program", lambda name: fake)
+    (tmp_path / "broken.py").write_text("import sys\nprint('something broke', file=sys.stderr)\nsys.exit(3)\n")
+    monkeypatch.setattr("ldae.cohort.clinica.CONVERTER", "broken")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     report = convert(download.write(), tmp_path)
     assert report.loc["10", "status"] == "failed"
     assert "code 3: something broke" in report.loc["10", "reason"]
