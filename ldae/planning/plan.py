@@ -15,6 +15,7 @@ from ldae.planning.trainings import NUMBER, list_trainings
 CPU = "cpu"
 IMPORTED_MB = 900  # of the host: Python, PyTorch, MONAI and a loader's batches
 CUDA_MB = 1500  # of a GPU: its context and its libraries' workspaces; of the host: these libraries
+START_S = 6  # of a job that imports PyTorch
 SHARES = {"conversion": 0.25, "preprocess": 0.75}  # of plan.scan_cpu_s
 SCAN_MB = {"conversion": 600, "preprocess": 2400}  # of a process that works on scans
 COMPRESSED = 0.25  # what gzip leaves of an image whose background is zero
@@ -124,6 +125,6 @@ def _placed(config: Config, memory: float, beside: float) -> tuple[float, float]
 
 
 def hours_of(config: Config, flop: float) -> float:
-    """Hours that the planned device takes for a number of operations."""
+    """Hours that a job of a number of operations takes on the planned device."""
     cores = config.plan.cores if config.plan.device == CPU else 1
-    return flop / (config.plan.tflops[config.plan.device] * 1e12 * cores) / 3600
+    return (START_S + flop / (config.plan.tflops[config.plan.device] * 1e12 * cores)) / 3600

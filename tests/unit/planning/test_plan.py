@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from ldae.config.load import Config, load_config
@@ -75,7 +76,7 @@ def test_every_rule_that_measures_has_its_counts():
 
 def test_twice_the_scans_take_twice_the_time_where_scans_count():
     small, large = (plan_stage(DEMO, "measure_reconstruction", Sides(60, 20, tests)) for tests in (20, 40))
-    assert large.hours == pytest.approx(2 * small.hours)
+    assert large.hours == pytest.approx(2 * small.hours, rel=0.1)
 
 
 def test_a_failed_job_asks_for_more_and_never_for_more_time_than_the_cluster_allows():
@@ -95,3 +96,13 @@ def test_the_sides_are_counted_where_the_split_stands(tmp_path):
 
 def test_before_the_split_its_shares_tell():
     assert expected_sides(expected_scans(DEMO.phantom), DEMO.split).all == pytest.approx(131, rel=0.1)
+
+
+def test_the_plan_of_the_demo_is_what_its_jobs_took():
+    """On the two cores that benchmarks/demo.csv was measured on; other machines differ, so the bounds are wide."""
+    demo = pd.read_csv(ROOT / "benchmarks" / "demo.csv")
+    assert {"autoencoder", "ldm", "representation", "measure_reconstruction"} <= set(demo["stage"])
+    for row in demo.itertuples():
+        work = plan_stage(DEMO, row.stage, Sides(row.train, row.validation, row.test))
+        assert 1 / 3 < row.measured_s / (3600 * work.hours) < 3, row.stage
+        assert row.peak_mb < memory_mb(work.host_mb, attempt=1) < 4 * row.peak_mb, row.stage
