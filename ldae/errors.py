@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 
 class UserError(Exception):
     """A problem the user can mend.
@@ -27,6 +29,14 @@ class UserError(Exception):
         return f"{self.where}\n  expected: {self.expected}\n  found:    {self.found}\n  cure:     {self.cure}"
 
 
+class PassingTrouble(Exception):
+    """What may be gone at the next try: a program killed by a signal or by its time limit, no memory, no disk space."""
+
+
+class Busy(UserError):
+    """Another process works in the same place."""
+
+
 class UserErrors(UserError):
     """Several problems at once, so that a user mends all of them before the next run.
 
@@ -47,3 +57,17 @@ class UserErrors(UserError):
         if len(self.errors) == 1:
             return str(self.errors[0])
         return f"{len(self.errors)} problems\n" + "\n".join(map(str, self.errors))
+
+
+def say_exit(code: int) -> str:
+    """How a process ended, in words.
+
+    Examples
+    --------
+    >>> say_exit(-9), say_exit(3)
+    ('signal 9 (SIGKILL)', 'exit code 3')
+    """
+    if code >= 0:
+        return f"exit code {code}"
+    known = {number.value: number.name for number in signal.Signals}
+    return f"signal {-code} ({known.get(-code, 'unknown')})"

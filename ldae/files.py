@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +28,20 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary = Path(folder) / path.name
         yield temporary
         os.replace(temporary, path)
+
+
+def move_folder(source: str | Path, target: str | Path) -> None:
+    """Put a folder where there is none, as a whole, also from another file system."""
+    source, target = Path(source), Path(target)
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as folder:
+            copy = shutil.copytree(source, Path(folder) / target.name, symlinks=True)
+            copy.rename(target)
+        shutil.rmtree(source)
 
 
 def write_text(path: str | Path, text: str) -> None:

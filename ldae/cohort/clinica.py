@@ -14,9 +14,11 @@ from ldae.cohort.adni.names import APOE, DIAGNOSES, MERGE, META, TABLE_COLUMNS
 from ldae.cohort.adni.row_rules import converter_phases
 from ldae.cohort.disk import group_files
 from ldae.cohort.programs import clinica_environment
+from ldae.errors import PassingTrouble, say_exit
 
 # What `clinica convert adni-to-bids` runs; by itself it starts in a third of the time, without the other converters.
 CONVERTER = "clinica.converters.adni_to_bids.cli"
+MACHINE = "No space left on device|Disk quota exceeded|Cannot allocate memory|MemoryError|Too many open files"
 
 
 class ConversionFailed(Exception):
@@ -82,7 +84,9 @@ def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> p
     Raises
     ------
     ConversionFailed
-        Clinica ended with an error or took too long; the message holds its last words.
+        Clinica ended with an error; the message holds its last words.
+    PassingTrouble
+        It was killed or took too long, or memory or disk space did not suffice.
     """
     log = bids.parent / "log"
     log.mkdir()
@@ -92,13 +96,16 @@ def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> p
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     except subprocess.TimeoutExpired:
-        raise ConversionFailed(f"Clinica took longer than {timeout_s:.0f} s") from None
+        raise PassingTrouble(f"Clinica took longer than {timeout_s:.0f} s") from None
+    if done.returncode < 0:
+        raise PassingTrouble(f"Clinica was ended by {say_exit(done.returncode)}")
     lists = sorted(bids.glob("conversion_info/*/t1_paths.tsv"))
     selected = pd.read_csv(lists[0], sep="\t", dtype=str, keep_default_na=False) if len(lists) == 1 else None
     if done.returncode and (selected is None or len(selected)):
         words = " ".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-3:])
         words = re.sub(r"\x1b\[[0-9;]*m", "", words)  # colours
-        raise ConversionFailed(f"Clinica ended with code {done.returncode}: {words[-300:]}")
+        kind = PassingTrouble if re.search(MACHINE, done.stderr + done.stdout) else ConversionFailed
+        raise kind(f"Clinica ended with code {done.returncode}: {words[-300:]}")
     if selected is None:
         raise ConversionFailed("Clinica wrote no list of the images it selected")
     return selected

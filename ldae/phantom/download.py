@@ -17,7 +17,7 @@ from ldae.phantom.naming import rename_tables
 from ldae.phantom.people import Subject, Visit, draw_cohort, months_of
 from ldae.phantom.scanner import SeriesHeader, acquire, draw_grid, write_series
 from ldae.phantom.tables import build_tables, scan_day
-from ldae.pool import run_items
+from ldae.pool import finish_items
 
 SUBJECT_TIMEOUT_S = 1800.0
 SCAN_STREAM = 2  # of random numbers; the tables have another
@@ -83,7 +83,14 @@ def make_phantom(
 def _fabricate(config: PhantomConfig, seed: int, subjects: list[Subject], images: Path, workers: int) -> pd.DataFrame:
     jobs = [SubjectJob(config, seed, subject, images) for subject in subjects]
     outcomes = list(
-        run_items(fabricate_subject, jobs, workers=workers, timeout_s=SUBJECT_TIMEOUT_S, label="phantom subjects")
+        finish_items(
+            fabricate_subject,
+            jobs,
+            workers=workers,
+            timeout_s=SUBJECT_TIMEOUT_S,
+            label="phantom subjects",
+            name=lambda job: job.subject.ptid,
+        )
     )
     failed = [f"{outcome.item.subject.ptid}: {outcome.error}" for outcome in outcomes if outcome.error]
     if failed:

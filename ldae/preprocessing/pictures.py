@@ -12,7 +12,7 @@ import pandas as pd
 
 from ldae.errors import UserError
 from ldae.files import hash_content, hash_file, read_table, write_table
-from ldae.pool import run_items
+from ldae.pool import finish_items
 from ldae.preprocessing.grid import QC_GRID, mni_template
 from ldae.preprocessing.layout import ScanFiles
 from ldae.preprocessing.montage import draw_montage, read_key
@@ -59,7 +59,16 @@ def draw_pictures(manifest: str | Path, output: str | Path, output_dir: str | Pa
         for row in scans.itertuples(index=False)
     ]
     label = f"pictures {Path(manifest).stem}"
-    outcomes = list(run_items(draw_picture, jobs, workers=workers, timeout_s=PICTURE_TIMEOUT_S, label=label))
+    outcomes = list(
+        finish_items(
+            draw_picture,
+            jobs,
+            workers=workers,
+            timeout_s=PICTURE_TIMEOUT_S,
+            label=label,
+            name=lambda job: job.files.montage.name,
+        )
+    )
     failed = sorted(f"{outcome.item.files.montage.name}: {outcome.error}" for outcome in outcomes if outcome.error)
     if failed:
         found = f"{len(failed)} without, e.g. {failed[0]}"

@@ -14,7 +14,8 @@ import pandas as pd
 
 from ldae.config.preprocessing import PreprocessingConfig
 from ldae.files import hash_content, hash_file, read_table, write_table
-from ldae.pool import run_items
+from ldae.lock import one_at_a_time
+from ldae.pool import finish_items
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,9 @@ class ScanJob:
     config: PreprocessingConfig
     code: str
     engine: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.session}"
 
 
 def preprocess_shard(
@@ -74,7 +78,9 @@ def preprocess_shard(
     Raises
     ------
     UserError
-        The brain extraction's engine, or something it needs, is absent.
+        The brain extraction's engine, or something it needs, is absent, or another process works on this shard.
+    UserErrors
+        A passing trouble (see `ldae.pool`) kept scans from being done; no manifest is written, what is done is kept.
     """
     from ldae.preprocessing.brain_mask import engine_record  # seconds of imports
 
@@ -86,8 +92,9 @@ def preprocess_shard(
         for row in converted.itertuples(index=False)
     ]
     label = f"preprocess {Path(manifest).stem}"
-    outcomes = run_items(preprocess_item, jobs, workers=workers, timeout_s=config.timeout_s, label=label)
-    rows = [_row(outcome.item, outcome.result, outcome.error) for outcome in outcomes]
+    outcomes = finish_items(preprocess_item, jobs, workers=workers, timeout_s=config.timeout_s, label=label, name=str)
+    with one_at_a_time(manifest):
+        rows = [_row(outcome.item, outcome.result, outcome.error) for outcome in outcomes]
     table = pd.DataFrame(rows, columns=list(MANIFEST_COLUMNS)).sort_values(["subject", "session"], ignore_index=True)
     write_table(manifest, table)
     counts = table["status"].value_counts()

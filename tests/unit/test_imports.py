@@ -15,6 +15,7 @@ LAYERS = [
         "errors",
         "files",
         "lazy",
+        "lock",
         "pool",
         "progress",
         "seeds",

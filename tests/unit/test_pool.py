@@ -1,14 +1,22 @@
+import errno
 import logging
 import os
+import signal
 import time
+from pathlib import Path
 
 import pytest
 
-from ldae.pool import run_items
+from ldae.errors import PassingTrouble, UserError
+from ldae.pool import finish_items, is_passing, run_items
 
 
 def work(item):
     """Square a number, or do what the word says."""
+    if item == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if item == "full disk":
+        raise OSError(errno.ENOSPC, "No space left on device")
     if item == "raise":
         raise ValueError("a bad scan")
     if item == "crash":
@@ -35,7 +43,8 @@ def test_an_exception_is_its_items_own_error(outcomes):
 
 
 def test_a_dead_process_is_its_items_own_error(outcomes):
-    assert "ProcessExpired" in outcomes["crash"].error
+    assert outcomes["crash"].error == "its process ended by exit code 3"
+    assert not outcomes["crash"].passing
 
 
 def test_a_hanging_item_is_stopped(outcomes):
@@ -67,3 +76,55 @@ def test_as_many_items_as_workers_are_in_work_at_once(tmp_path):
 
 def test_nothing_to_do_is_fine():
     assert list(run_items(work, [], workers=4, timeout_s=1, label="none")) == []
+
+
+def once(folder_and_how):
+    """Meet a trouble the first time, and be done the second."""
+    folder, how = folder_and_how
+    seen = Path(folder, how.replace(" ", "_"))
+    if not seen.exists():
+        seen.touch()
+        work(how)
+    return how
+
+
+@pytest.mark.parametrize("how", ["killed", "full disk", "crash", "hang"])
+def test_a_trouble_that_passes_is_no_outcome(tmp_path, how):
+    (outcome,) = run_items(once, [(tmp_path, how)], workers=2, timeout_s=5, label="test")
+    assert (outcome.result, outcome.error) == (how, "")
+
+
+@pytest.mark.parametrize("how, said", [("killed", "SIGKILL"), ("full disk", "No space left"), ("hang", "took longer")])
+def test_a_trouble_that_persists_ends_the_work_after_the_others_and_names_its_items(how, said):
+    outcomes = finish_items(work, [how, 2, 3], workers=1, timeout_s=2, label="test", name="scan {}".format)
+    assert sorted([next(outcomes).result, next(outcomes).result]) == [4, 9]
+    with pytest.raises(UserError, match=f"scan {how}") as raised:
+        next(outcomes)
+    assert said in str(raised.value) and "run the same command again" in str(raised.value)
+
+
+def test_an_items_own_fault_is_its_outcome_and_not_tried_again(tmp_path):
+    outcomes = finish_items(count, [tmp_path / "tries"], workers=1, timeout_s=60, label="test", name=str)
+    assert [outcome.error for outcome in outcomes] == ["ValueError: a bad scan"]
+    assert (tmp_path / "tries").read_text() == "x"
+
+
+def count(path):
+    """Leave a mark, and fail."""
+    with path.open("a") as file:
+        file.write("x")
+    raise ValueError("a bad scan")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), PassingTrouble("killed"), OSError(errno.EIO, ""), OSError(errno.EMFILE, "")]
+)
+def test_what_tells_of_the_machine(error):
+    assert is_passing(error)
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(errno.ENOENT, ""), ValueError(), UserError("a", "b", "c", "d"), OSError()]
+)
+def test_what_tells_of_the_data(error):
+    assert not is_passing(error)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ldae.cohort.adni.earlier import EarlierConversion
 from ldae.cohort.adni.names import MERGE, label_of, session_of
 from ldae.cohort.adni.selection import explain, selection_tables, show
 from ldae.cohort.adni.tables import hash_tables, read_tables
@@ -28,12 +29,14 @@ from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.faults import BrokenSeries
 from ldae.cohort.series.nifti import check_nifti
 from ldae.cohort.series.orientation import Stack, dicom_stack, nifti_stack
-from ldae.files import hash_content, read_json, read_table, write_json, write_table
-from ldae.pool import run_items
+from ldae.files import hash_content, move_folder, read_table, write_table
+from ldae.lock import one_at_a_time
+from ldae.pool import finish_items
 
 logger = logging.getLogger(__name__)
 
 FAILED_CURE = "see the reason; the other subjects are not affected"
+NOTHING = pd.DataFrame({"Image_ID": [], "VISCODE": []}, dtype=str)
 COPIED = ("session", "image_id", "series_id", "field_strength_t", "visit", "scan_date", "sequence", "source")
 
 
@@ -76,7 +79,9 @@ def convert_shard(
     Raises
     ------
     UserError
-        Clinica or dcm2niix is not installed, or the tables are unusable.
+        Clinica or dcm2niix is not installed, the tables are unusable, or another process converts this shard.
+    UserErrors
+        A passing trouble (see `ldae.pool`) kept subjects from being done; no manifest is written, what is done is kept.
     """
     find_program("clinica"), find_program("dcm2niix")
     images = read_table(inventory, dtype=str, keep_default_na=False)
@@ -90,55 +95,55 @@ def convert_shard(
         key = hash_content([rows, hash_tables(selection_tables(of_subject)), versions, code])
         places = (str(dicom_dir), str(bids_dir), str(state_dir))
         jobs.append(SubjectConversion(str(ptid), rows, of_subject, *places, timeout_s, key))
+    limit = timeout_s + 120  # Clinica's own comes first
     ended: list[dict] = []
-    for outcome in run_items(convert_subject, jobs, workers=workers, timeout_s=timeout_s + 120, label="convert"):
-        job, rows = outcome.item, outcome.result
-        if outcome.error:
-            _clear(job)
-            rows = [_row(job, image, _ended("failed", outcome.error, FAILED_CURE)) for image in job.images]
-        ended += rows
+    with one_at_a_time(manifest):
+        for outcome in finish_items(
+            convert_subject, jobs, workers=workers, timeout_s=limit, label="convert", name=lambda job: job.name
+        ):
+            ended += outcome.result or _crashed(outcome.item, outcome.error)
     table = pd.DataFrame(ended, columns=IMAGE_COLUMNS)
     write_table(manifest, table.sort_values(["subject", "session", "image_id"], ignore_index=True))
 
 
 def convert_subject(job: SubjectConversion) -> list[dict]:
-    """Convert one subject, or keep its images, and return a row per image, columns `IMAGE_COLUMNS`."""
+    """Convert one subject, or keep its images, and return a row per image, columns `IMAGE_COLUMNS`.
+
+    Whatever ends a conversion early leaves the earlier one as it was.
+
+    Raises
+    ------
+    Busy
+        Another process converts the subject.
+    PassingTrouble
+        Clinica was killed or took too long, or memory or disk space did not suffice.
+    """
     state = Path(job.state_dir) / f"{label_of(job.ptid)}.json"
-    ends = _kept(state, job.key)
-    if ends is None:
-        state.unlink(missing_ok=True)
-        _clear(job)
-        ends = _convert(job)
-        sizes = {end["path"]: Path(end["path"]).stat().st_size for end in ends.values() if end["path"]}
-        if all(end["status"] != "failed" for end in ends.values()):
-            write_json(state, {"key": job.key, "ends": ends, "sizes": sizes})
-    else:
-        logger.info("the images of %s are unchanged", job.name)
+    with one_at_a_time(state):  # a worker can outlive its job
+        record = EarlierConversion.read(state)
+        ends = record.ends_of(job.key)
+        if ends is None:
+            ends = _convert(job, record)
+            record.replace(job.key, ends, job.images)
+        else:
+            logger.info("the images of %s are unchanged", job.name)
     return [_row(job, image, ends[image["image_id"]]) for image in job.images]
 
 
-def _kept(state: Path, key: str) -> dict[str, dict] | None:
-    """How each image ended in an earlier conversion of the very same inputs whose results are all still there."""
-    if not state.is_file():
-        return None
-    earlier = read_json(state)
-    if earlier["key"] != key:
-        return None
-    whole = all(Path(path).is_file() and Path(path).stat().st_size == size for path, size in earlier["sizes"].items())
-    return earlier["ends"] if whole else None
+def _crashed(job: SubjectConversion, error: str) -> list[dict]:
+    """The rows of a subject whose conversion crashed, twice."""
+    return [_row(job, image, _ended("failed", error, FAILED_CURE)) for image in job.images]
 
 
-def _clear(job: SubjectConversion) -> None:
-    """Remove what an interrupted conversion of the subject left, and its folder in the BIDS dataset."""
-    for stale in Path(job.state_dir).glob(f".partial-{job.name}-*"):
-        shutil.rmtree(stale)
-    shutil.rmtree(Path(job.bids_dir) / job.name, ignore_errors=True)
+def _convert(job: SubjectConversion, earlier: EarlierConversion) -> dict[str, dict]:
+    """Convert into a scratch folder beside the state, and put the subject's folder in place as a whole.
 
-
-def _convert(job: SubjectConversion) -> dict[str, dict]:
-    """Convert into a scratch folder beside the state, and move the subject's folder into place as a whole."""
+    An image that fails now and was converted before from the same files is kept as it was.
+    """
     Path(job.state_dir).mkdir(parents=True, exist_ok=True)
     Path(job.bids_dir).mkdir(parents=True, exist_ok=True)
+    for stale in Path(job.state_dir).glob(f".partial-{job.name}-*"):
+        shutil.rmtree(stale)
     with tempfile.TemporaryDirectory(dir=job.state_dir, prefix=f".partial-{job.name}-") as scratch:
         work = Path(scratch).resolve()
         stacks, ends = _look_at_images(job)
@@ -151,19 +156,24 @@ def _convert(job: SubjectConversion) -> dict[str, dict]:
             try:
                 selected = run_clinica(work / "dicom", work / "clinical", work / "bids", job.timeout_s)
             except ConversionFailed as error:
-                return ends | {image["image_id"]: _ended("failed", str(error), FAILED_CURE) for image in shown}
+                ends |= {image["image_id"]: _ended("failed", str(error), FAILED_CURE) for image in shown}
+                selected = NOTHING
             viscodes = dict(zip(selected["Image_ID"], selected["VISCODE"], strict=True))
             choices, reasons = explain(shown, viscodes, facts)
-            ends |= {name: _ended("unselected", *why) for name, why in reasons.items()}
+            ends = {name: _ended("unselected", *why) for name, why in reasons.items()} | ends
             for image in (image for image in shown if image["image_id"] in viscodes):
                 name = image["image_id"]
                 ends[name] = _verify(job, image, viscodes[name], stacks[name], work / "bids") | {
                     "choice": choices[name]
                 }
+        made, place = work / "bids" / job.name, Path(job.bids_dir) / job.name
+        for table in made.glob("*.tsv"):
+            table.unlink()  # Clinica's, with dates and laboratory values; the rule bids writes what is needed
+        ends |= earlier.keep(ends, job.images, made)
+        if place.exists():
+            move_folder(place, work / "earlier")
         if any(end["status"] == "converted" for end in ends.values()):
-            for table in (work / "bids" / job.name).glob("*.tsv"):
-                table.unlink()  # Clinica's, with dates and laboratory values; the rule bids writes what is needed
-            (work / "bids" / job.name).rename(Path(job.bids_dir) / job.name)
+            move_folder(made, place)
     return ends
 
 

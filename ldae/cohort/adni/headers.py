@@ -13,7 +13,7 @@ from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.faults import BrokenSeries, OtherImage
 from ldae.cohort.series.nifti import check_nifti
 from ldae.files import read_table, write_table
-from ldae.pool import run_items
+from ldae.pool import finish_items
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,14 @@ def check_headers(
     jobs = [(str(dicom_dir), group[KEY].to_dict("records")) for _, group in waiting.groupby("ptid")]
     verdicts, failures = [table.loc[table["verdict"].notna(), KEY + VERDICT_COLUMNS]], []
     try:
-        for outcome in run_items(check_subject, jobs, workers=workers, timeout_s=SUBJECT_TIMEOUT_S, label="check"):
+        for outcome in finish_items(
+            check_subject,
+            jobs,
+            workers=workers,
+            timeout_s=SUBJECT_TIMEOUT_S,
+            label="check",
+            name=lambda job: job[1][0]["ptid"],
+        ):
             if outcome.error:
                 failures += [image | _failed(outcome.error) for image in outcome.item[1]]
             else:

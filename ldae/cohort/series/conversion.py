@@ -16,7 +16,7 @@ from ldae.cohort.series.converted import RefusedVolume, accept_volume
 from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.faults import BrokenSeries
 from ldae.cohort.series.orientation import dicom_stack
-from ldae.errors import UserError
+from ldae.errors import PassingTrouble, UserError, say_exit
 
 EXPECTED = "the DICOM files of one T1-weighted volume of a head"
 
@@ -49,6 +49,8 @@ def convert_series(files: Sequence[Path], scratch: str | Path, timeout_s: float)
     ------
     UserError
         It is no complete T1-weighted volume, or dcm2niix made none of it. No message quotes header text.
+    PassingTrouble
+        dcm2niix was killed or took too long.
     """
     where = files[0].parent
     try:
@@ -79,8 +81,10 @@ def _run_dcm2niix(links: Path, made: Path, timeout_s: float, where: Path) -> Non
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, "1")
     try:
         done = subprocess.run(command, capture_output=True, env=environment, timeout=timeout_s, check=False)
-        fault = f"code {done.returncode}" if done.returncode else ""
     except subprocess.TimeoutExpired:
-        fault = f"more than {timeout_s:.0f} s"
-    if fault:
+        raise PassingTrouble(f"dcm2niix took longer than {timeout_s:.0f} s") from None
+    if done.returncode < 0:
+        raise PassingTrouble(f"dcm2niix was ended by {say_exit(done.returncode)}")
+    if done.returncode:
+        fault = f"code {done.returncode}"
         raise UserError(where, "dcm2niix to end with code 0", fault, "run dcm2niix on it to see what it says")

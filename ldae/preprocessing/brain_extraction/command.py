@@ -14,7 +14,7 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
 from ldae.config.preprocessing import PreprocessingConfig
-from ldae.errors import UserError
+from ldae.errors import PassingTrouble, UserError, say_exit
 from ldae.files import hash_file
 from ldae.preprocessing.volume import Volume
 
@@ -31,7 +31,9 @@ def extract(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
     Raises
     ------
     UserError
-        The program is absent, fails, takes too long, or writes no binary mask on the voxels of its input.
+        The program is absent, fails, or writes no binary mask on the voxels of its input.
+    PassingTrouble
+        It was killed or took too long.
     """
     with tempfile.TemporaryDirectory(prefix="ldae-brain-") as folder:
         paths = {"{input}": str(Path(folder, "head.nii.gz")), "{output}": str(Path(folder, "mask.nii.gz"))}
@@ -71,15 +73,15 @@ def _program(key: str, name: str) -> Path:
 
 
 def _run(key: str, words: list[str], timeout_s: float, folder: str | None) -> str:
-    """Run a program and return what it prints; any way of failing is a UserError."""
+    """Run a program and return what it prints; a failure is a UserError, a signal or time-out a PassingTrouble."""
     _program(key, words[0])
     expected = "a program that ends with exit code 0"
     try:
         done = subprocess.run(words, cwd=folder, timeout=timeout_s, capture_output=True, text=True, errors="replace")
     except subprocess.TimeoutExpired:
-        raise UserError(
-            key, expected, f"still running after {timeout_s:.0f} s", "raise preprocessing.timeout_s"
-        ) from None
+        raise PassingTrouble(f"{key}: still running after {timeout_s:.0f} s (preprocessing.timeout_s)") from None
+    if done.returncode < 0:
+        raise PassingTrouble(f"{key}: ended by {say_exit(done.returncode)}")
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip())[-MESSAGE_CHARACTERS:]
         raise UserError(key, expected, f"{done.returncode}; it said: {said}", "run it by hand on this scan")

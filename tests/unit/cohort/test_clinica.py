@@ -1,11 +1,14 @@
+import os
+
 import pandas as pd
 import pytest
 
 from ldae.cohort.adni.names import TABLE_COLUMNS
 from ldae.cohort.adni.selection import selection_tables
 from ldae.cohort.adni.tables import read_tables
-from ldae.cohort.clinica import find_program, link_images, write_clinical
-from ldae.errors import UserError
+from ldae.cohort.clinica import ConversionFailed, link_images, run_clinica, write_clinical
+from ldae.cohort.programs import find_program
+from ldae.errors import PassingTrouble, UserError
 from tests.adni_download import SLICES, Download
 
 GOOD, CUT = "011_S_0021", "012_S_0345"
@@ -44,3 +47,21 @@ def test_links_carry_the_image_id_whatever_the_files_are_called(tmp_path):
     links = list((tmp_path / "shown" / GOOD).rglob("*_I10.dcm"))
     assert len(links) == SLICES
     assert {link.resolve().parent for link in links} == {source.resolve()}
+
+
+@pytest.mark.parametrize(
+    "ends, kind, said",
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", PassingTrouble, "SIGKILL"),
+        ("time.sleep(60)", PassingTrouble, "longer than 2 s"),
+        ("raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))", PassingTrouble, "No space left"),
+        ("raise MemoryError", PassingTrouble, "MemoryError"),
+        ("raise ValueError('no such column')", ConversionFailed, "no such column"),
+    ],
+)
+def test_what_ends_clinica_is_told_from_what_is_wrong_with_the_data(tmp_path, monkeypatch, ends, kind, said):
+    (tmp_path / "stub.py").write_text(f"import errno, os, signal, time\n{ends}\n")
+    monkeypatch.setattr("ldae.cohort.clinica.CONVERTER", "stub")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    with pytest.raises(kind, match=said):
+        run_clinica(tmp_path / "images", tmp_path / "clinical", tmp_path / "bids", timeout_s=2)

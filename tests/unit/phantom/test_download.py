@@ -25,7 +25,9 @@ CONFIG = load_config(ROOT / "config.yaml").phantom.model_copy(
 def in_process():
     """Work through the items here: a new process would build the atlas once more."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(phantom, "run_items", lambda function, items, **_: [Outcome(item, function(item)) for item in items])
+    patch.setattr(
+        phantom, "finish_items", lambda function, items, **_: [Outcome(item, function(item)) for item in items]
+    )
     yield patch
     patch.undo()
 
@@ -175,7 +177,7 @@ def test_a_folder_with_content_is_refused_and_kept(tmp_path):
 
 def test_one_failed_subject_fails_the_download_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        phantom, "run_items", lambda _, items, **__: [Outcome(item, error="disk full") for item in items]
+        phantom, "finish_items", lambda _, items, **__: [Outcome(item, error="disk full") for item in items]
     )
     with pytest.raises(UserError, match=r"6 failed.*disk full"):
         phantom.make_phantom(

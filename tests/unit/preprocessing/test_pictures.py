@@ -29,7 +29,7 @@ def in_this_process(function, items, **_):
 @pytest.fixture
 def album(tmp_path, monkeypatch):
     """Two scans of different brightness and one error; `run()` draws, `drawn` lists path, level and title of each."""
-    monkeypatch.setattr(pictures, "run_items", in_this_process)
+    monkeypatch.setattr(pictures, "finish_items", in_this_process)
     drawn, draw = [], pictures.draw_montage
 
     def keep(path, brain, outline, title, key):

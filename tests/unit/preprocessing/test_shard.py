@@ -75,7 +75,7 @@ def shop(tmp_path, monkeypatch, config):
         return sidecar
 
     monkeypatch.setattr(scan, "preprocess_scan", stand_in)
-    monkeypatch.setattr(shard, "run_items", in_this_process)
+    monkeypatch.setattr(shard, "finish_items", in_this_process)
 
     def run(config=config, code="1"):
         done.clear()

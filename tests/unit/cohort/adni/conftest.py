@@ -1,12 +1,9 @@
 import pytest
 
-from ldae.pool import Outcome
+from tests.in_process import finish_items
 
 
 @pytest.fixture
 def in_process(monkeypatch):
     """Spare the start of a process pool."""
-    monkeypatch.setattr(
-        "ldae.cohort.adni.conversion.run_items",
-        lambda function, items, **_: (Outcome(item, function(item)) for item in items),
-    )
+    monkeypatch.setattr("ldae.cohort.adni.conversion.finish_items", finish_items)

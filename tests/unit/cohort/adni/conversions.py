@@ -13,8 +13,8 @@ from ldae.cohort.scans import QC_COLUMNS, write_scans
 from ldae.cohort.strata import split_cohort
 from ldae.config.cohort import SplitConfig
 from ldae.files import read_table
-from ldae.pool import Outcome
 from tests.adni_download import write_unchecked_inventory
+from tests.in_process import finish_items
 
 
 def convert(download, out, code="1"):
@@ -41,10 +41,7 @@ def run_to_dataset(download, out, verdicts):
     """
     with pytest.MonkeyPatch.context() as patch:
         for module in ("headers", "conversion"):
-            patch.setattr(
-                f"ldae.cohort.adni.{module}.run_items",
-                lambda function, items, **_: (Outcome(item, function(item)) for item in items),
-            )
+            patch.setattr(f"ldae.cohort.adni.{module}.finish_items", finish_items)
         folders = (download.dicom_dir, download.clinical_dir)
         places = {name: out / f"{name}.csv" for name in ("findings", "state")}
         shards = [out / "0.csv", out / "1.csv"]

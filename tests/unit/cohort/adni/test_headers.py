@@ -19,7 +19,7 @@ def read(monkeypatch):
             seen.append(item[1][0]["ptid"])
             yield Outcome(item, function(item))
 
-    monkeypatch.setattr("ldae.cohort.adni.headers.run_items", run)
+    monkeypatch.setattr("ldae.cohort.adni.headers.finish_items", run)
     return seen
 
 
@@ -79,7 +79,7 @@ def test_what_was_read_before_an_interruption_is_kept(download, read, tmp_path, 
         yield Outcome(items[0], function(items[0]))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ldae.cohort.adni.headers.run_items", stop)
+    monkeypatch.setattr("ldae.cohort.adni.headers.finish_items", stop)
     with pytest.raises(KeyboardInterrupt):
         check(download, tmp_path / "state.csv")
     assert pd.read_csv(tmp_path / "state.csv")["ptid"].tolist() == [A]
@@ -87,7 +87,7 @@ def test_what_was_read_before_an_interruption_is_kept(download, read, tmp_path, 
 
 def test_a_crash_is_a_verdict_that_is_not_kept(download, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "ldae.cohort.adni.headers.run_items",
+        "ldae.cohort.adni.headers.finish_items",
         lambda function, items, **_: [Outcome(item, error="crashed") for item in items],
     )
     table = check(download, tmp_path / "state.csv")

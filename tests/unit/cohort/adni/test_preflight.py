@@ -18,7 +18,7 @@ A, B, C = "011_S_0021", "012_S_0345", "014_S_0008"  # one of them in the other s
 def in_process(monkeypatch):
     """Spare the start of a process pool."""
     monkeypatch.setattr(
-        "ldae.cohort.adni.headers.run_items",
+        "ldae.cohort.adni.headers.finish_items",
         lambda function, items, **_: (Outcome(item, function(item)) for item in items),
     )
 
@@ -203,7 +203,7 @@ class TestAPilot:
     def test_only_the_chosen_subjects_are_read(self, download, monkeypatch):
         seen = []
         monkeypatch.setattr(
-            "ldae.cohort.adni.headers.run_items",
+            "ldae.cohort.adni.headers.finish_items",
             lambda function, items, **_: (Outcome(item, function(item)) for item in seen.append(len(items)) or items),
         )
         download.write()

@@ -1,5 +1,7 @@
 """A subject converted again: what is kept, what is made anew, and what a fault leaves."""
 
+import errno
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -7,8 +9,9 @@ import pandas as pd
 import pytest
 
 from ldae.cohort.clinica import ConversionFailed, run_clinica
-from ldae.errors import UserError
+from ldae.errors import Busy, PassingTrouble, UserError
 from ldae.files import read_table
+from ldae.lock import one_at_a_time
 from tests.adni_download import (
     Download,
 )
@@ -88,7 +91,7 @@ def test_a_converter_that_swaps_left_and_right_is_caught(tmp_path, monkeypatch, 
         "the converted volume has left and right swapped",
     ]
     assert not list((tmp_path / "bids").iterdir())
-    assert not list((tmp_path / "state").iterdir())
+    assert not list((tmp_path / "state").glob("*.json"))
 
 
 def test_nothing_of_an_interrupted_conversion_is_taken_as_done(single, monkeypatch):
@@ -113,14 +116,66 @@ def test_a_kept_image_that_was_cut_since_is_converted_again(single):
     assert path.read_bytes() == whole
 
 
-def test_a_failing_subject_leaves_no_earlier_images_behind(single, monkeypatch):
+def test_earlier_images_survive_a_conversion_that_fails(single, monkeypatch):
+    download, out, before = single
+    path = Path(before.loc["10", "path"])
+    whole = path.read_bytes()
+
+    def fails(*_):
+        raise ConversionFailed("Clinica ended with code 1: something")
+
+    monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", fails)
+    for code in ("2", "3"):  # also the second time
+        report = convert(download, out, code=code)
+        assert report.loc["10", ["status", "path"]].tolist() == ["converted", str(path)]
+        assert "something" in report.loc["10", "reason"] and path.read_bytes() == whole
+    monkeypatch.undo()
+    assert convert(download, out, code="3").equals(before), "the next run converts again"
+
+
+def test_earlier_images_of_other_files_do_not_survive(single, monkeypatch):
     download, out, _ = single
 
     def fails(*_):
-        raise ConversionFailed("Clinica took longer than 1 s")
+        raise ConversionFailed("Clinica ended with code 1")
 
+    files = sorted((download.dicom_dir / GOOD).rglob("*.dcm"))
+    os.utime(files[0], ns=(1, 1))  # another file of the same name
     monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", fails)
-    report = convert(download, out, code="2")
+    report = convert(download, out)
     assert report.loc["10", "status"] == "failed"
     assert not list((out / "bids").iterdir())
-    assert not list((out / "state").iterdir())
+    assert not list((out / "state").glob("*.json"))
+
+
+@pytest.mark.parametrize("trouble", [PassingTrouble("Clinica took longer than 1 s"), OSError(errno.ENOSPC, "full")])
+def test_a_passing_trouble_is_no_outcome_and_costs_nothing(single, monkeypatch, trouble):
+    download, out, before = single
+    path = Path(before.loc["10", "path"])
+    whole = path.read_bytes()
+
+    def fails(*_):
+        raise trouble
+
+    monkeypatch.setattr("ldae.cohort.adni.conversion.run_clinica", fails)
+    (out / "images.csv").unlink()
+    with pytest.raises(UserError, match="sub-ADNI011S0021"):
+        convert(download, out, code="2")
+    assert not (out / "images.csv").exists(), "no manifest says that the shard is done"
+    assert path.read_bytes() == whole
+    monkeypatch.undo()
+    assert convert(download, out, code="2").equals(before)
+
+
+def test_a_worker_that_outlived_its_job_keeps_others_out_of_its_subject(single):
+    download, out, before = single
+    (out / "images.csv").unlink()
+    with one_at_a_time(out / "state" / "ADNI011S0021.json"), pytest.raises(UserError, match="sub-ADNI011S0021"):
+        convert(download, out, code="2")
+    assert convert(download, out, code="2").equals(before)
+
+
+def test_two_processes_never_convert_one_shard(single):
+    download, out, _ = single
+    with one_at_a_time(out / "images.csv"), pytest.raises(Busy, match="holds the lock"):
+        convert(download, out, code="2")

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from ldae.errors import UserError
+from ldae.errors import PassingTrouble, UserError
 from ldae.preprocessing.brain_extraction import command
 from ldae.preprocessing.volume import Volume
 
@@ -79,9 +79,14 @@ def test_every_failure_is_named(settings, volume, program, word):
 
 def test_a_program_that_hangs_is_stopped(settings, volume):
     start = time.monotonic()
-    with pytest.raises(UserError, match="still running after 1 s"):  # nine tenths of the scan's own time
+    with pytest.raises(PassingTrouble, match="still running after 1 s"):  # nine tenths of the scan's own time
         command.extract(volume, settings("import time\ntime.sleep(60)\n", timeout_s=1.6))
     assert time.monotonic() - start < 20
+
+
+def test_a_program_that_was_killed_says_nothing_of_the_scan(settings, volume):
+    with pytest.raises(PassingTrouble, match="SIGKILL"):
+        command.extract(volume, settings("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"))
 
 
 def test_an_absent_program_is_named(settings):
