@@ -120,6 +120,7 @@ rule bids:
     resources:
         **needs(2000, 60),
     params:
+        **MAX_LOST,
         tables=lambda wildcards: hash_content_of_tables(CLINICAL_DIR),
         code=code_of("bids.py"),
     message:

@@ -51,6 +51,9 @@ PILOT = {key: read_names(f"cohort.{key}", getattr(CONFIG.cohort, key)) for key i
 # It counts where subjects are drawn; as a function of `input`, which Snakemake does not compare, it lists nothing anew.
 PILOT["seed"] = CONFIG.seed if isinstance(PILOT["subjects"], int) else lambda wildcards, input: CONFIG.seed
 
+# Likewise: another limit lists and judges nothing anew.
+MAX_LOST = {"max_lost_fraction": lambda wildcards, input: CONFIG.cohort.max_lost_fraction}
+
 LDAE_MODELS = [f"results/models/{name}.safetensors" for name in names.LDAE_MODELS]
 PROBES, REFERENCE = "results/models/probes.json", "results/models/reference.safetensors"
 MODEL = "results/models/model.json"  # what makes the folder a model to use
@@ -236,9 +239,17 @@ def check_published():
         check_content(file, file)
 
 
+def runs_elsewhere():
+    """Whether jobs are sent to a cluster, which no Snakefile is told while it is read."""
+    named = {argument.split("=")[0] for argument in sys.argv}
+    return bool(named & {"--executor", "-e", "--profile"}) or "SNAKEMAKE_PROFILE" in os.environ
+
+
 check_paths()
 config["told"] = describe_cohort(CONFIG)  # for the captions
 if workflow.is_main_process:  # and not in each job
     check_published()
+    if not runs_elsewhere() and "mem_mb" not in workflow.global_resources:  # what jobs ask for in all fits in here
+        workflow.register_resource("mem_mb", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 10**6)
     if warning := warn_of_size(CONFIG):
         logger.warning(f"WARNING: {warning}")

@@ -42,6 +42,7 @@ rule qc:
     resources:
         **needs(1000, 30),
     params:
+        **MAX_LOST,
         config=section("qc"),
         code=code_of("qc.py"),
     message:

@@ -12,6 +12,7 @@ PLANNED = ("preprocessing", "autoencoder", "ldm", "encoder", "representation", "
 PLANNED += (BATCH, "evaluation.figure_scans", "evaluation.reconstruction", "evaluation.comparison")
 PLANNED += ("evaluation.efficiency", "evaluation.generation", "evaluation.counterfactual")
 
+LOST = {"max_lost_fraction": "cohort.max_lost_fraction"}
 PILOT = {"subjects": "cohort.subjects", "sessions": "cohort.sessions", "seed": "seed"}
 
 PHANTOM = {
@@ -20,10 +21,10 @@ PHANTOM = {
     "check": PILOT,
     "strata": {},
     "convert": {"timeout_s": "cohort.conversion_timeout_s"},
-    "bids": {},
+    "bids": LOST,
     "preprocess": {"config": ("preprocessing",)},
     "pictures": {},
-    "qc": {"config": ("qc",)},
+    "qc": {"config": ("qc",)} | LOST,
     "figure_qc_montage": {"config": ("qc",), "scans": "report.montage_scans"},
     "qc_page": {"config": ("qc",)},
     "split": {"config": ("split",), "seed": "seed"},

@@ -13,4 +13,5 @@ if __name__ == "__main__":
             visits=snakemake.output.visits,
             participants=snakemake.output.participants,
             description=snakemake.output.description,
+            max_lost_fraction=snakemake.params.max_lost_fraction,
         )

@@ -14,4 +14,5 @@ if __name__ == "__main__":
             qc=snakemake.output.qc,
             effects=snakemake.output.effects,
             description=snakemake.output.description,
+            max_lost_fraction=snakemake.params.max_lost_fraction,
         )

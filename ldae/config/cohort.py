@@ -81,6 +81,10 @@ class CohortConfig(Section):
         description="a pilot: the sessions to use, a list of BIDS labels such as M000, or a file with one per line; "
         "null: all"
     )
+    max_lost_fraction: Fraction = Field(
+        description="share of the earlier subjects or sessions that may be gone, and what was made of them removed: "
+        "more stops the run, for the disk may not be mounted. Five may always go"
+    )
     shards: Count = Field(description="groups of subjects; one job per group and stage")
     conversion_timeout_s: Positive = Field(description="seconds one subject's conversion may take")
     columns: ColumnsConfig

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ldae.cohort.bids.description import describe
+from ldae.cohort.losses import expect_few_losses
 from ldae.cohort.overrides import apply_overrides, read_overrides
 from ldae.cohort.scans import QC_COLUMNS, TEXT
 from ldae.config.preprocessing import QCConfig
@@ -30,6 +31,7 @@ def build_qc(
     qc: str | Path,
     effects: str | Path,
     description: str | Path,
+    max_lost_fraction: float,
 ) -> None:
     """Judge the numbers that preprocessing recorded, let a person's verdicts win, and drop what left the cohort.
 
@@ -45,22 +47,26 @@ def build_qc(
         The tables to write: a row per scan, columns `QC_COLUMNS` and what was recorded; a row per override.
     description
         `dataset_description.json` of the derivative, in whose folder nothing is left of sessions that are gone.
+    max_lost_fraction
+        Share of the derivative's sessions that may be gone (`ldae.cohort.losses`).
 
     Raises
     ------
-    UserErrors
-        The overrides are unusable.
+    UserError
+        Too many sessions are gone, or the overrides are unusable.
     """
     parts = [read_table(path, RECORDED, dtype=TEXT) for path in manifests]
     scans = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     scans = scans.sort_values(["subject", "session"], ignore_index=True)
+    stale, present = list_stale(Path(description).parent, scans)
+    expect_few_losses(Path(description).parent, [folder.name for folder in stale], present, max_lost_fraction)
     scans, effect_table = apply_overrides(judge_scans(scans, config), read_overrides(overrides))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in scans["verdict"].value_counts().items())
     logger.info("%d scans: %s", len(scans), counts or "none")
     write_table(qc, scans[QC_COLUMNS + [name for name in scans.columns if name not in (*QC_COLUMNS, PICTURE)]])
     write_table(effects, effect_table)
     write_json(description, describe("derivative", "T1-weighted images on the model grid", "antspyx", "deepbet"))
-    remove_stale(Path(description).parent, scans)
+    remove_stale(Path(description).parent, stale)
 
 
 def judge_scans(scans: pd.DataFrame, config: QCConfig) -> pd.DataFrame:
@@ -73,19 +79,23 @@ def judge_scans(scans: pd.DataFrame, config: QCConfig) -> pd.DataFrame:
     return scans.assign(status=judged["status"], reason=judged["reason"])
 
 
-def remove_stale(derivative: Path, scans: pd.DataFrame) -> None:
-    """Remove what the derivative's folder holds of sessions that are no longer among `scans`, and say so.
+def list_stale(derivative: Path, scans: pd.DataFrame) -> tuple[list[Path], int]:
+    """The derivative's folders of sessions that are no longer among `scans`, and how many it has of all."""
+    kept = {(f"sub-{row.subject}", f"ses-{row.session}") for row in scans.itertuples(index=False)}
+    folders = sorted(derivative.glob("sub-*/ses-*"))
+    return [folder for folder in folders if (folder.parent.name, folder.name) not in kept], len(folders)
 
-    Pictures may be drawn in it at the same time.
+
+def remove_stale(derivative: Path, stale: list[Path]) -> None:
+    """Remove folders of sessions with their pictures, say so, and remove empty subjects.
+
+    Pictures of others may be drawn at the same time.
     """
-    kept = {f"sub-{row.subject}_ses-{row.session}" for row in scans.itertuples(index=False)}
-    for folder in sorted(derivative.glob("sub-*/ses-*")):
-        name = f"{folder.parent.name}_{folder.name}"
-        if name not in kept:
-            logger.warning("%s is no longer in the dataset and is removed", folder)
-            shutil.rmtree(folder)
-            for picture in folder.parent.glob(f"figures/{name}_*"):
-                picture.unlink(missing_ok=True)
+    for folder in stale:
+        logger.warning("%s is no longer in the dataset and is removed", folder)
+        shutil.rmtree(folder)
+        for picture in folder.parent.glob(f"figures/{folder.parent.name}_{folder.name}_*"):
+            picture.unlink(missing_ok=True)
     for subject in sorted(derivative.glob("sub-*")):
         if not any(files for _, _, files in os.walk(subject)):
             shutil.rmtree(subject)

@@ -17,6 +17,7 @@ from ldae.cohort.adni.timeline import place_visits
 from ldae.cohort.adni.visits import list_visits, visit_facts, write_sessions
 from ldae.cohort.bids.description import describe
 from ldae.cohort.columns import CONVERSION_COLUMNS, IMAGE_COLUMNS, STRATA_COLUMNS, VISIT_COLUMNS
+from ldae.cohort.losses import expect_few_losses
 from ldae.errors import UserError
 from ldae.files import read_table, write_json, write_table
 
@@ -31,6 +32,7 @@ def merge_shards(
     visits: str | Path,
     participants: str | Path,
     description: str | Path,
+    max_lost_fraction: float,
 ) -> None:
     """Join the shards and what the visits say; write the tables of the BIDS dataset, beside `participants`.
 
@@ -43,11 +45,12 @@ def merge_shards(
     conversion : table to write, one row per image, columns `CONVERSION_COLUMNS`
     visits : table to write, one row per visit of the subjects, with or without a scan, columns `VISIT_COLUMNS`
     participants, description : ``participants.tsv`` and ``dataset_description.json`` of the dataset
+    max_lost_fraction : share of the dataset's subjects that may have left the download since (`losses`)
 
     Raises
     ------
     UserError
-        No image was converted, or the tables lack the visit of a converted image.
+        No image was converted, the tables lack the visit of a converted image, or too many subjects are gone.
     """
     images = _read_images(manifests)
     converted = images[images["status"] == "converted"]
@@ -58,6 +61,8 @@ def merge_shards(
     for reason, count in images.loc[images["status"] != "converted", "reason"].value_counts().items():
         logger.warning("%d not converted: %s", count, reason)
     bids_dir = Path(participants).parent
+    folders = {folder.name.removeprefix("sub-") for folder in bids_dir.glob("sub-*")}
+    expect_few_losses(bids_dir, folders - set(images["subject"]), len(folders), max_lost_fraction)
     _remove_others(bids_dir, set(converted["subject"]), set(images["subject"]))
     rows, seen = _look_up(images, clinical_dir)
     for subject, own in _by_subject(rows).items():

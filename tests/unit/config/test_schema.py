@@ -51,7 +51,7 @@ def test_our_files_name_their_schema(path):
 
 def test_the_page_has_a_row_for_each_setting_with_default_meaning_and_bounds():
     page = module.PAGE.read_text(encoding="utf-8")
-    assert "| `training.steps` | `900` | optimizer steps, a multiple of" in page
+    assert "| `training.steps` | `750` | optimizer steps, a multiple of" in page
     assert "| `timesteps` | `1000` | levels of noise | whole number ≥ 2 |" in page
     assert "| `solver` | `2m` |" in page
     assert "| `2m`, `ddim` |" in page

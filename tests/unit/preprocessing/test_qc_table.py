@@ -3,7 +3,7 @@ import pytest
 
 from ldae.cohort.scans import QC_COLUMNS
 from ldae.config.load import load_config
-from ldae.errors import UserErrors
+from ldae.errors import UserError, UserErrors
 from ldae.preprocessing.qc_table import build_qc
 from ldae.preprocessing.verdict import LIMITS
 from tests.unit.sources import ROOT
@@ -37,7 +37,7 @@ def build(tmp_path):
         outputs = {name: tmp_path / "out" / f"{name}.csv" for name in ("qc", "effects")}
         described = {"description": tmp_path / "out" / "dataset_description.json"}
         given = None if overrides is None else tmp_path / "qc_overrides.tsv"
-        build_qc(paths, config, overrides=given, **outputs, **described)
+        build_qc(paths, config, overrides=given, **outputs, **described, max_lost_fraction=0.2)
         options = {"dtype": {"subject": str}, "keep_default_na": False}
         return {name: pd.read_csv(path, **options) for name, path in outputs.items()}
 
@@ -124,3 +124,16 @@ def test_a_longer_session_name_is_another_session(build, tmp_path):
         (figures / f"sub-A_ses-{session}_desc-qc_T1w.png").touch()
     build([scan("A", "M012")])
     assert [path.name for path in figures.iterdir()] == ["sub-A_ses-M012_desc-qc_T1w.png"]
+
+
+def test_sessions_that_are_gone_in_bulk_stop_before_anything_is_removed(build, tmp_path):
+    folders = [tmp_path / "out" / f"sub-{number:02}" / "ses-M000" for number in range(30)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "image.nii.gz").touch()
+    with pytest.raises(UserError, match="10 of 30 are gone"):
+        build([scan(f"{number:02}") for number in range(20)])
+    assert all(folder.is_dir() for folder in folders)
+    assert not (tmp_path / "out" / "qc.csv").exists()
+    build([scan(f"{number:02}") for number in range(25)])
+    assert [folder.exists() for folder in folders] == [True] * 25 + [False] * 5

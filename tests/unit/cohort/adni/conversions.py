@@ -30,7 +30,7 @@ def label(download, out):
     tables = {name: out / f"{name}.csv" for name in ("conversion", "visits")}
     bids = out / "bids"
     described = {"participants": bids / "participants.tsv", "description": bids / "dataset_description.json"}
-    merge_shards([out / "images.csv"], download.clinical_dir, **tables, **described)
+    merge_shards([out / "images.csv"], download.clinical_dir, **tables, **described, max_lost_fraction=0.2)
     return read_strings(out / "conversion.csv").set_index("image_id")
 
 
@@ -52,7 +52,7 @@ def run_to_dataset(download, out, verdicts):
             options = {"timeout_s": 120, "code": "1", "workers": 1}
             convert_shard(*tables, *folders, out / "bids", out / "subjects", **options)
     written = {name: out / f"{name}.csv" for name in ("conversion", "visits", "participants", "description")}
-    merge_shards(manifests, download.clinical_dir, **written)
+    merge_shards(manifests, download.clinical_dir, **written, max_lost_fraction=0.2)
     _judge(read_strings(out / "conversion.csv"), verdicts).to_csv(out / "qc.csv", index=False)
     config = SplitConfig(validation_fraction=0.2, test_fraction=0.2, file=None)
     write_strata(manifests, download.clinical_dir, out / "strata.csv")

@@ -65,7 +65,7 @@ def convert(download, out):
     folders = (download.dicom_dir, download.clinical_dir, out / "bids", out / "state")
     convert_shard(out / "0.csv", out / "images.csv", *folders, timeout_s=120, code="1", workers=1)
     tables = {name: out / f"{name}.csv" for name in ("conversion", "visits", "participants", "description")}
-    merge_shards([out / "images.csv"], download.clinical_dir, **tables)
+    merge_shards([out / "images.csv"], download.clinical_dir, **tables, max_lost_fraction=0.2)
     report = read_table(out / "conversion.csv", dtype=str, keep_default_na=False)
     return report.assign(path=report["path"].str.removeprefix(f"{(out / 'bids').as_posix()}/"))
 

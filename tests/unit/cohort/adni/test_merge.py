@@ -46,7 +46,7 @@ def merge(tmp_path, visits):
         write_tables(clinical, visits, [image])
         tables = {name: tmp_path / f"{name}.csv" for name in ("conversion", "visits")}
         described = {"participants": bids / "participants.tsv", "description": bids / "dataset_description.json"}
-        merge_shards(paths, clinical, **tables, **described)
+        merge_shards(paths, clinical, **tables, **described, max_lost_fraction=0.2)
         options = {"dtype": str, "keep_default_na": False}
         read = {name: pd.read_csv(path, **options) for name, path in tables.items()}
         return read | {"participants": pd.read_csv(described["participants"], sep="\t", **options)}
@@ -137,3 +137,17 @@ def test_visits_without_an_image_stay_visible(merge):
 def test_nothing_converted_is_an_error_with_the_reasons(merge):
     with pytest.raises(UserError, match="2 x truncated"):
         merge([row(A, status="broken", reason="truncated"), row(B, status="broken", reason="truncated")])
+
+
+def test_a_disk_that_is_not_mounted_deletes_nothing(merge, tmp_path):
+    folders = [tmp_path / "bids" / f"sub-ADNI099S{number:04}" for number in range(7)]
+    for folder in folders:
+        (folder / "ses-M000").mkdir(parents=True)
+    with pytest.raises(UserError, match="7 of 7 are gone"):
+        merge([row(A), row(B)])
+    assert all((folder / "ses-M000").is_dir() for folder in folders)
+    for folder in folders[:2]:
+        (folder / "ses-M000").rmdir()
+        folder.rmdir()
+    merge([row(A), row(B)])
+    assert not any(folder.exists() for folder in folders), "five may always go"
