@@ -66,7 +66,9 @@ LDAE_SECTIONS = ["preprocessing", "autoencoder", "latents", "diffusion", "ldm", 
 LDAE_SECTIONS += ["sampling.precision"]
 # Take long, and no table of the first target needs them.
 SLOW_ENCODERS = names.slow_encoders(CONFIG.evaluation.supervised_tasks)
-ALL_ENCODERS = names.ENCODERS | SLOW_ENCODERS
+EXTERNAL = {encoder.name: encoder for encoder in CONFIG.evaluation.external_encoders}
+ENCODERS = names.ENCODERS | {f"external_{name}": name for name in EXTERNAL}
+ALL_ENCODERS = ENCODERS | SLOW_ENCODERS
 SYSTEM_SECTIONS = ["preprocessing", "diffusion", "encoder", "dae", "supervised", "sampling.precision"]
 
 INITIAL = ["autoencoder.init_from", "ldm.init_from", "representation.init_from"]
@@ -219,6 +221,7 @@ def check_paths():
         "qc_overrides": CONFIG.qc_overrides,
         "split.file": CONFIG.split.file,
     }
+    paths |= {f"evaluation.external_encoders: {name}": encoder.file for name, encoder in EXTERNAL.items()}
     initial = {} if CONFIG.models_from else {key: named_file(key) for key in INITIAL}
     paths |= initial
     for what, path in {"the checkout": workflow.basedir, "the working directory": os.getcwd(), **paths}.items():

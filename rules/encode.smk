@@ -50,14 +50,42 @@ rule system_embeddings:
         "../workflow_scripts/system_embeddings.py"
 
 
+rule external_embeddings:
+    """What an encoder from outside makes of every scan."""
+    input:
+        scans="results/scans.csv",
+    output:
+        "results/embeddings/external_{encoder}.npz",
+    log:
+        "results/logs/external_embeddings_{encoder}.log",
+    benchmark:
+        "results/benchmarks/external_embeddings_{encoder}.tsv"
+    conda:
+        ENV
+    threads: 8
+    resources:
+        **needs(6000, 240, gpu=1),
+    params:
+        # A function of `input`, for Snakemake compares no such param: a file that was moved is the same.
+        pretrained=lambda wildcards, input: EXTERNAL[wildcards.encoder].file,
+        contents=lambda wildcards: contents(EXTERNAL[wildcards.encoder].file)(wildcards),
+        input_shape=lambda wildcards: EXTERNAL[wildcards.encoder].input_shape,
+        output_form=lambda wildcards: EXTERNAL[wildcards.encoder].output,
+        config=evaluation("batch_size"),
+        code=code_of("external_embeddings.py"),
+    message:
+        "encode every scan: {wildcards.encoder}"
+    script:
+        "../workflow_scripts/external_embeddings.py"
+
+
 rule baselines:
-    """The features that a learnt representation has to beat, as far as they take no label."""
+    """The features that a learnt representation has to beat, as far as they take no label and no network."""
     input:
         scans="results/scans.csv",
         qc="results/qc.csv",
-        models=LDAE_MODELS,
     output:
-        **{name: f"results/embeddings/{name}.npz" for name in ("mean", "volumes", "pca", "untrained")},
+        **{name: f"results/embeddings/{name}.npz" for name in ("mean", "volumes", "pca")},
     log:
         "results/logs/baselines.log",
     benchmark:
@@ -68,7 +96,7 @@ rule baselines:
     resources:
         **planned("baselines"),
     params:
-        config=section(*LDAE_SECTIONS, "seed") | evaluation("batch_size"),
+        config=section("preprocessing") | evaluation("batch_size"),
         code=code_of("baselines.py"),
     message:
         "features of the baselines"
@@ -76,14 +104,38 @@ rule baselines:
         "../workflow_scripts/baselines.py"
 
 
+rule untrained:
+    """What the semantic encoder makes of every scan before any training."""
+    input:
+        scans="results/scans.csv",
+        models=LDAE_MODELS,
+    output:
+        "results/embeddings/untrained.npz",
+    log:
+        "results/logs/untrained.log",
+    benchmark:
+        "results/benchmarks/untrained.tsv"
+    conda:
+        ENV
+    threads: 8
+    resources:
+        **needs(6000, 240, gpu=1),
+    params:
+        config=section(*LDAE_SECTIONS, "seed") | evaluation("batch_size"),
+        code=code_of("untrained.py"),
+    message:
+        "encode every scan with the untrained encoder"
+    script:
+        "../workflow_scripts/untrained.py"
+
+
 rule demographics:
-    """Age and sex as features; a corrected label comes here and to the tables, not to what is measured."""
+    """Age, sex and the scanner as features; a corrected label comes here and to the tables, not to what is measured."""
     input:
         dataset="results/dataset.csv",
         qc="results/qc.csv",
     output:
-        age_sex="results/embeddings/age_sex.npz",
-        age_sex_volume="results/embeddings/age_sex_volume.npz",
+        **{name: f"results/embeddings/{name}.npz" for name in ("age_sex", "age_sex_volume", "acquisition")},
     log:
         "results/logs/demographics.log",
     benchmark:
@@ -95,7 +147,7 @@ rule demographics:
     params:
         code=code_of("demographics.py"),
     message:
-        "facts about the people as features"
+        "facts about the people and the scanners as features"
     script:
         "../workflow_scripts/demographics.py"
 

@@ -67,10 +67,10 @@ rule table_plan:
 
 
 rule table_downstream:
-    """Linear probes of every encoder: diagnoses and age."""
+    """Linear probes of every encoder: diagnoses, age and the scanner's field strength."""
     input:
         dataset="results/dataset.csv",
-        embeddings=expand("results/embeddings/{name}.npz", name=names.ENCODERS),
+        embeddings=expand("results/embeddings/{name}.npz", name=ENCODERS),
         trained=[PROBES] if CONFIG.models_from else [],
     output:
         table=report("results/tables/downstream.csv", caption="captions/downstream.rst", category="Tables"),
@@ -84,7 +84,7 @@ rule table_downstream:
     resources:
         **needs(4000, 480),
     params:
-        encoders=list(names.ENCODERS.values()),
+        encoders=list(ENCODERS.values()),
         config=section("seed") | evaluation("probes", "bootstrap", "progression_months"),
         cohort=CONFIG.cohort.source,
         code=code_of("table_downstream.py"),
@@ -144,6 +144,7 @@ rule table_leakage:
         scans="results/scans.csv",
         weights=LDAE_MODELS,
         embeddings=expand("results/embeddings/{name}.npz", name=names.ENCODERS),
+        external=expand("results/embeddings/external_{name}.npz", name=EXTERNAL),
         probes=PROBE_SUBJECTS,
         trained=[TRAINED_PROBE_SUBJECTS] if CONFIG.models_from else [],
     output:
@@ -169,7 +170,8 @@ use rule table_leakage as table_leakage_paper with:
     input:
         scans="results/scans.csv",
         weights=LDAE_MODELS + expand("results/models/{name}.safetensors", name=SLOW_ENCODERS),
-        embeddings=expand("results/embeddings/{name}.npz", name=ALL_ENCODERS),
+        embeddings=expand("results/embeddings/{name}.npz", name=names.ENCODERS | SLOW_ENCODERS),
+        external=expand("results/embeddings/external_{name}.npz", name=EXTERNAL),
         probes="results/models/probe_subjects_paper.json",
         trained=[],
     output:

@@ -1,6 +1,4 @@
-"""The features that a learnt representation has to beat, as far as they take no label."""
-
-from pathlib import Path
+"""The features that a learnt representation has to beat, as far as they take no label and no network."""
 
 import _rule  # first: puts this checkout on the path
 
@@ -15,7 +13,6 @@ if __name__ == "__main__":
         write_baselines(
             snakemake.input.scans,
             snakemake.input.qc,
-            Path(snakemake.input.models[0]).parent,
             partial_config(snakemake.params.config),
             dict(snakemake.output.items()),
         )

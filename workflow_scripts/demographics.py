@@ -1,4 +1,4 @@
-"""Age, sex and brain volume as features."""
+"""Age, sex, brain volume and the scanner as features."""
 
 import _rule  # first: puts this checkout on the path
 

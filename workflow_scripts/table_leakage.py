@@ -9,7 +9,11 @@ from ldae.evaluation.tables.result import write_result
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         fitted = read_fitted(
-            snakemake.input.weights, snakemake.input.embeddings, snakemake.input.probes, snakemake.input.trained
+            snakemake.input.weights,
+            snakemake.input.embeddings,
+            snakemake.input.probes,
+            trained=snakemake.input.trained,
+            external=snakemake.input.external,
         )
         table = tabulate_leakage(fitted, read_scans(snakemake.input.scans))
         write_result(snakemake.output[0], table, snakemake.params.cohort)

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 DATASET_COLUMNS = [
     *("subject", "session", "path", "latent_path", "diagnosis", "age", "sex", "split", "months"),
-    *("field_strength_t", "site", "qc", "image_sha256"),
+    *("field_strength_t", "site", "phase", "qc", "image_sha256"),
 ]
 EXCLUSION_COLUMNS = ["subject", "session", "image_id", "stage", "reason", "cure"]
 STAGES = {"fail": "quality control", "error": "preprocessing"}

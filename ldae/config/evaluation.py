@@ -6,7 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from ldae.config.base import Count, Different, RisingCounts, RisingNumbers, RisingPositives, Section, Share, Text
+from ldae.config import names
+from ldae.config.base import Count, Different, RisingCounts, RisingNumbers, RisingPositives, Section, Shape, Share, Text
+
+OutputForm = Literal["flatten", "average"]
 
 
 class BootstrapConfig(Section):
@@ -75,6 +78,18 @@ class GenerationConfig(Section):
     )
 
 
+class ExternalEncoderConfig(Section):
+    """An encoder from outside: frozen, and a row in the tables of probes."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(description="what the tables call it")
+    file: Text = Field(description="TorchScript, as torch.jit.save writes it; a MONAI bundle's model.ts is one")
+    input_shape: Shape = Field(description="voxels it takes, right-left, posterior-anterior, inferior-superior")
+    output: OutputForm = Field(
+        description="flatten: every number it puts out is one of the code; average: means over all axes behind the "
+        "channels'"
+    )
+
+
 class EvaluationConfig(Section):
     """Tables and their uncertainty."""
 
@@ -97,6 +112,18 @@ class EvaluationConfig(Section):
     supervised_tasks: Annotated[list[Literal["ad_cn", "age"]], Different] = Field(
         description="labels a supervised encoder is trained for; leave out what the cohort lacks"
     )
+    external_encoders: list[ExternalEncoderConfig] = Field(
+        description="encoders from outside to compare with, given each scan (0..1, RAS axes) stretched to their size"
+    )
+
+    @field_validator("external_encoders")
+    @classmethod
+    def _has_names_of_its_own(cls, encoders: list[ExternalEncoderConfig]) -> list[ExternalEncoderConfig]:
+        given = [encoder.name for encoder in encoders]
+        taken = {*names.ENCODERS.values(), *names.slow_encoders(list(names.SUPERVISED)).values()}
+        if len(set(given)) < len(given) or taken & set(given):
+            raise ValueError("must have names that differ from each other and from those of the tables' own rows")
+        return encoders
 
 
 class ReportConfig(Section):

@@ -14,7 +14,8 @@ ENCODERS = {
     "mean": "training mean",
     "age_sex": "age + sex",
     "age_sex_volume": "age + sex + brain volume",
-    "volumes": "tissue and ventricle volumes",
+    "acquisition": "field strength + site + phase",
+    "volumes": "tissue, ventricle and medial-temporal volumes",
     "pca": "PCA of the voxels",
     "untrained": "untrained encoder",
 }

@@ -89,6 +89,8 @@ def _leaves(node: dict, definitions: dict, defaults: dict, prefix: str = "") -> 
     for key, part in node["properties"].items():
         if "$ref" in part:
             yield from _leaves(definitions[part["$ref"].split("/")[-1]], definitions, defaults[key], f"{prefix}{key}.")
+        elif "$ref" in part.get("items", {}):
+            yield prefix + key, defaults[key], part | {"items": definitions[part["items"]["$ref"].split("/")[-1]]}
         else:
             yield prefix + key, defaults[key], part
 
@@ -122,6 +124,9 @@ def describe_values(node: dict) -> str:
         return ", ".join(f"`{value}`" for value in node["enum"])
     if node["type"] == "array":
         return _describe_list(node)
+    if "properties" in node:
+        told = node["properties"].items()
+        return "; ".join(f"`{key}`, {part['description']} ({describe_values(part)})" for key, part in told)
     if node["type"] == "object":
         return f"mapping of text to {describe_values(node['additionalProperties'])}"
     limits = ", ".join(f"{sign} {node[name]:.10g}" for name, sign in SIGNS.items() if name in node)

@@ -11,28 +11,32 @@ from ldae.errors import UserError
 from ldae.files import read_table
 
 LABELS = ("diagnosis", "sex", "age", "months")
-PROGRESSION = "progression"  # made of the others by `progression`
+PROGRESSION, FIELD_STRENGTH = "progression", "field_strength"  # made of other columns by the functions so called
 DATASET_COLUMNS = ("subject", "session", "path", "split", *LABELS)
 DATASET = "results/dataset.csv"
+TEXTS = ("subject", "session", "diagnosis", "sex", "site", "phase")
+NOMINAL_T = (1.5, 3.0)  # headers also tell 1.494 or 2.894
 
 
 def read_dataset(path: str | Path) -> pd.DataFrame:
-    """Read `dataset.csv`; an unknown diagnosis or sex is an empty string, an unknown age NaN (years).
+    """Read `dataset.csv`; an unknown diagnosis, sex, site or phase is an empty string, an unknown age NaN (years).
 
     Raises
     ------
     UserError
         The table is absent or empty, lacks a column, or has a subject on two sides of the split.
     """
-    table = read_table(path, DATASET_COLUMNS, dtype=dict.fromkeys(("subject", "session", "diagnosis", "sex"), str))
+    table = read_table(path, DATASET_COLUMNS, dtype=dict.fromkeys(TEXTS, str))
     if table.empty:
         raise UserError(path, "one row per scan", "no row", "see results/tables/exclusions.csv for the reasons")
     refuse_torn_subjects(table, path)
-    return table.fillna({"diagnosis": "", "sex": ""})
+    return table.fillna(dict.fromkeys(TEXTS, ""))
 
 
 def join_labels(scans: pd.DataFrame, dataset: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `scans` in their order, with what `dataset` holds of `LABELS` and `PROGRESSION` for the same scans.
+    """The rows of `scans` in their order, with the labels that `dataset` holds for the same scans.
+
+    These are `LABELS`, and `PROGRESSION` and `FIELD_STRENGTH` where it has them.
 
     Parameters
     ----------
@@ -47,7 +51,7 @@ def join_labels(scans: pd.DataFrame, dataset: pd.DataFrame) -> pd.DataFrame:
         A scan has no row in `dataset`, or stands in another split there.
     """
     key, cure = ["subject", "session"], "run again; what was made of results/scans.csv is older than the labels"
-    present = [name for name in (*LABELS, PROGRESSION) if name in dataset]
+    present = [name for name in (*LABELS, PROGRESSION, FIELD_STRENGTH) if name in dataset]
     labels = dataset[[*key, "split", *present]].rename(columns={"split": "split_of_labels"})
     joined = scans.merge(labels, on=key, how="left", validate="one_to_one")
     wrong = joined["split_of_labels"] != joined["split"]
@@ -89,3 +93,22 @@ def progression(dataset: pd.DataFrame, window_months: int) -> pd.Series:
             elif visits["months"].max() >= month + window_months:
                 found[index] = "sMCI"
     return found
+
+
+def field_strength(dataset: pd.DataFrame) -> pd.Series:
+    """The nominal field strength of each scan's magnet, such as "1.5 T" or "3 T"; "" where it is unknown.
+
+    Parameters
+    ----------
+    dataset : DataFrame
+        With the column field_strength_t, in tesla.
+
+    Examples
+    --------
+    >>> field_strength(pd.DataFrame({"field_strength_t": [1.5, 2.894, 7.0, None]})).tolist()
+    ['1.5 T', '3 T', '7 T', '']
+    """
+    tesla = pd.to_numeric(dataset["field_strength_t"]).astype(float)
+    for nominal in NOMINAL_T:
+        tesla = tesla.mask((tesla - nominal).abs() < 0.2, nominal)
+    return tesla.map("{:g} T".format, na_action="ignore").fillna("")

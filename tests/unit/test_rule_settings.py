@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -28,6 +29,7 @@ from tests.rules import ROOT, describe_nothing, parse_rules
 DEFAULTS = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 TEXT = (ROOT / "tests" / "distinct_settings.yaml").read_text(encoding="utf-8")
 SCRIPTS = ROOT / "workflow_scripts"
+WILDCARDS = SimpleNamespace(encoder="theirs")
 WEIGHTS = {"pretrained": "weights to start from", "files": {"medicalnet": "weights to measure with"}}
 
 
@@ -46,7 +48,7 @@ def pick(settings: dict, wanted: str | tuple[str, ...]) -> object:
     """One setting by its place, or several as nested dicts."""
     if isinstance(wanted, str):
         for key in wanted.split("."):
-            settings = settings[key]
+            settings = settings[int(key) if key.isdigit() else key]
         return settings
     found: dict = {}
     for place in wanted:
@@ -62,7 +64,7 @@ def settings_of(rule: Rule) -> dict[str, object]:
     """The params of a rule that hold settings."""
     told = {name: value for name, value in rule.params.items() if name not in FIXED}
     told = {
-        name: value(*[None] * len(signature(value).parameters)) if callable(value) else value
+        name: value(*[WILDCARDS, None][: len(signature(value).parameters)]) if callable(value) else value
         for name, value in told.items()
     }
     return {name: value for name, value in told.items() if value != {} and not str(value).startswith("results/")}
@@ -74,9 +76,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("settings")
     for name in ("dicom_dir", "clinical_dir", "bids_dir"):
         (folder / name).mkdir()
-    for _, value in leaves(yaml.safe_load(TEXT.replace("{folder}", str(folder)))):
-        if isinstance(value, str) and value.startswith(str(folder)):
-            Path(value).write_text("subject,split\n", encoding="utf-8")
+    for path in re.findall(r"{folder}/([\w.]+)", TEXT):
+        (folder / path).write_text("subject,split\n", encoding="utf-8")
     return folder
 
 
@@ -150,7 +151,7 @@ def test_shards_and_supervised_encoders_follow_the_settings(parsed):
     settings, rules, _ = parsed["phantom"]
     assert len(dict(rules["inventory"].output.items())["shards"]) == settings["cohort"]["shards"]
     encoders = dict(rules["table_downstream_paper"].params.items())["encoders"]
-    assert names.SUPERVISED["age"] in encoders
+    assert names.SUPERVISED["age"] in encoders and "theirs" in encoders
     assert names.SUPERVISED["ad_cn"] not in encoders
 
 

@@ -112,8 +112,10 @@ def test_the_reconstruction_table_has_every_row(tiny):
 def test_the_downstream_table_has_every_metric(tiny):
     rows = table(tiny, "results/tables/downstream.csv")
     assert {"encoder", "task", "scans", "metric", "value", "low", "high", "spread", "difference", "paper"} <= set(rows)
-    assert {"LDAE", "training mean", "PCA of the voxels", "untrained encoder"} <= set(rows.encoder.dropna())
-    assert set(rows.task) == {"AD vs CN", "MCI vs CN", "AD vs MCI", "age", "age, CN only", "pMCI vs sMCI"}
+    encoders = {"LDAE", "training mean", "PCA of the voxels", "untrained encoder", "field strength + site + phase"}
+    assert encoders <= set(rows.encoder.dropna())
+    tasks = {"AD vs CN", "MCI vs CN", "AD vs MCI", "age", "age, CN only", "pMCI vs sMCI", "3 T vs 1.5 T"}
+    assert set(rows.task) == tasks
 
 
 def test_nothing_has_seen_a_test_subject(tiny):

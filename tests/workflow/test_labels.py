@@ -13,7 +13,7 @@ SUBJECTS = 5  # with one scan each, of which the last comes later
 LABELLING = {"check", "bids", "dataset"}
 IMAGES = {"inventory", "convert", "preprocess", "pictures", "qc", "figure_qc_montage", "qc_page"}
 SPLIT = {"strata", "split", "scans"}
-TRAININGS = {"autoencoder", "latents", "ldm", "representation", "dae", "embeddings", "baselines"}
+TRAININGS = {"autoencoder", "latents", "ldm", "representation", "dae", "embeddings", "baselines", "untrained"}
 
 
 @pytest.fixture(scope="module")

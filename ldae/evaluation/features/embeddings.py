@@ -23,26 +23,32 @@ class Embeddings:
 
     `table` holds `EMBEDDING_COLUMNS`; labels stand there only once `ldae.data.labels.join_labels` has put them there.
     `fitted_to`: subjects to whose scans the transformation was fitted when the features were made, a PCA say; a trained
-    encoder tells by its own weights.
+    encoder tells by its own weights. `nested`: the features are components of falling variance, all in one unit; a
+    probe takes the first few of them and keeps their relative scale.
     """
 
     features: np.ndarray
     table: pd.DataFrame
     names: tuple[str, ...] = ()
     fitted_to: tuple[str, ...] = ()
+    nested: bool = False
 
     def select(self, rows: np.ndarray) -> Embeddings:
         """The scans where the boolean array `rows` is true."""
         return replace(self, features=self.features[rows], table=self.table[rows].reset_index(drop=True))
 
-    def without(self, name: str) -> Embeddings:
-        """All features but the one of this name."""
-        kept = [other != name for other in self.names]
+    def without(self, *left_out: str) -> Embeddings:
+        """All features but those of these names."""
+        kept = [name not in left_out for name in self.names]
         return replace(self, features=self.features[:, kept], names=tuple(np.array(self.names)[kept].tolist()))
 
 
 def extract_embeddings(
-    encode: Callable[[torch.Tensor], torch.Tensor], scans: pd.DataFrame, batch_size: int, label: str
+    encode: Callable[[torch.Tensor], torch.Tensor],
+    scans: pd.DataFrame,
+    batch_size: int,
+    label: str,
+    cure: str = "look at the training curves of the encoder and train it again",
 ) -> Embeddings:
     """What `encode` makes of every scan (all splits).
 
@@ -52,19 +58,30 @@ def extract_embeddings(
         Scans (B, 1, D, H, W) to codes (B, dim), without gradients.
     scans, batch_size, label : DataFrame, int, str
         The table of scans, scans per batch, and what the log calls the encoder.
+    cure : str
+        Of a code that is of no use.
 
     Raises
     ------
     UserError
-        A code is not finite.
+        A code is not finite, or longer or shorter than those before it.
     """
-    batches = scan_batches(scans, batch_size, label)
-    codes = np.concatenate([encode(images).float().cpu().numpy() for _, images in batches])
-    bad = ~np.isfinite(codes).all(1)
-    if bad.any():
-        cure = "look at the training curves of the encoder and train it again"
-        raise UserError(scans["path"][bad].iloc[0], "a finite code", "NaN or infinity", cure)
-    return name_features(codes, scans, "y_sem")
+    codes: list[np.ndarray] = []
+    for rows, images in scan_batches(scans, batch_size, label):
+        made = encode(images).float().cpu().numpy()
+        bad = ~np.isfinite(made).all(1)
+        if bad.any():
+            raise UserError(rows["path"][bad].iloc[0], "a finite code", "NaN or infinity", cure)
+        if codes and made.shape[1] != codes[0].shape[1]:
+            expected = f"a code of {codes[0].shape[1]} numbers, as of the scans before"
+            raise UserError(rows["path"].iloc[0], expected, f"{made.shape[1]}", cure)
+        codes.append(made)
+    return name_features(np.concatenate(codes), scans, "y_sem")
+
+
+def constant(scans: pd.DataFrame) -> Embeddings:
+    """Nothing about the scan: a probe on it predicts the training scans' mean."""
+    return name_features(np.zeros((len(scans), 1)), scans, "constant")
 
 
 def embeddings_of(features: np.ndarray, scans: pd.DataFrame, names: tuple[str, ...]) -> Embeddings:
@@ -78,11 +95,12 @@ def name_features(features: np.ndarray, scans: pd.DataFrame, stem: str) -> Embed
 
 
 def write_embeddings(path: str | Path, embeddings: Embeddings) -> None:
-    """Write an NPZ with the arrays features (float32), names, fitted_to and `EMBEDDING_COLUMNS`; no pickles."""
+    """Write an NPZ with the arrays features (float32), names, fitted_to, nested and `EMBEDDING_COLUMNS`; no pickles."""
     texts = {name: getattr(embeddings, name) for name in ("names", "fitted_to")}
     texts |= {name: embeddings.table[name] for name in EMBEDDING_COLUMNS}
     arrays = {name: np.array(values, dtype=str) for name, values in texts.items()}
-    write_arrays(path, {"features": embeddings.features.astype(np.float32)} | arrays)
+    numbers = {"features": embeddings.features.astype(np.float32), "nested": np.array(embeddings.nested)}
+    write_arrays(path, numbers | arrays)
 
 
 def read_embeddings(path: str | Path) -> Embeddings:
@@ -90,5 +108,9 @@ def read_embeddings(path: str | Path) -> Embeddings:
     with np.load(path, allow_pickle=False) as arrays:
         table = pd.DataFrame({name: arrays[name] for name in EMBEDDING_COLUMNS})
         return Embeddings(
-            arrays["features"], table, tuple(arrays["names"].tolist()), tuple(arrays["fitted_to"].tolist())
+            arrays["features"],
+            table,
+            tuple(arrays["names"].tolist()),
+            tuple(arrays["fitted_to"].tolist()),
+            nested=bool(arrays["nested"]),
         )

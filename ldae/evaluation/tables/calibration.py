@@ -8,8 +8,8 @@ import pandas as pd
 from ldae.config.evaluation import BootstrapConfig
 from ldae.evaluation.statistics.bootstrap import draw_weights, estimate
 from ldae.evaluation.statistics.scores import classification_scores, expected_calibration_error
-from ldae.evaluation.tables.downstream import TASKS
 from ldae.evaluation.tables.published_probes import AD_VS_CN
+from ldae.evaluation.tables.tasks import TASKS
 
 BEFORE, AFTER = "before", "after Platt's calibration"
 PROBABILITIES = {BEFORE: "p_AD", AFTER: "p_AD_calibrated"}

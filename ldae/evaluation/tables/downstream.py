@@ -16,15 +16,15 @@ from sklearn.model_selection import GroupShuffleSplit
 
 from ldae.config import names
 from ldae.config.evaluation import BootstrapConfig, ProbesConfig
-from ldae.data.labels import PROGRESSION, join_labels, progression, read_dataset
+from ldae.data.labels import FIELD_STRENGTH, PROGRESSION, field_strength, join_labels, progression, read_dataset
 from ldae.data.leaks import refuse_torn_subjects
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.statistics.bootstrap import Statistic, difference, draw_weights, estimate
-from ldae.evaluation.statistics.probes import FittedProbe, fit_classifier, fit_ridge
 from ldae.evaluation.statistics.scores import classification_scores, regression_scores
-from ldae.evaluation.tables.published_probes import AD_VS_CN, AGE, PAPER, PAPER_NOTES
+from ldae.evaluation.tables.published_probes import PAPER, PAPER_NOTES
 from ldae.evaluation.tables.result import write_result
+from ldae.evaluation.tables.tasks import TASKS, Task, fit_task, of_task
 from ldae.files import write_json
 from ldae.systems.probe import Probe
 from ldae.systems.probes import read_own_probes
@@ -32,45 +32,22 @@ from ldae.systems.probes import read_own_probes
 SCORE_COLUMNS = (
     *("encoder", "task", "scans", "metric", "value", "low", "high"),
     *("spread", "difference", "difference_low", "difference_high"),
-    *("n_subjects", "n_scans", "n_features", "paper", "note"),
-)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is predicted: the first class against the second, or age in years within some diagnoses (none: all).
-
-    The classes are values of the column `label`.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    classify: bool
-    label: str = "diagnosis"
-
-    def rows(self, table: pd.DataFrame) -> np.ndarray:
-        """Which scans the task is about."""
-        chosen = table[self.label].isin(self.classes) if self.classes else pd.Series(True, table.index)
-        return (chosen if self.classify else chosen & table["age"].notna()).to_numpy()
-
-
-TASKS = (
-    Task(AD_VS_CN, ("AD", "CN"), True),
-    Task("MCI vs CN", ("MCI", "CN"), True),
-    Task("AD vs MCI", ("AD", "MCI"), True),
-    Task(AGE, (), False),
-    Task("age, CN only", ("CN",), False),
-    Task("pMCI vs sMCI", ("pMCI", "sMCI"), True, PROGRESSION),
+    *("n_subjects", "n_scans", "n_features", "at_edge_of_grid", "paper", "note"),
 )
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a probe says of the test scans of a task, its threshold, and the subjects it saw by split."""
+    """What a probe says of the test scans of a task, its threshold, and the subjects it saw by split.
+
+    `n_features`: how many it takes; `at_edge`: its regularisation is an end of the grid; None where none was chosen.
+    """
 
     values: np.ndarray
     threshold: float
     subjects: dict[str, list[str]]
+    n_features: int
+    at_edge: bool | None
 
 
 def write_downstream(
@@ -101,7 +78,9 @@ def write_downstream(
     trained : sequence of path
         probes.json of a model trained on another cohort, whose probes are scored as they are.
     """
-    labels = read_dataset(dataset).assign(**{PROGRESSION: lambda table: progression(table, progression_months)})
+    labels = read_dataset(dataset)
+    made = {PROGRESSION: progression(labels, progression_months), FIELD_STRENGTH: field_strength(labels)}
+    labels = labels.assign(**made)
     encoders = {name: label_embeddings(read_embeddings(path), labels) for name, path in embeddings.items()}
     as_trained = [probe for path in trained for probe in read_own_probes(path).values()]
     scores, seen = evaluate_encoders(encoders, probes, bootstrap, seed, as_trained)
@@ -138,8 +117,9 @@ def evaluate_encoders(
     DataFrame
         `SCORE_COLUMNS`; a row per encoder, task, choice of scans and metric. ``spread``: standard deviation of the
         value over redrawn training and validation sets (the test subjects stay those whom no stage has seen).
-        ``difference``: value minus LDAE's, its interval by paired bootstrap. Tasks for which a diagnosis is missing are
-        rows with a ``note``.
+        ``difference``: value minus LDAE's, its interval by paired bootstrap. ``n_features``: how many the probe takes.
+        ``at_edge_of_grid``: a longer grid of regularisations might hold a better one. Tasks for which a class is
+        missing are rows with a ``note``.
     dict
         Task and encoder to the subjects whom the probe was fitted to (train) and chosen by (validation).
 
@@ -150,13 +130,14 @@ def evaluate_encoders(
     """
     tables = [embeddings.table[["subject", "session", "split"]] for embeddings in encoders.values()]
     if not all(table.equals(tables[0]) for table in tables):
-        cure = "run again with --forcerun embeddings baselines demographics"
+        cure = "run again with --forcerun embeddings baselines untrained demographics"
         raise UserError("results/embeddings", "the same scans from every encoder", "different ones", cure)
     refuse_torn_subjects(tables[0], "results/embeddings")
     rows, seen = [], {}
     for task in TASKS:
         chosen = {name: of_task(embeddings, task) for name, embeddings in encoders.items()}
         try:
+            task.refuse_empty_sides(chosen[names.LDAE].table)
             predictions = {name: _predict(task, embeddings, probes, seed) for name, embeddings in chosen.items()}
         except UserError as error:
             rows.append({"task": task.name, "note": f"not possible: expected {error.expected}, found {error.found}"})
@@ -199,16 +180,11 @@ def _score_task(
                     "difference_low": gap.low,
                     "difference_high": gap.high,
                     **counts,
-                    "n_features": chosen[name].features.shape[1],
+                    "n_features": drawn[0].n_features,
+                    "at_edge_of_grid": drawn[0].at_edge,
                     "paper": published,
                     "note": "" if np.isnan(published) else PAPER_NOTES.get(name, ""),
                 }
-
-
-def of_task(embeddings: Embeddings, task: Task) -> Embeddings:
-    """The scans of a task; a feature that is the age itself is left out where age is to be predicted."""
-    chosen = embeddings.select(task.rows(embeddings.table))
-    return chosen if task.classify or "age" not in chosen.names else chosen.without("age")
 
 
 def select_scans(test: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -219,13 +195,6 @@ def select_scans(test: pd.DataFrame) -> dict[str, np.ndarray]:
         "one per subject": test.index.isin(shuffled),
         "baseline": (test["months"] == 0).to_numpy(),
     }
-
-
-def fit_task(task: Task, embeddings: Embeddings, probes: ProbesConfig) -> FittedProbe:
-    """The probe of a task on the scans of `of_task`."""
-    if task.classify:
-        return fit_classifier(embeddings, task.classes[0], probes.c_grid, task.label)
-    return fit_ridge(embeddings, embeddings.table["age"].to_numpy(), probes.alpha_grid)
 
 
 def redraw_validation(table: pd.DataFrame, redraws: int, seed: int) -> Iterator[pd.DataFrame]:
@@ -257,7 +226,8 @@ def _predict(task: Task, embeddings: Embeddings, probes: ProbesConfig, seed: int
             if table is embeddings.table:
                 raise
             continue  # a redrawn training set of one class
-        predictions.append(Prediction(probe.predict(_test(redrawn)), probe.threshold, probe.subjects))
+        said = probe.predict(_test(redrawn))
+        predictions.append(Prediction(said, probe.threshold, probe.subjects, probe.n_features, probe.at_edge))
     return predictions
 
 
@@ -265,7 +235,7 @@ def _predict_as_trained(probe: Probe, test: Embeddings) -> Prediction:
     """What a stored probe says of these scans, with its own threshold; it saw none of the cohort's subjects."""
     say = probe.probability if probe.positive else probe.score
     threshold = np.nan if probe.threshold is None else probe.threshold
-    return Prediction(say(torch.from_numpy(test.features)).numpy(), threshold, {})
+    return Prediction(say(torch.from_numpy(test.features)).numpy(), threshold, {}, test.features.shape[1], None)
 
 
 def _test(embeddings: Embeddings) -> Embeddings:

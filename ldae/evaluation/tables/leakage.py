@@ -16,14 +16,15 @@ from ldae.files import hash_content, read_json
 COUNTS = ("training_subjects", "validation_subjects", "test_subjects", "of_other_datasets")
 ELSEWHERE = "fitted to another cohort; none of its subjects is in this one"
 NOT_NAMED = "fitted to another cohort, and its files name no subjects: whether some are in this one cannot be checked"
+UNKNOWN = "pretraining subjects unknown: whether some are in this cohort cannot be checked"
 
 
 @dataclass(frozen=True)
 class Fitted:
     """Something with parameters: its name, the file that tells, and the subjects it was fitted to and selected by.
 
-    `elsewhere`: it was fitted to another cohort. Its file may tell no more then than how many subjects there were:
-    `counts`, by split.
+    `elsewhere`: it was fitted to another cohort. Its file may tell no more then than how many subjects there were,
+    `counts`, by split; `note` is what the table says of that.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Fitted:
     validation: frozenset[str] = frozenset()
     elsewhere: bool = False
     counts: Mapping[str, int] | None = None
+    note: str = NOT_NAMED
 
 
 def of_elsewhere(name: str, source: str | Path, record: dict) -> Fitted:
@@ -62,6 +64,12 @@ def of_embeddings(path: str | Path) -> Fitted:
     return Fitted(f"features {Path(path).stem}", Path(path).as_posix(), frozenset(read_embeddings(path).fitted_to))
 
 
+def of_external(path: str | Path) -> Fitted:
+    """An encoder from outside, by the file of what it made; nobody here knows what it was trained on."""
+    name = f"external encoder {Path(path).stem.removeprefix('external_')}"
+    return Fitted(name, Path(path).as_posix(), frozenset(), elsewhere=True, counts={}, note=UNKNOWN)
+
+
 def of_probes(path: str | Path) -> list[Fitted]:
     """The probes of a downstream table, by the JSON file beside it: task and encoder to subjects by split."""
     return [
@@ -76,10 +84,12 @@ def read_fitted(
     embeddings: Iterable[str | Path],
     probes: str | Path,
     trained: Sequence[str | Path] = (),
+    external: Iterable[str | Path] = (),
 ) -> list[Fitted]:
     """Everything that was fitted, as these files tell.
 
     `trained`: `ldae.systems.taken.PROBE_SUBJECTS`, where the weights come from another cohort; empty where they do not.
+    `external`: the embeddings that encoders from outside made.
     """
     if trained:
         sidecars = [Path(path).with_suffix(".json") for path in weights]
@@ -89,7 +99,7 @@ def read_fitted(
             told += [of_elsewhere(f"probe {task}, {AS_TRAINED}", path, record) for task, record in records]
     else:
         told = list(map(of_weights, weights))
-    return [*told, *map(of_embeddings, embeddings), *of_probes(probes)]
+    return [*told, *map(of_embeddings, embeddings), *map(of_external, external), *of_probes(probes)]
 
 
 def tabulate_leakage(fitted: Iterable[Fitted], scans: pd.DataFrame) -> pd.DataFrame:
@@ -143,7 +153,7 @@ def _count(thing: Fitted, leaked: int, strangers: int) -> dict:
     """The columns of a row that count subjects."""
     if thing.counts is not None:
         counted = [thing.counts.get(split) for split in ("train", "validation")]
-        return dict(zip(COUNTS, [*counted, None, None], strict=True)) | {"subjects_sha256": "", "note": NOT_NAMED}
+        return dict(zip(COUNTS, [*counted, None, None], strict=True)) | {"subjects_sha256": "", "note": thing.note}
     return {
         **dict(zip(COUNTS, [len(thing.train), len(thing.validation), leaked, strangers], strict=True)),
         "subjects_sha256": hash_content([sorted(thing.train), sorted(thing.validation)]),

@@ -14,8 +14,9 @@ from ldae.data.labels import read_dataset
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.statistics.directions import store_probe
-from ldae.evaluation.tables.downstream import TASKS, fit_task, label_embeddings, of_task
+from ldae.evaluation.tables.downstream import label_embeddings
 from ldae.evaluation.tables.published_probes import AD_VS_CN, AGE
+from ldae.evaluation.tables.tasks import TASKS, fit_task, of_task
 from ldae.files import hash_file, read_table, write_json, write_table
 from ldae.systems.probe import Probe
 from ldae.systems.probes import StoredProbes

@@ -9,7 +9,8 @@ from ldae.config.evaluation import BootstrapConfig, ProbesConfig
 from ldae.config.names import LDAE
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import embeddings_of
-from ldae.evaluation.tables.downstream import TASKS, evaluate_encoders
+from ldae.evaluation.tables.downstream import evaluate_encoders
+from ldae.evaluation.tables.tasks import TASKS
 from ldae.training.supervised import labelled_rows
 
 PROBES = ProbesConfig(c_grid=[0.1, 1.0], alpha_grid=[1.0, 10.0], redraws=0)
@@ -51,7 +52,7 @@ def test_once_the_split_is_known_the_gaps_are_exact(seed):
     said = lacking(table)
     keys = table[["subject", "session", "split"]]
     features = embeddings_of(np.random.default_rng(seed).normal(size=(len(table), 3)), keys, ("a", "b", "c"))
-    labelled = type(features)(**{**vars(features), "table": table.assign(progression="")})
+    labelled = type(features)(**{**vars(features), "table": table.assign(progression="", field_strength="")})
     rows, _ = evaluate_encoders({LDAE: labelled}, PROBES, BOOTSTRAP, 0)
     for task in ("AD vs CN", "MCI vs CN", "AD vs MCI", "age"):
         scored = rows[rows["task"] == task]

@@ -26,6 +26,7 @@ def make_embeddings(signal: float, subjects: int = 240, dim: int = 8, seed: int 
             "split": split,
             "age": age,
             "months": 0.0,
+            "field_strength": np.array(["1.5 T", "3 T"])[np.arange(subjects) // 2 % 2],
             "progression": np.where(diagnosis == "MCI", np.array(["sMCI", "pMCI"])[np.arange(subjects) % 2], ""),
         }
     )

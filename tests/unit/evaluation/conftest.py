@@ -71,9 +71,11 @@ def dataset(tmp_path):
                 volume[:2], volume[..., -1:] = 0, 0
                 path = write_scan(tmp_path / f"{split}{number}{session}.nii.gz", volume)
                 age, sex = 60.0 + number + 0.3 * (split == "test"), "MF"[number % 2]
-                facts = (("CN", "AD", "MCI")[number % 3], age, sex, int(session[1:]))
+                scanner = ((1.5, 3.0)[number % 2], f"{number % 4:03d}", "ADNI1" if number % 2 else "ADNI2")
+                facts = (("CN", "AD", "MCI")[number % 3], age, sex, int(session[1:]), *scanner)
                 rows.append((f"ADNI{number}{split}", session, path, split, f"{len(rows):064d}", *facts))
-    return pd.DataFrame(rows, columns=[*SCAN_COLUMNS, "diagnosis", "age", "sex", "months"])
+    names = "diagnosis age sex months field_strength_t site phase".split()
+    return pd.DataFrame(rows, columns=[*SCAN_COLUMNS, *names])
 
 
 @pytest.fixture

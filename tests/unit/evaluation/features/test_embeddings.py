@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,15 +28,17 @@ def test_no_label_is_kept_even_where_the_table_has_some(fake_ldae, dataset, tmp_
     embeddings = extract_embeddings(fake_ldae.encode_semantic, dataset, 4, "ldae")
     write_embeddings(tmp_path / "ldae.npz", embeddings)
     with np.load(tmp_path / "ldae.npz", allow_pickle=False) as arrays:
-        assert set(arrays) == {"features", "names", "fitted_to", "subject", "session", "split"}
+        assert set(arrays) == {"features", "names", "fitted_to", "nested", "subject", "session", "split"}
     assert list(embeddings.table) == list(EMBEDDING_COLUMNS)
 
 
 def test_what_is_written_is_read(fake_ldae, scans, tmp_path):
     made = extract_embeddings(fake_ldae.encode_semantic, scans, 4, "ldae")
-    made = Embeddings(made.features, made.table, made.names, ("ADNI0train", "ADNI3train"))
-    write_embeddings(tmp_path / "ldae.npz", made)
-    again = read_embeddings(tmp_path / "ldae.npz")
+    made = Embeddings(made.features, made.table, made.names, ("ADNI0train", "ADNI3train"), nested=True)
+    write_embeddings(tmp_path / "pca.npz", made)
+    write_embeddings(tmp_path / "ldae.npz", replace(made, nested=False))
+    again = read_embeddings(tmp_path / "pca.npz")
+    assert again.nested and not read_embeddings(tmp_path / "ldae.npz").nested
     assert again.features.dtype == np.float32
     np.testing.assert_array_equal(again.features, made.features)
     pd.testing.assert_frame_equal(again.table, made.table)
@@ -64,3 +68,14 @@ def test_a_code_that_is_not_finite_names_the_scan(fake_ldae, scans):
     bad = extract_embeddings(fake_ldae.encode_semantic, scans, 1, "ldae").features[5, 0]
     with pytest.raises(UserError, match=worst):
         extract_embeddings(encode, scans, 4, "ldae")
+
+
+def test_a_code_of_another_length_names_the_scan_and_the_cure(fake_ldae, scans):
+    def encode(images):
+        codes = fake_ldae.encode_semantic(images)
+        return codes if len(fake_ldae.batches) < 4 else codes.repeat(1, 2)
+
+    with pytest.raises(UserError, match="expected: a code of 2 numbers") as error:
+        extract_embeddings(encode, scans, 2, "theirs", cure="take another")
+    assert error.value.where == scans["path"].iloc[6]
+    assert (error.value.found, error.value.cure) == ("4", "take another")

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, mean_absolute_error
 
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings
-from ldae.evaluation.statistics.probes import choose_threshold, fit_classifier, fit_ridge
+from ldae.evaluation.statistics.probes import OneScale, choose_threshold, fit_classifier, fit_ridge, is_at_edge
 from tests.unit.evaluation.codes import make_embeddings
 
 GRID = [0.01, 0.1, 1.0, 10.0]
@@ -189,3 +189,91 @@ def test_too_few_subjects_are_said():
     with pytest.raises(UserError, match="validation scans"):
         fit_ridge(no_validation, no_validation.table["age"], GRID)
     assert fit_ridge(no_validation, no_validation.table["age"], [1.0])
+
+
+def test_one_scale_keeps_the_ratios_of_the_variances():
+    rng = np.random.default_rng(3)
+    features = rng.normal(size=(50, 4)) * [100.0, 10.0, 1.0, 0.01] + 7
+    scaled = OneScale().fit(features).transform(features)
+    np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-9)
+    np.testing.assert_allclose(scaled.std(0) / scaled.std(0)[0], features.std(0) / features.std(0)[0])
+    assert scaled.var(0).mean() == pytest.approx(1)
+    assert np.isfinite(OneScale().fit(np.ones((3, 2))).transform(np.ones((3, 2)))).all()
+
+
+def components(dim: int) -> tuple[Embeddings, np.ndarray]:
+    """Nested features of falling variance, of which the first four tell the age and the others are noise."""
+    table, rng = make_embeddings(0.0, subjects=120).table, np.random.default_rng(4)
+    features = rng.normal(size=(len(table), dim)) * 100 / 1.2 ** np.arange(dim)
+    age = 75 + (features[:, :4] / features[:, :4].std(0)).sum(1) * 3 + rng.normal(size=len(table))
+    return Embeddings(features, table, nested=True), age
+
+
+def test_the_number_of_components_and_the_strength_have_the_least_error_on_validation_subjects():
+    embeddings, age = components(70)
+    train, validation = ((embeddings.table["split"] == split).to_numpy() for split in ("train", "validation"))
+    errors = {}
+    for size in (1, 2, 4, 8, 16, 32, 64):
+        x = embeddings.features[:, :size] - embeddings.features[train, :size].mean(0)
+        x = x / np.sqrt(x[train].var(0).mean())
+        for alpha in GRID:
+            predicted = Ridge(alpha=alpha).fit(x[train], age[train]).predict(x[validation])
+            errors[size, alpha] = mean_absolute_error(age[validation], predicted)
+    probe = fit_ridge(embeddings, age, GRID)
+    assert (probe.n_features, probe.regularisation) == min(errors, key=errors.get)
+    assert 4 <= probe.n_features < 64
+    alone = fit_ridge(embeddings, age, [1.0])
+    assert (alone.n_features, 1.0) == min(((size, a) for size, a in errors if a == 1.0), key=errors.get)
+
+
+def test_noise_components_are_not_blown_up():
+    """The age lies in the first of many: a probe on standardised ones, all of the same weight, errs more."""
+    embeddings, age = components(60)
+    test = embeddings.select((embeddings.table["split"] == "test").to_numpy())
+    true = age[(embeddings.table["split"] == "test").to_numpy()]
+    plain = Embeddings(embeddings.features, embeddings.table)
+    nested, standardised = (
+        mean_absolute_error(true, fit_ridge(each, age, GRID).predict(test)) for each in (embeddings, plain)
+    )
+    assert nested < 0.9 * standardised
+
+
+def test_features_that_are_not_nested_are_all_taken():
+    embeddings = make_embeddings(1.0)
+    assert fit_ridge(embeddings, embeddings.table["age"].to_numpy(), GRID).n_features == 8
+
+
+@pytest.mark.parametrize(
+    "losses, at_edge",
+    [
+        ([3.0, 2.0, 1.0], True),
+        ([1.0, 2.0, 3.0], True),
+        ([3.0, 1.0, 2.0], False),
+        ([3.0, 1.004, 1.0], False),
+        ([3.0, 1.006, 1.0], True),
+        ([0.0004, 0.0001], False),
+        ([2.0, 2.0, 2.0], False),
+        ([2.0], False),
+    ],
+)
+def test_an_edge_is_where_a_longer_grid_might_be_better(losses, at_edge):
+    assert is_at_edge(np.array(losses)) == at_edge
+
+
+def test_the_weights_are_found_where_the_classes_are_apart_and_the_strength_is_low():
+    """Each weight is the slope of the loss there: C times the sum of (label - probability) times the feature."""
+    embeddings = two_classes(make_embeddings(6.0, subjects=90, dim=60))
+    train = (embeddings.table["split"] == "train").to_numpy()
+    positive = (embeddings.table["diagnosis"] == "AD").to_numpy()[train]
+    for c in (0.1, 1e3, 1e6):
+        probe = fit_classifier(embeddings, "AD", [c])
+        x, fitted = probe.model[:-1].transform(embeddings.features[train].astype(float)), probe.model[-1]
+        residual = positive - probe.model.predict_proba(embeddings.features[train].astype(float))[:, 1]
+        np.testing.assert_allclose(c * residual @ x, fitted.coef_[0], rtol=0.02, atol=0.02 * np.abs(fitted.coef_).max())
+
+
+def test_the_probe_says_whether_its_strength_is_at_an_edge():
+    embeddings = two_classes(make_embeddings(2.0, dim=30))
+    assert fit_classifier(embeddings, "AD", [1e-5, 1e-4, 1e-3]).at_edge
+    assert not fit_classifier(embeddings, "AD", [0.0005, 0.01, 0.3, 1000.0]).at_edge
+    assert not fit_classifier(embeddings, "AD", [1e-5]).at_edge

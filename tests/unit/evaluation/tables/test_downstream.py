@@ -6,21 +6,19 @@ import pytest
 
 from ldae.config.evaluation import BootstrapConfig, ProbesConfig
 from ldae.config.names import LDAE, SUPERVISED
-from ldae.data.labels import PROGRESSION
+from ldae.data.labels import FIELD_STRENGTH, PROGRESSION
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, write_embeddings
 from ldae.evaluation.statistics.probes import fit_classifier, fit_ridge
 from ldae.evaluation.tables.downstream import (
     SCORE_COLUMNS,
-    TASKS,
     evaluate_encoders,
-    fit_task,
-    of_task,
     redraw_validation,
     select_scans,
     write_downstream,
 )
 from ldae.evaluation.tables.published_probes import AD_VS_CN, AGE, PAPER
+from ldae.evaluation.tables.tasks import TASKS, fit_task, of_task
 from ldae.files import read_json
 from tests.rules import script_rules
 from tests.unit.evaluation.codes import make_embeddings
@@ -228,7 +226,7 @@ def test_a_torn_subject_stops_and_is_no_row_with_a_note():
 def test_what_is_written_is_read_with_the_labels_of_the_dataset(tmp_path):
     """A corrected diagnosis reaches the probes though the features are as they were."""
     embeddings = make_embeddings(2.0, subjects=60)
-    dataset = embeddings.table.assign(path="scan.nii.gz")
+    dataset = embeddings.table.assign(path="scan.nii.gz", field_strength_t=2.894)
     write_embeddings(tmp_path / "ldae.npz", embeddings)
     write_embeddings(tmp_path / "mean.npz", constant(embeddings))
     files = {LDAE: tmp_path / "ldae.npz", "training mean": tmp_path / "mean.npz"}
@@ -242,20 +240,13 @@ def test_what_is_written_is_read_with_the_labels_of_the_dataset(tmp_path):
         table = pd.read_csv(outputs["table"])
         assert set(table["cohort"]) == {"adni"}
         assert set(table["encoder"].dropna()) == set(files)
+        assert "no 1.5 T in train" in table.loc[table["task"] == "3 T vs 1.5 T", "note"].item()
         seen = read_json(outputs["subjects"])[AD_VS_CN][LDAE]
         two = dataset[dataset["diagnosis"] != "MCI"]
         assert seen["train"] == sorted(two.loc[two["split"] == "train", "subject"])
         told = table[(table["encoder"] == LDAE) & (table["task"] == "age, CN only") & (table["metric"] == "mae")]
         age_errors.append(told["value"].iloc[0])
     assert age_errors[0] != age_errors[1]
-
-
-def test_age_is_no_feature_where_age_is_predicted():
-    embeddings = make_embeddings(1.0)
-    people = Embeddings(embeddings.table[["age"]].to_numpy(), embeddings.table, ("age",))
-    both = Embeddings(np.repeat(people.features, 2, 1), people.table, ("age", "other"))
-    assert of_task(both, TASKS[0]).names == ("age", "other")
-    assert of_task(both, TASKS[3]).names == ("other",)
 
 
 def test_a_task_without_a_diagnosis_is_a_row_that_says_so():
@@ -292,7 +283,7 @@ def test_no_test_scan_of_a_class_gives_empty_cells_not_chance():
 
 def test_a_cohort_without_any_label_has_every_column():
     embeddings = make_embeddings(1.0)
-    blank = embeddings.table.assign(diagnosis="", age=np.nan, **{PROGRESSION: ""})
+    blank = embeddings.table.assign(diagnosis="", age=np.nan, **{PROGRESSION: "", FIELD_STRENGTH: ""})
     table, seen = evaluate_encoders({LDAE: replace(embeddings, table=blank)}, PROBES, BOOTSTRAP, SEED)
     assert tuple(table.columns) == SCORE_COLUMNS
     assert table["note"].str.startswith("not possible").all() and len(table) == len(TASKS)

@@ -70,6 +70,7 @@ def test_the_phantoms_true_ventricles_give_its_ceiling():
             "age": [visit.age for _, visit, _ in scans],
             "months": 0.0,
             "progression": "",
+            "field_strength": "",
         }
     )
     table["split"] = table["subject"].map(

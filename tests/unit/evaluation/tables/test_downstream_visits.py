@@ -10,8 +10,9 @@ from ldae.evaluation.features.embeddings import Embeddings
 from ldae.evaluation.statistics.bootstrap import draw_weights, estimate
 from ldae.evaluation.statistics.probes import fit_classifier, fit_ridge
 from ldae.evaluation.statistics.scores import classification_scores, regression_scores
-from ldae.evaluation.tables.downstream import TASKS, evaluate_encoders, redraw_validation, select_scans
+from ldae.evaluation.tables.downstream import evaluate_encoders, redraw_validation, select_scans
 from ldae.evaluation.tables.published_probes import AD_VS_CN, AGE, PAPER
+from ldae.evaluation.tables.tasks import TASKS
 from tests.unit.evaluation.codes import make_embeddings
 
 PROBES = ProbesConfig(c_grid=[0.01, 0.1, 1.0], alpha_grid=[0.1, 1.0, 10.0], redraws=0)

@@ -4,7 +4,15 @@ import pytest
 
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import Embeddings, write_embeddings
-from ldae.evaluation.tables.leakage import Fitted, of_embeddings, of_probes, of_weights, read_fitted, tabulate_leakage
+from ldae.evaluation.tables.leakage import (
+    Fitted,
+    of_embeddings,
+    of_external,
+    of_probes,
+    of_weights,
+    read_fitted,
+    tabulate_leakage,
+)
 from ldae.files import write_json
 from tests.unit.evaluation.codes import make_embeddings
 
@@ -90,6 +98,19 @@ def test_everything_fitted_is_read_from_its_own_file(tmp_path, scans):
     write_embeddings(tmp_path / "pca.npz", Embeddings(made.features, made.table, made.names, ("a", "d")))
     with pytest.raises(UserError, match="features pca"):
         tabulate_leakage(read_fitted(*files), scans)
+
+
+def test_an_encoder_from_outside_saw_nobody_knows_whom(tmp_path, scans):
+    external, own = of_external(tmp_path / "external_theirs.npz"), Fitted("ldm", "", frozenset("ab"), frozenset("c"))
+    table = tabulate_leakage([own, external], scans).set_index("fitted_thing")
+    row = table.loc["external encoder theirs"]
+    assert row["note"].startswith("pretraining subjects unknown")
+    counts = ["training_subjects", "validation_subjects", "test_subjects", "of_other_datasets"]
+    assert row[counts].isna().all() and row["subjects_sha256"] == ""
+    assert table.loc["ldm", "note"] == "" and table.loc["ldm", "training_subjects"] == 2
+    write_json(tmp_path / "probes.json", {})
+    (told,) = read_fitted([], [], tmp_path / "probes.json", external=[tmp_path / "external_theirs.npz"])
+    assert told == external
 
 
 def test_a_validation_subject_is_no_leak_and_all_faults_are_named_by_their_subject(scans):

@@ -1,0 +1,20 @@
+"""Encode every scan with the semantic encoder as it is before any training."""
+
+from pathlib import Path
+
+import _rule  # first: puts this checkout on the path
+
+import torch
+
+from ldae.config.partial import partial_config
+from ldae.evaluation.features.untrained import embed_untrained
+
+if __name__ == "__main__":
+    with _rule.rule_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        embed_untrained(
+            snakemake.input.scans,
+            Path(snakemake.input.models[0]).parent,
+            partial_config(snakemake.params.config),
+            snakemake.output[0],
+        )
