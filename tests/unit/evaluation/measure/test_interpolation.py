@@ -8,6 +8,7 @@ import torch
 
 from ldae.config.models import SamplingConfig
 from ldae.config.names import LDAE
+from ldae.config.partial import partial_config
 from ldae.diffusion.interpolation import lerp, slerp
 from ldae.errors import UserError
 from ldae.evaluation.measure import interpolation
@@ -27,6 +28,7 @@ from ldae.evaluation.measure.interpolation import (
     predict,
     scan_times,
 )
+from tests.unit.evaluation.kept import write_sidecars
 
 SAMPLER = SamplingConfig(solver="2m", steps=5, precision="32-true")
 OTHER_SAMPLER = SamplingConfig(solver="ddim", steps=7, precision="32-true")
@@ -173,8 +175,10 @@ def test_the_rule_takes_times_from_the_labels(fake_ldae, cohort, tmp_path, monke
     monkeypatch.setattr(interpolation, "LatentDiffusionAutoencoder", loaded)
     table = cohort(lambda pattern, time: pattern + 0.01 * time).assign(diagnosis="CN", sex="F")
     table.to_csv(tmp_path / "dataset.csv", index=False)
-    config = types.SimpleNamespace(sampling=OTHER_SAMPLER, evaluation=types.SimpleNamespace(batch_size=3))
-    measure_interpolation(tmp_path / "dataset.csv", "models", config, tmp_path / "scans.csv")
+    config = partial_config({"sampling": OTHER_SAMPLER.model_dump(), "evaluation": {"batch_size": 3}})
+    kept = {"parts_dir": tmp_path / "parts", "code": "c"}
+    models = write_sidecars(tmp_path)
+    measure_interpolation(tmp_path / "dataset.csv", models, config, tmp_path / "scans.csv", **kept)
     found = pd.read_csv(tmp_path / "scans.csv")
     assert set(found.loc[found["system"] == LDAE, "steps"]) == {7}
     assert sorted(found["t"].unique()) == [0.25, 0.5]

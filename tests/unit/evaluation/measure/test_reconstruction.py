@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ldae.config.names import AUTOENCODER, LDAE
+from ldae.config.partial import partial_config
 from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
@@ -23,6 +24,7 @@ from ldae.evaluation.measure.reconstruction import (
     semantic_codes,
 )
 from ldae.evaluation.measure.selection import scans_of
+from tests.unit.evaluation.kept import no_lpips, write_sidecars
 from tests.unit.evaluation.systems import NO_LPIPS
 
 PLAN = ReconstructionPlan(steps=[10, 20], compared_steps=20, solver="2m", seed=3)
@@ -208,15 +210,12 @@ def test_the_rule_reads_scans_and_chooses_examples_by_labels(
     monkeypatch.setattr(
         reconstruction, "LatentDiffusionAutoencoder", types.SimpleNamespace(load=lambda folder, config: fake_ldae)
     )
-    monkeypatch.setattr(
-        reconstruction, "load_lpips", lambda nets, files: Lpips({nets: None}, {nets: f"no {nets} in {files}"})
-    )
-    settings = types.SimpleNamespace(
-        batch_size=3, figure_scans=2, reconstruction=types.SimpleNamespace(steps=[6]), lpips_nets="vgg"
-    )
-    sampling = types.SimpleNamespace(steps=9, solver="ddim")
-    grid = types.SimpleNamespace(grid_shape=(12, 14, 12), grid_spacing_mm=3.0, grid_center_mm=(1.0, 2.0, 3.0))
-    config = types.SimpleNamespace(seed=5, sampling=sampling, evaluation=settings, preprocessing=grid)
+    monkeypatch.setattr(reconstruction, "load_lpips", no_lpips)
+    settings = {"batch_size": 3, "figure_scans": 2, "reconstruction": {"steps": [6]}, "lpips_nets": ["vgg"]}
+    grid = {"grid_shape": (12, 14, 12), "grid_spacing_mm": 3.0, "grid_center_mm": (1.0, 2.0, 3.0)}
+    sampling = {"steps": 9, "solver": "ddim"}
+    config = partial_config({"seed": 5, "sampling": sampling, "evaluation": settings, "preprocessing": grid})
+    models, files = write_sidecars(tmp_path), {"vgg": None}
     scans.to_csv(tmp_path / "scans.csv", index=False)
     write_embeddings(tmp_path / "ldae.npz", embeddings)
     outputs = []
@@ -225,7 +224,8 @@ def test_the_rule_reads_scans_and_chooses_examples_by_labels(
         labels.to_csv(tmp_path / "dataset.csv", index=False)
         written = {"measured": tmp_path / f"{name}.csv", "examples": tmp_path / f"{name}.npz"}
         inputs = (tmp_path / part for part in ("scans.csv", "dataset.csv", "ldae.npz"))
-        measure_reconstruction(*inputs, "models", config, "files", **written)
+        kept = {"parts_dir": tmp_path / "parts", "code": "c"}
+        measure_reconstruction(*inputs, models, config, files, **written, **kept)
         with np.load(written["examples"]) as arrays:
             outputs.append((pd.read_csv(written["measured"]), dict(arrays)))
     (table, examples), (again, others) = outputs
@@ -236,5 +236,5 @@ def test_the_rule_reads_scans_and_chooses_examples_by_labels(
     plan = ReconstructionPlan([6], 9, "ddim", 5)
     wanted, _ = run(fake_ldae, scans_of(scans, "test"), embeddings, plan)
     np.testing.assert_allclose(table["mse"], wanted["mse"])
-    assert set(table["note"]) == {"no vgg in files"}
+    assert set(table["note"]) == {f"no vgg in {files} for cpu"}
     assert table["lpips_vgg"].isna().all()
