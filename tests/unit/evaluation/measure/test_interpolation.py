@@ -9,6 +9,7 @@ import torch
 from ldae.config.models import SamplingConfig
 from ldae.config.names import LDAE
 from ldae.config.partial import partial_config
+from ldae.data.volumes import read_volumes
 from ldae.diffusion.interpolation import lerp, slerp
 from ldae.errors import UserError
 from ldae.evaluation.measure import interpolation
@@ -28,6 +29,7 @@ from ldae.evaluation.measure.interpolation import (
     predict,
     scan_times,
 )
+from ldae.evaluation.measure.metrics import ssim
 from tests.unit.evaluation.kept import write_sidecars
 
 SAMPLER = SamplingConfig(solver="2m", steps=5, precision="32-true")
@@ -162,6 +164,16 @@ def test_each_row_names_its_scans_and_is_measured_on_the_one_between(fake_ldae, 
         assert (row.t, row.between_months, row.nearer_months) == ((at - first) / (last - first), last - first, nearer)
     rebuilt = scans[(scans["system"] == COPY_REBUILT) & (scans["target"] == RECONSTRUCTION)]
     np.testing.assert_allclose(rebuilt["mse"], copies["mse"], rtol=1e-3)
+
+
+def test_both_windows_are_measured_between_prediction_and_target(fake_ldae, cohort):
+    changing = cohort(lambda pattern, time: np.roll(pattern, time), [(0, 6, 24)])
+    scans = interpolate(fake_ldae, changing, SAMPLER, 2)
+    copy = scans[(scans["system"] == COPY) & (scans["target"] == SCAN)].iloc[0]
+    first, middle, _ = read_volumes(changing["path"].tolist()).split(1)
+    assert copy["ssim"] == pytest.approx(ssim(first, middle).item())
+    assert copy["ssim_win4"] == pytest.approx(ssim(first, middle, 4).item())
+    assert abs(copy["ssim"] - copy["ssim_win4"]) > 1e-4
 
 
 def test_training_scans_are_no_triples(fake_ldae, cohort):

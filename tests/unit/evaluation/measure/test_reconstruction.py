@@ -12,6 +12,7 @@ from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
 from ldae.evaluation.measure import reconstruction
 from ldae.evaluation.measure.lpips import SMALLEST_SIDE, Lpips
+from ldae.evaluation.measure.metrics import ssim
 from ldae.evaluation.measure.reconstruction import (
     ENCODED,
     OTHER,
@@ -81,6 +82,9 @@ def test_each_row_holds_its_own_scans_values(fake_ldae, test, embeddings):
     wanted = pd.Series((0.5 * images).square().mean((1, 2, 3, 4)).numpy(), pd.MultiIndex.from_frame(test.iloc[:, :2]))
     for name in ("", ENCODED):
         np.testing.assert_allclose(start(table, name)["mse"].reindex(wanted.index), wanted, rtol=1e-4)
+        for column, window in (("ssim", 11), ("ssim_win3", 3)):
+            similarity = ssim(images * 1.5, images, window)
+            np.testing.assert_allclose(start(table, name)[column].reindex(wanted.index), similarity, rtol=1e-4)
     own_mean = images.mean((1, 2, 3, 4), keepdim=True)
     spread = (images - own_mean).flatten(1).std(1)
     np.testing.assert_allclose(start(table, ENCODED)["z_T_std"].reindex(wanted.index), spread, rtol=1e-4)
@@ -191,6 +195,14 @@ def test_the_figures_volumes_are_those_of_the_rows_shown(fake_ldae, test, embedd
     assert abs(examples["y_sem_only"] - examples["scan"]).max() > 1
     assert examples["subject"].tolist() == test["subject"][SHOWN].tolist()
     assert examples["session"].tolist() == test["session"][SHOWN].tolist()
+
+
+def test_the_figures_volumes_come_in_the_order_asked_for(fake_ldae, test, embeddings):
+    _, examples = run(fake_ldae, test, embeddings, batch_size=2, shown=[5, 0, 3])
+    images = read_volumes(test["path"][[5, 0, 3]].tolist())[:, 0].numpy()
+    for name in ("scan", "autoencoder", "ldae"):
+        np.testing.assert_allclose(examples[name], images, atol=1e-6)
+    assert examples["subject"].tolist() == test["subject"][[5, 0, 3]].tolist()
 
 
 def test_the_examples_are_of_the_compared_number_of_steps(fake_ldae, test, embeddings, monkeypatch):
