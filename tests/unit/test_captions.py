@@ -1,5 +1,7 @@
 """Every caption of the report says which cohort it is of."""
 
+import re
+
 import pytest
 from jinja2 import Environment
 
@@ -19,4 +21,4 @@ def test_a_caption_names_the_cohort(caption):
 @pytest.mark.parametrize("caption", TABLES, ids=lambda path: path.stem)
 def test_a_table_with_intervals_says_what_they_do_not_cover(caption):
     text = " ".join(caption.read_text(encoding="utf-8").split())
-    assert "interval" not in text.lower() or "training seed" in text
+    assert "interval" not in text.lower() or re.search("training seed|which seed trained", text)
