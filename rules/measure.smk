@@ -1,5 +1,21 @@
+import yaml
+
 DAE_MODEL = "results/models/dae.safetensors"
 SCANS = {"scans": "results/scans.csv"}
+
+
+def published_sizes():
+    """What presets/paper.yaml, and no configuration of the user's, says of the sizes of the paper's systems."""
+    preset = yaml.safe_load(Path(workflow.basedir, "presets", "paper.yaml").read_text(encoding="utf-8"))
+    sections = ("preprocessing", "autoencoder", "diffusion", "ldm", "encoder", "dae", "sampling")
+    return {name: preset[name] for name in sections}
+
+
+def keeps_parts(measured):
+    """Where a measurement's parts wait for a rerun: no output, for Snakemake deletes those of a job that fails."""
+    return {"parts": f"results/evaluation/parts/{measured}"}
+
+
 TO_MEASURE = {
     "reconstruction": {
         # A diagnosis only has a say in which scans the figure shows.
@@ -8,24 +24,28 @@ TO_MEASURE = {
         "config": section(*LDAE_SECTIONS, "sampling", "seed")
         | evaluation("batch_size", "figure_scans", "reconstruction", "lpips_nets"),
         "weights": LPIPS_FILES,
+        "params": keeps_parts("reconstruction"),
     },
     "comparison": {
         "reads": SCANS,
         "models": [*LDAE_MODELS, DAE_MODEL],
         "writes": {"measured": "comparison_scans.csv"},
-        "config": section(*LDAE_SECTIONS, "dae", "sampling.solver")
+        "config": section(*LDAE_SECTIONS, "dae", "sampling.solver", "seed")
         | evaluation("batch_size", "comparison", "lpips_nets"),
         "weights": LPIPS_FILES,
+        "params": keeps_parts("comparison"),
     },
     "interpolation": {
         "reads": {"dataset": "results/dataset.csv"},  # months and ages are labels
         "writes": {"measured": "interpolation_scans.csv"},
         "config": section(*LDAE_SECTIONS, "sampling") | evaluation("batch_size"),
+        "params": keeps_parts("interpolation"),
     },
     "counterfactual": {  # the probes' directions come from labels
         "reads": SCANS | {"probes": PROBES},
         "writes": {"measured": "counterfactual_scans.csv"},
         "config": section(*LDAE_SECTIONS, "sampling") | evaluation("batch_size", "counterfactual"),
+        "params": keeps_parts("counterfactual"),
     },
     "examples": {  # a few scans for the figures; diagnoses and months choose them
         "reads": SCANS
@@ -49,6 +69,7 @@ TO_MEASURE = {
         "models": [*LDAE_MODELS, DAE_MODEL],
         "writes": {"measured": "efficiency_runs.csv"},
         "config": section(*LDAE_SECTIONS, "dae", "sampling") | evaluation("efficiency"),
+        "params": {"published": published_sizes()},
     },
 }
 
@@ -75,6 +96,7 @@ for measured, task in TO_MEASURE.items():
         params:
             **runs(f"measure_{measured}.py"),
             **(reads_weights(**task["weights"]) if "weights" in task else {}),
+            **task.get("params", {}),
             config=task["config"],
         message:
             f"measure: {measured}"

@@ -57,7 +57,7 @@ PHANTOM = {
         )
     },
     "measure_comparison": {
-        "config": (*LDAE, "dae", "sampling.solver", BATCH, "evaluation.comparison", "evaluation.lpips_nets")
+        "config": (*LDAE, "dae", "sampling.solver", "seed", BATCH, "evaluation.comparison", "evaluation.lpips_nets")
     },
     "measure_interpolation": {"config": (*LDAE, "sampling", BATCH)},
     "measure_counterfactual": {"config": (*LDAE, "sampling", BATCH, "evaluation.counterfactual")},
@@ -127,6 +127,8 @@ FIXED = {
         "latents_dir",
         "template",
         "checkpoints",
+        "parts",
+        "published",
         "tensorboard",
         "download",
         "tables",

@@ -18,4 +18,6 @@ if __name__ == "__main__":
             partial_config(snakemake.params.config),
             snakemake.params.files,
             snakemake.output[0],
+            parts_dir=snakemake.params.parts,
+            code=snakemake.params.code,
         )

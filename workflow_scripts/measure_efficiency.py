@@ -13,6 +13,7 @@ if __name__ == "__main__":
             snakemake.input.comparison,
             Path(snakemake.input.models[0]).parent,
             partial_config(snakemake.params.config),
+            partial_config(snakemake.params.published),
             threads=snakemake.threads,
             timeout_s=60 * snakemake.resources.runtime,
             output=snakemake.output[0],

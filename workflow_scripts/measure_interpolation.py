@@ -17,4 +17,6 @@ if __name__ == "__main__":
             Path(snakemake.input.models[0]).parent,
             partial_config(snakemake.params.config),
             snakemake.output[0],
+            parts_dir=snakemake.params.parts,
+            code=snakemake.params.code,
         )

@@ -21,4 +21,6 @@ if __name__ == "__main__":
             snakemake.params.files,
             measured=snakemake.output.measured,
             examples=snakemake.output.examples,
+            parts_dir=snakemake.params.parts,
+            code=snakemake.params.code,
         )

@@ -44,6 +44,10 @@ class ComparisonConfig(Section):
         description="numbers of sampler steps, each below diffusion.timesteps; "
         "each system's best is chosen on validation scans"
     )
+    validation_scans: Count | None = Field(
+        description="validation scans at most that this number is chosen on, drawn by the seed, none of a subject that "
+        "has one before every subject has one; null: all"
+    )
 
 
 class EfficiencyConfig(Section):

@@ -48,7 +48,14 @@ def decode_codes(
     system: DiffusionAutoencoder, z_T: torch.Tensor, y_sem: torch.Tensor | None, steps: int, solver: Solver
 ) -> torch.Tensor:
     """Images (B, 1, D, H, W) in 0..1, float32 on the CPU, of z_T (B, C, d, h, w) and y_sem (B, S) or none."""
-    return system.decode_image(system.decode_stochastic(z_T, y_sem, steps, solver)).float().cpu()
+    return decode_on_device(system, z_T, y_sem, steps, solver).cpu()
+
+
+def decode_on_device(
+    system: DiffusionAutoencoder, z_T: torch.Tensor, y_sem: torch.Tensor | None, steps: int, solver: Solver
+) -> torch.Tensor:
+    """`decode_codes`, the images left on the system's device."""
+    return system.decode_image(system.decode_stochastic(z_T, y_sem, steps, solver)).float()
 
 
 def autoencoder_errors(system: DiffusionAutoencoder, images: torch.Tensor, z_0: torch.Tensor) -> torch.Tensor:

@@ -63,20 +63,14 @@ class LatentDiffusionAutoencoder(DiffusionAutoencoder):
         UserError
             A file is missing, or was trained with another configuration or beside other files than these.
         """
-        folder, grid = Path(models_dir), config.preprocessing.grid_shape
-        factor = 2 ** (len(config.autoencoder.channels) - 1)
-        autoencoder = build_autoencoder(config.autoencoder)
-        normalizer = LatentNormalizer((config.autoencoder.latent_channels, *(size // factor for size in grid)))
-        denoiser = build_denoiser(config.ldm, config.diffusion, config.autoencoder.latent_channels)
-        representation = build_representation(config.encoder, denoiser, grid)
-        hashes: dict[str, str] = {}
-        for name, module in zip(PARTS, (autoencoder, normalizer, denoiser, representation), strict=True):
+        networks, hashes = build_networks(config), dict[str, str]()
+        for name, module in zip(PARTS, networks, strict=True):
             sections, parents = PARTS[name]
             trained_with = config.model_dump(mode="json", include=set(sections))
             beside = {parent: hashes[parent] for parent in parents}
-            hashes[name] = load_weights(module, folder / f"{name}.safetensors", trained_with, beside)["weights_sha256"]
+            path = Path(models_dir) / f"{name}.safetensors"
+            hashes[name] = load_weights(module, path, trained_with, beside)["weights_sha256"]
         schedule = build_schedule(config.diffusion)
-        networks = (autoencoder, normalizer, denoiser, representation)
         return cls(*networks, schedule, pick_device(device), config.sampling.precision)
 
     @torch.inference_mode()
@@ -108,3 +102,16 @@ class LatentDiffusionAutoencoder(DiffusionAutoencoder):
             return eps
         _, noise = self.schedule.signal_and_noise(t)
         return eps - noise * self.representation.gradient_estimator(features, y_sem)
+
+
+def build_networks(config: Config) -> tuple[Autoencoder, LatentNormalizer, Denoiser, RepresentationNet]:
+    """The networks of `PARTS` of the configured sizes, untrained."""
+    grid, channels = config.preprocessing.grid_shape, config.autoencoder.latent_channels
+    factor = 2 ** (len(config.autoencoder.channels) - 1)
+    denoiser = build_denoiser(config.ldm, config.diffusion, channels)
+    return (
+        build_autoencoder(config.autoencoder),
+        LatentNormalizer((channels, *(size // factor for size in grid))),
+        denoiser,
+        build_representation(config.encoder, denoiser, grid),
+    )

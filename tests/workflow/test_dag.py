@@ -97,7 +97,7 @@ def test_the_reconstruction_table_has_every_row(tiny):
         "steps",
         "n_subjects",
         "n_scans",
-        "paper_ssim",
+        "paper_ssim_win3",
         "paper_lpips_squeeze",
         "paper_mse",
     } <= set(rows.columns)

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ldae.config import names
 from ldae.config.load import Config
-from ldae.data.batches import scan_batches
 from ldae.data.scans import SCAN_KEY, read_scans
 from ldae.data.volumes import next_subjects_scan, read_volumes
 from ldae.evaluation.features.morphometry import REGIONS, measure_regions
 from ldae.evaluation.measure.metrics import mse
+from ldae.evaluation.measure.parts import NOT_KEPT, Part, Parts, describe_inputs, join_records, kept_parts
 from ldae.evaluation.measure.selection import scans_of
 from ldae.files import hash_file, write_table
 from ldae.preprocessing.grid import Grid, model_grid
@@ -44,7 +45,14 @@ class ProbeEdit:
 
 
 def measure_counterfactuals(
-    scans: str | Path, probes: str | Path, models_dir: str | Path, config: Config, output: str | Path
+    scans: str | Path,
+    probes: str | Path,
+    models_dir: str | Path,
+    config: Config,
+    output: str | Path,
+    *,
+    parts_dir: str | Path,
+    code: str,
 ) -> None:
     """ProbeEdit the first scan of every test subject in every way and write a row per scan and image.
 
@@ -54,10 +62,15 @@ def measure_counterfactuals(
         The table of scans, probes.json, the folder of the LDAE's weights, the CSV to write.
     config : Config
         The sections of an LDAE, sampling, and of the evaluation batch_size and counterfactual.
+    parts_dir, code : path, str
+        Where the parts lie until the table is written, and the hash of the code that makes them.
     """
     system = LatentDiffusionAutoencoder.load(models_dir, config)
     known = read_probes(Path(probes).parent, hash_file(Path(models_dir, "representation.safetensors")))
-    write_table(output, edit_scans(system, read_scans(scans), known, config))
+    table, read = read_scans(scans), {"probes": probes}
+    facts = describe_inputs(config, models_dir, names.LDAE_MODELS, scans_of(table, "test"), read, code=code)
+    with kept_parts(parts_dir, facts) as parts:
+        write_table(output, edit_scans(system, table, known, config, parts))
 
 
 def list_edits(probes: dict[str, Probe], log_odds: Sequence[float], years: Sequence[float]) -> list[ProbeEdit]:
@@ -72,9 +85,13 @@ def list_edits(probes: dict[str, Probe], log_odds: Sequence[float], years: Seque
 
 
 def edit_scans(
-    system: LatentDiffusionAutoencoder, scans: pd.DataFrame, probes: dict[str, Probe], config: Config
+    system: LatentDiffusionAutoencoder,
+    scans: pd.DataFrame,
+    probes: dict[str, Probe],
+    config: Config,
+    parts: Parts = NOT_KEPT,
 ) -> pd.DataFrame:
-    """ProbeEdit and measure.
+    """ProbeEdit and measure; `parts` keeps what was measured of each batch.
 
     Returns
     -------
@@ -89,11 +106,12 @@ def edit_scans(
     chosen = test.drop_duplicates("subject").reset_index(drop=True)
     others, grid = other_scans(test, chosen), model_grid(config.preprocessing)
     edits = list_edits(probes, settings.counterfactual.log_odds, settings.counterfactual.years)
-    records: list[dict] = []
-    progress = Progress(logger, "counterfactuals", len(chosen) * (1 + len(edits)), "images")
-    for rows, images in scan_batches(chosen, settings.batch_size, "counterfactuals, scans"):
+
+    def measure(rows: pd.DataFrame) -> Part:
+        images = read_volumes(list(rows["path"]))
+        progress = Progress(logger, "counterfactuals, a batch", 1 + len(edits), "edits")
         compared = rows[SCAN_KEY], images > 0, {name: _volumes(others.loc[rows.index, name]) for name in others}
-        records += _unedited(_measure(system, images, compared, grid), SCAN, probes)
+        records = list(_unedited(_measure(system, images, compared, grid), SCAN, probes))
         codes = encode_scans(system, images, sampling.steps, sampling.solver)
         for edit in (None, *edits):
             y_sem = codes.y_sem if edit is None else edit.probe.move(codes.y_sem, edit.strength, edit.along)
@@ -104,7 +122,10 @@ def edit_scans(
             else:
                 told = {"edit": edit.probe.task, "along": edit.along, "strength": edit.strength}
                 records += _records(table, EDITED, told, edit.probe.score(y_made))
-            progress.advance(len(rows))
+            progress.advance()
+        return Part(records)
+
+    records = join_records(parts.measure("counterfactuals", "scans", chosen, settings.batch_size, measure))
     table = pd.DataFrame(records, columns=list(COUNTERFACTUAL_COLUMNS))
     return table.sort_values([*SCAN_KEY, "edit", "along", "image", "strength"], ignore_index=True)
 

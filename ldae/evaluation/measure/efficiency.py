@@ -1,4 +1,7 @@
-"""Time, memory and arithmetic of encoding, decoding and both, for LDAE, LDDIM and the voxel DAE."""
+"""Time, memory and arithmetic of encoding, decoding and both, for LDAE, LDDIM and the voxel DAE.
+
+Measured at the size of the run, and counted at the published one.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from ldae.config import names
 from ldae.config.load import Config
 from ldae.config.models import SamplingConfig
 from ldae.diffusion.samplers import Solver
 from ldae.errors import UserError
+from ldae.evaluation.measure.arithmetic import DECODE, ENCODE, RECONSTRUCT, count_systems, count_tflop
 from ldae.evaluation.measure.comparison import read_comparison
 from ldae.files import read_table, write_table
 from ldae.pool import run_items
@@ -25,11 +28,12 @@ from ldae.systems.base import DiffusionAutoencoder
 from ldae.systems.dae import VoxelDiffusionAutoencoder
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 
+MEASURED, COUNTED = "measured", "counted at the published size"
 EQUAL, OWN = "equal T", "own best T"
-ENCODE, DECODE, RECONSTRUCT = "encode", "decode", "reconstruct"
+OPERATIONS = (ENCODE, DECODE, RECONSTRUCT)
 WARM_UP_STEPS = 2
 EFFICIENCY_COLUMNS = (
-    *("at", "system", "operation", "solver", "steps", "device", "batch_size"),
+    *("basis", "grid", "at", "system", "operation", "solver", "steps", "device", "batch_size"),
     *("repeat", "seconds", "peak_memory_gb", "tflop"),
 )
 
@@ -54,12 +58,13 @@ def measure_efficiency(
     comparison: str | Path,
     models_dir: str | Path,
     config: Config,
+    published: Config,
     *,
     threads: int,
     timeout_s: float,
     output: str | Path,
 ) -> None:
-    """Measure LDAE, LDDIM and voxel DAE, each operation in a fresh process, and write a row per run.
+    """Measure LDAE, LDDIM and voxel DAE, each operation in a fresh process, and write a row per run and per count.
 
     Parameters
     ----------
@@ -67,11 +72,14 @@ def measure_efficiency(
         What `measure_comparison` wrote, from which each system's own number of steps follows; the folder of weights.
     config : Config
         The sections of both systems, sampling and evaluation.efficiency.
+    published : Config
+        The published sizes, as `ldae.evaluation.measure.arithmetic.count_systems` takes them, and sampling.
     threads, timeout_s : int, float
         Threads of a measurement, and the seconds it may take.
     output : path
         The CSV to write.
     """
+    own_steps = best_steps(read_comparison(comparison))
     planned = plan_measurements(
         {
             names.LDAE: LatentDiffusionAutoencoder.load,
@@ -81,10 +89,11 @@ def measure_efficiency(
         models_dir,
         config,
         sampling=config.sampling,
-        own_steps=best_steps(read_comparison(comparison)),
+        own_steps=own_steps,
         threads=threads,
     )
-    write_table(output, run_measurements(planned, timeout_s))
+    runs = [*run_measurements(planned, timeout_s), *count_operations(published, own_steps, config.sampling.solver)]
+    write_table(output, pd.DataFrame(runs, columns=list(EFFICIENCY_COLUMNS)))
 
 
 def best_steps(scans: pd.DataFrame, tolerance: float = 0.001) -> dict[str, int]:
@@ -123,7 +132,7 @@ def plan_measurements(
         )
         for at, numbers in ((EQUAL, dict.fromkeys(loaders, sampling.steps)), (OWN, own_steps))
         for system, load in loaders.items()
-        for operation, number in ((name, numbers[system]) for name in (ENCODE, DECODE, RECONSTRUCT))
+        for operation, number in ((name, numbers[system]) for name in OPERATIONS)
     ]
 
 
@@ -133,9 +142,9 @@ def run_measurement(measurement: Measurement) -> dict[str, object]:
     Returns
     -------
     dict
-        device, seconds per batch (list), tflop per batch (multiply and add counted apart, by PyTorch's counter:
-        convolutions, products, attention), peak_memory_gb (CUDA: largest allocation; else the process's largest
-        resident size, libraries and weights included).
+        device, seconds per batch (list), tflop per batch (see `ldae.evaluation.measure.arithmetic.count_tflop`),
+        peak_memory_gb (CUDA: largest allocation; else the process's largest resident size, libraries and weights
+        included).
     """
     torch.set_num_threads(measurement.threads)
     codec = measurement.load(measurement.models_dir, measurement.config)
@@ -145,24 +154,24 @@ def run_measurement(measurement: Measurement) -> dict[str, object]:
     cuda = torch.cuda.is_available()
     if cuda:
         torch.cuda.reset_peak_memory_stats()
-    seconds = []
-    for _ in range(measurement.repeats):
-        run = _operate(codec, measurement, scans, measurement.steps)
-        start = time.perf_counter()
-        run()
-        if cuda:
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - start)
+    seconds = [_time(_operate(codec, measurement, scans, measurement.steps)) for _ in range(measurement.repeats)]
     run = _operate(codec, measurement, scans, measurement.steps)
-    peak = torch.cuda.max_memory_allocated() / 1e9 if cuda else _resident_gb()
-    with FlopCounterMode(display=False) as counter:
-        run()
     return {
         "device": torch.cuda.get_device_name() if cuda else f"{platform.machine()} CPU, {measurement.threads} threads",
         "seconds": seconds,
-        "tflop": counter.get_total_flops() / 1e12,
-        "peak_memory_gb": peak,
+        "peak_memory_gb": torch.cuda.max_memory_allocated() / 1e9 if cuda else _resident_gb(),
+        "tflop": count_tflop(run),
     }
+
+
+def _time(run: Callable[[], object]) -> float:
+    """Seconds from when a GPU has finished what came before until it has finished this."""
+    wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+    wait()
+    start = time.perf_counter()
+    run()
+    wait()
+    return time.perf_counter() - start
 
 
 def _operate(
@@ -192,14 +201,14 @@ def _resident_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def run_measurements(planned: Sequence[tuple[str, Measurement]], timeout_s: float) -> pd.DataFrame:
+def run_measurements(planned: Sequence[tuple[str, Measurement]], timeout_s: float) -> list[dict]:
     """Run one after the other, each in a fresh process; what is planned twice is run once.
 
     Returns
     -------
-    DataFrame
-        `EFFICIENCY_COLUMNS`, a row per planned measurement and repeat: at (equal T or own best T), system, operation,
-        solver, steps, device, batch_size, repeat, and of the whole batch seconds, peak_memory_gb and tflop.
+    list of dict
+        `EFFICIENCY_COLUMNS`, a row per planned measurement and repeat: basis, grid, at (equal T or own best T), system,
+        operation, solver, steps, device, batch_size, repeat, and of the whole batch seconds, peak_memory_gb and tflop.
 
     Raises
     ------
@@ -219,11 +228,36 @@ def run_measurements(planned: Sequence[tuple[str, Measurement]], timeout_s: floa
             results[key] = outcome.result
         result = results[key]
         facts = dict(zip(("system", "operation", "steps"), key, strict=True))
+        facts |= {"basis": MEASURED, "grid": _grid(measurement.config)}
         facts |= {"at": at, "solver": measurement.solver, "batch_size": measurement.batch_size} | result
         rows += [facts | {"repeat": i, "seconds": seconds} for i, seconds in enumerate(result["seconds"], start=1)]
-    return pd.DataFrame(rows, columns=list(EFFICIENCY_COLUMNS))
+    return rows
+
+
+def count_operations(published: Config, own_steps: dict[str, int], own_solver: Solver) -> list[dict]:
+    """Rows as of `run_measurements` without seconds and memory, of one scan of the published size.
+
+    Equal T is the published one; each system's own is that of this run, `own_steps` with `own_solver`.
+    """
+    counted, sampling = count_systems(published), published.sampling
+    facts = {"basis": COUNTED, "grid": _grid(published), "batch_size": 1}
+    return [
+        facts
+        | {"at": at, "system": system, "operation": operation, "solver": solver, "steps": numbers[system]}
+        | {"tflop": arithmetic.of(operation, numbers[system])}
+        for at, solver, numbers in (
+            (EQUAL, sampling.solver, dict.fromkeys(counted, sampling.steps)),
+            (OWN, own_solver, own_steps),
+        )
+        for system, arithmetic in counted.items()
+        for operation in OPERATIONS
+    ]
+
+
+def _grid(config: Config) -> str:
+    return "x".join(map(str, config.preprocessing.grid_shape))
 
 
 def read_efficiency(path: str | Path) -> pd.DataFrame:
-    """Read the table of `run_measurements` as it was written."""
+    """Read the table of `measure_efficiency` as it was written."""
     return read_table(path, EFFICIENCY_COLUMNS)

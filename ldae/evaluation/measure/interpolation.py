@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -14,19 +13,16 @@ import torch
 from ldae.config import names
 from ldae.config.load import Config
 from ldae.config.models import SamplingConfig
-from ldae.data.batches import scan_batches
 from ldae.data.labels import read_dataset
 from ldae.data.volumes import read_volumes
 from ldae.diffusion.interpolation import lerp, slerp
-from ldae.evaluation.measure.metrics import mse, ssim
+from ldae.evaluation.measure.metrics import PUBLISHED_WINDOW, mse, ssim
+from ldae.evaluation.measure.parts import NOT_KEPT, Part, Parts, describe_inputs, join_records, kept_parts
 from ldae.evaluation.measure.selection import scans_of
 from ldae.files import write_table
-from ldae.progress import Progress
 from ldae.systems.base import DiffusionAutoencoder
-from ldae.systems.codes import Codes, decode_codes, encode_scans
+from ldae.systems.codes import Codes, decode_on_device, encode_scans
 from ldae.systems.ldae import LatentDiffusionAutoencoder
-
-logger = logging.getLogger(__name__)
 
 LDAE_LERP = "LDAE, lerp of z_T"
 LATENT = "AutoencoderKL, lerp of the latents"
@@ -36,7 +32,7 @@ COPY_REBUILT = "copy of the nearer scan, through AutoencoderKL"
 PREDICTORS = (names.LDAE, LDAE_LERP, LATENT, BLEND, COPY, COPY_REBUILT)
 SCAN, RECONSTRUCTION = "scan", "AutoencoderKL reconstruction"
 TARGETS = (SCAN, RECONSTRUCTION)
-INTERPOLATION_METRICS = ("ssim", "mse")
+INTERPOLATION_METRICS = ("ssim", "ssim_win4", "mse")
 TRIPLE = ["subject", "first_session", "session", "last_session"]
 INTERPOLATION_COLUMNS = (
     *(*TRIPLE, "t", "between_months", "nearer_months", "system", "target", "solver", "steps"),
@@ -44,7 +40,15 @@ INTERPOLATION_COLUMNS = (
 )
 
 
-def measure_interpolation(dataset: str | Path, models_dir: str | Path, config: Config, output: str | Path) -> None:
+def measure_interpolation(
+    dataset: str | Path,
+    models_dir: str | Path,
+    config: Config,
+    output: str | Path,
+    *,
+    parts_dir: str | Path,
+    code: str,
+) -> None:
     """Predict test scans from two others of the same subject and write a row per triple, system and target.
 
     The order in time comes from months and ages, which are labels: of `dataset.csv`, not of `scans.csv`.
@@ -55,13 +59,22 @@ def measure_interpolation(dataset: str | Path, models_dir: str | Path, config: C
         The table of scans and labels, the folder of the LDAE's weights, the CSV to write.
     config : Config
         The sections of an LDAE, sampling, and evaluation.batch_size.
+    parts_dir, code : path, str
+        Where the parts lie until the table is written, and the hash of the code that makes them.
     """
     ldae, batch_size = LatentDiffusionAutoencoder.load(models_dir, config), config.evaluation.batch_size
-    write_table(output, interpolate(ldae, read_dataset(dataset), config.sampling, batch_size))
+    table = read_dataset(dataset)
+    depends_on = describe_inputs(config, models_dir, names.LDAE_MODELS, scans_of(table, "test"), {}, code=code)
+    with kept_parts(parts_dir, depends_on) as parts:
+        write_table(output, interpolate(ldae, table, config.sampling, batch_size, parts))
 
 
 def interpolate(
-    ldae: DiffusionAutoencoder, dataset: pd.DataFrame, sampler: SamplingConfig, batch_size: int
+    ldae: DiffusionAutoencoder,
+    dataset: pd.DataFrame,
+    sampler: SamplingConfig,
+    batch_size: int,
+    parts: Parts = NOT_KEPT,
 ) -> pd.DataFrame:
     """Predict every test scan from every pair of the subject's scans around it, in every way, and measure it.
 
@@ -73,6 +86,8 @@ def interpolate(
         Scans with months and age, of which only those of test subjects are used.
     sampler, batch_size : SamplingConfig, int
         Solver and steps, the same both ways, and scans per batch.
+    parts : Parts
+        Keeps the codes of each batch of scans, and what was measured of each batch of triples.
 
     Returns
     -------
@@ -95,12 +110,12 @@ def interpolate(
         needed = np.unique(triples[["first", "middle", "last"]])
         scans = test.loc[needed].reset_index(drop=True)
         triples[["first", "middle", "last"]] = np.searchsorted(needed, triples[["first", "middle", "last"]])
-        codes = encode(ldae, scans, sampler, batch_size)
-        progress = Progress(logger, "interpolation", len(triples), "triples")
-        for start in range(0, len(triples), batch_size):
-            batch = triples.iloc[start : start + batch_size]
-            records += _measure(ldae, scans, batch, codes, sampler)
-            progress.advance(len(batch))
+        codes = encode(ldae, scans, sampler, batch_size, parts)
+
+        def measure(batch: pd.DataFrame) -> Part:
+            return Part(list(_measure(ldae, scans, batch, codes, sampler)))
+
+        records += join_records(parts.measure("interpolation", "triples", triples, batch_size, measure))
     return pd.DataFrame(records, columns=list(INTERPOLATION_COLUMNS)).astype({"steps": "Int64"}).fillna({"note": ""})
 
 
@@ -134,12 +149,17 @@ def find_triples(test: pd.DataFrame, time: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["first", "middle", "last", "t", "between_months", "nearer_months"])
 
 
-def encode(ldae: DiffusionAutoencoder, scans: pd.DataFrame, sampler: SamplingConfig, batch_size: int) -> Codes:
+def encode(
+    ldae: DiffusionAutoencoder, scans: pd.DataFrame, sampler: SamplingConfig, batch_size: int, parts: Parts = NOT_KEPT
+) -> Codes:
     """Each scan's codes, computed once however many triples it is part of."""
-    codes = []
-    for _, images in scan_batches(scans, batch_size, "interpolation, encoding"):
-        codes.append(encode_scans(ldae, images, sampler.steps, sampler.solver))
-    return Codes.join(codes)
+
+    def measure(rows: pd.DataFrame) -> Part:
+        codes = encode_scans(ldae, read_volumes(list(rows["path"])), sampler.steps, sampler.solver)
+        return Part(arrays={name: code.numpy() for name, code in vars(codes).items()})
+
+    found = parts.measure("interpolation, encoding", "scans", scans, batch_size, measure)
+    return Codes.join([Codes(**{name: torch.from_numpy(code) for name, code in part.arrays.items()}) for part in found])
 
 
 def predict(
@@ -149,12 +169,15 @@ def predict(
     t: torch.Tensor,
     sampler: SamplingConfig,
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield (system, scans (B, 1, D, H, W)) predicted at t (B,) between two scans; at t = 0.5 the copy is the first."""
+    """Yield (system, scans (B, 1, D, H, W)) predicted at t (B,) between two scans; at t = 0.5 the copy is the first.
+
+    They are where they were made: what is blended of the images where these are, all else on the model's device.
+    """
     first, last = codes
     y_sem = lerp(first.y_sem, last.y_sem, t)
     for system, between in ((names.LDAE, slerp), (LDAE_LERP, lerp)):
         z_T = between(first.z_T, last.z_T, t)
-        yield system, decode_codes(ldae, z_T, y_sem, sampler.steps, sampler.solver)
+        yield system, decode_on_device(ldae, z_T, y_sem, sampler.steps, sampler.solver)
     yield LATENT, ldae.decode_image(lerp(first.z_0, last.z_0, t))
     yield BLEND, lerp(*images, t)
     nearer = (t > 0.5).to(t)
@@ -182,5 +205,10 @@ def _measure(
         diffusion = sampler.model_dump() if system in (names.LDAE, LDAE_LERP) else {"solver": ""}
         for target, wanted in targets.items():
             images = predicted.float().to(ldae.device), wanted.to(ldae.device)
-            columns = {"ssim": ssim(*images).cpu().numpy(), "mse": mse(*images).cpu().numpy()}
+            measured = {
+                "ssim": ssim(*images),
+                "ssim_win4": ssim(*images, PUBLISHED_WINDOW["interpolation"]),
+                "mse": mse(*images),
+            }
+            columns = {name: values.cpu().numpy() for name, values in measured.items()}
             yield from table.assign(system=system, target=target, **diffusion, **columns).to_dict("records")

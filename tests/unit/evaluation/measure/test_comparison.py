@@ -6,12 +6,14 @@ import torch
 from torch.nn import functional as F
 
 from ldae.config.names import AUTOENCODER, DAE, LDAE, LDDIM
+from ldae.config.partial import partial_config
 from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 from ldae.evaluation.measure import comparison
 from ldae.evaluation.measure.comparison import (
     COMPARISON_METRICS,
     compare,
+    compared_scans,
     measure_comparison,
     measure_similarity,
     read_comparison,
@@ -19,9 +21,10 @@ from ldae.evaluation.measure.comparison import (
     systems_of,
 )
 from ldae.evaluation.measure.lpips import Lpips
-from ldae.evaluation.measure.metrics import ms_ssim, mse, psnr, ssim
+from ldae.evaluation.measure.metrics import ms_ssim, mse, psnr, ssim, ssim_box_and_inside
 from ldae.files import write_table
-from tests.unit.evaluation.systems import NO_LPIPS, OPTIONS, HalfGrid, Unconditional
+from tests.unit.evaluation.kept import no_lpips, write_sidecars
+from tests.unit.evaluation.systems import NO_LPIPS, OPTIONS, SEED, HalfGrid, Unconditional
 
 MODEL_GRID, OWN_GRID = "24x28x24", "12x14x12"
 
@@ -134,7 +137,11 @@ def test_the_brain_is_where_the_scan_is_above_zero_whatever_was_rebuilt():
     lpips = Lpips({"vgg": lambda a, b: (a - b).flatten(1).mean(1)})
     values, brain = measure_similarity(rebuilt, scan, lpips), scan > 0
     assert set(values) == {*COMPARISON_METRICS, "lpips_vgg"}
-    for name, metric in (("ssim", ssim), ("psnr", psnr), ("mse", mse)):
+    torch.testing.assert_close(values["ssim"], ssim(rebuilt, scan))
+    torch.testing.assert_close(values["ssim_win3"], ssim(rebuilt, scan, 3))
+    torch.testing.assert_close(values["ssim_brain"], ssim_box_and_inside(rebuilt, scan, brain)[1])
+    assert not torch.allclose(values["ssim_brain"], ssim_box_and_inside(rebuilt, scan, rebuilt > 0)[1])
+    for name, metric in (("psnr", psnr), ("mse", mse)):
         torch.testing.assert_close(values[name], metric(rebuilt, scan))
         torch.testing.assert_close(values[f"{name}_brain"], metric(rebuilt, scan, brain))
         assert not torch.allclose(values[f"{name}_brain"], metric(rebuilt, scan, rebuilt > 0))
@@ -148,8 +155,8 @@ def test_the_brain_is_where_the_scan_is_above_zero_whatever_was_rebuilt():
 def test_each_row_holds_its_own_scans_values(fake_ldae, large):
     """An error that differs from scan to scan comes back beside the right subject and session."""
     fake_ldae.decode_image = lambda z_0: z_0 * 1.5
-    found = compare(systems_of(fake_ldae, HalfGrid())[:1], large, **OPTIONS | {"steps": [4], "batch_size": 3})
-    held_out = large[large["split"] != "train"]
+    held_out = compared_scans(large, None, SEED)
+    found = compare(systems_of(fake_ldae, HalfGrid())[:1], held_out, **OPTIONS | {"steps": [4], "batch_size": 3})
     wanted = (0.5 * read_volumes(held_out["path"].tolist())).square().mean((1, 2, 3, 4))
     assert found["subject"].tolist() == held_out["subject"].tolist()
     torch.testing.assert_close(torch.tensor(found["mse"].to_numpy()), wanted.double(), rtol=1e-4, atol=0)
@@ -162,37 +169,38 @@ def test_the_rule_writes_what_the_configuration_asks_for(fake_ldae, large, tmp_p
     for name, codec in codecs.items():
         loaded = types.SimpleNamespace(load=lambda folder, own, codec=codec: asked.append((folder, own)) or codec)
         monkeypatch.setattr(comparison, name, loaded)
-    monkeypatch.setattr(
-        comparison, "load_lpips", lambda nets, files: Lpips({nets: None}, {nets: f"no {nets} in {files}"})
-    )
-    settings = types.SimpleNamespace(comparison=types.SimpleNamespace(steps=[6]), batch_size=5, lpips_nets="vgg")
-    config = types.SimpleNamespace(
-        sampling=types.SimpleNamespace(steps=9, solver="ddim"),
-        preprocessing=types.SimpleNamespace(grid_spacing_mm=2.5),
-        evaluation=settings,
-    )
+    monkeypatch.setattr(comparison, "load_lpips", no_lpips)
+    settings = {"comparison": {"steps": [6], "validation_scans": 2}, "batch_size": 5, "lpips_nets": ["vgg"]}
+    sampling, grid = {"solver": "ddim"}, {"grid_spacing_mm": 2.5}
+    config = partial_config({"seed": SEED, "sampling": sampling, "preprocessing": grid, "evaluation": settings})
     few = large[large["split"] != "train"].groupby("split").head(4)
     few.to_csv(tmp_path / "scans.csv", index=False)
-    measure_comparison(tmp_path / "scans.csv", "models", config, "files", tmp_path / "table.csv")
+    models, files = write_sidecars(tmp_path, "dae"), {"vgg": None}
+    kept = {"parts_dir": tmp_path / "parts", "code": "c"}
+    measure_comparison(tmp_path / "scans.csv", models, config, files, tmp_path / "table.csv", **kept)
     found = read_comparison(tmp_path / "table.csv")
-    assert asked == [("models", config)] * 2
-    assert fake_ldae.batches == [5, 3]
+    assert asked == [(models, config)] * 2
+    assert fake_ldae.batches == [5, 1]
+    assert found.groupby("split")["session"].count().to_dict() == {"test": 4 * 5, "validation": 2 * 5}
+    drawn = compared_scans(few, 2, SEED)
+    assert set(found["subject"]) == set(drawn["subject"])
     assert set(found["system"]) == {LDAE, LDDIM, DAE, AUTOENCODER}
     assert set(found["steps"].dropna()) == {6}
     assert set(found["solver"]) == {"ddim", ""}
-    assert set(found["note"]) == {"no vgg in files"}
+    assert set(found["note"]) == {f"no vgg in {files} for cpu"}
     assert set(found["grid_spacing_mm"]) == {2.5, 5.0}
 
 
 def test_lpips_is_empty_on_a_grid_too_small_for_its_backbone_and_the_row_says_so(fake_ldae, large):
     lpips = Lpips({"vgg": lambda rebuilt, scan: (rebuilt - scan).flatten(1).mean(1)})
-    found = compare(systems_of(Unconditional(fake_ldae), HalfGrid()), large, **OPTIONS | {"lpips": lpips})
+    held_out = compared_scans(large, None, SEED)
+    found = compare(systems_of(Unconditional(fake_ldae), HalfGrid()), held_out, **OPTIONS | {"lpips": lpips})
     small = found["grid"] == "12x14x12"
     assert small.any() and found.loc[small, "lpips_vgg"].isna().all()
     assert set(found.loc[small, "note"]) == {"lpips_vgg not available: it needs sides of at least 16 voxels"}
     assert found.loc[~small, "lpips_vgg"].notna().all() and (found.loc[~small, "note"] == "").all()
 
 
-def test_no_test_scan_is_said(fake_ldae, scans):
+def test_no_test_scan_is_said(scans):
     with pytest.raises(UserError, match="test scans"):
-        compare(systems_of(fake_ldae, HalfGrid()), scans[scans["split"] != "test"], **OPTIONS)
+        compared_scans(scans[scans["split"] != "test"], None, SEED)

@@ -1,4 +1,5 @@
 import time
+import types
 from typing import ClassVar
 
 import pandas as pd
@@ -9,15 +10,16 @@ from ldae.config.load import load_config
 from ldae.config.names import DAE, LDAE, LDDIM
 from ldae.errors import UserError
 from ldae.evaluation.measure import efficiency
+from ldae.evaluation.measure.arithmetic import DECODE, ENCODE, RECONSTRUCT
 from ldae.evaluation.measure.comparison import COMPARISON_KEYS, COMPARISON_METRICS
 from ldae.evaluation.measure.efficiency import (
-    DECODE,
+    COUNTED,
     EFFICIENCY_COLUMNS,
-    ENCODE,
     EQUAL,
+    MEASURED,
     OWN,
-    RECONSTRUCT,
     best_steps,
+    count_operations,
     measure_efficiency,
     plan_measurements,
     read_efficiency,
@@ -123,8 +125,9 @@ def test_an_operation_walks_its_own_ways_and_counts_their_time_and_arithmetic(sy
 
 def test_what_is_planned_twice_runs_once_and_every_run_is_a_row(tmp_path):
     equal, own = find(LDAE, ENCODE), find(DAE, ENCODE, OWN)
-    table = run_measurements([(EQUAL, equal), (OWN, own), (OWN, equal)], timeout_s=120)
-    assert list(table) == list(EFFICIENCY_COLUMNS)
+    runs = run_measurements([(EQUAL, equal), (OWN, own), (OWN, equal)], timeout_s=120)
+    table = pd.DataFrame(runs, columns=list(EFFICIENCY_COLUMNS))
+    assert set(table["basis"]) == {MEASURED} and set(table["grid"]) == {"32x40x32"}
     assert table["at"].tolist() == [EQUAL] * 2 + [OWN] * 4
     assert table["system"].tolist() == [LDAE] * 2 + [DAE] * 2 + [LDAE] * 2
     assert table["steps"].tolist() == [4, 4, 5, 5, 4, 4]
@@ -134,6 +137,37 @@ def test_what_is_planned_twice_runs_once_and_every_run_is_a_row(tmp_path):
     assert table["seconds"][2] >= 5 * 0.01
     write_table(tmp_path / "runs.csv", table)
     pd.testing.assert_frame_equal(read_efficiency(tmp_path / "runs.csv"), table)
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+def test_on_a_gpu_the_clock_starts_and_stops_when_it_has_finished(gpu, monkeypatch):
+    events = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: events.append("wait"))
+    clock = types.SimpleNamespace(perf_counter=lambda: events.append("clock") or float(len(events)))
+    monkeypatch.setattr(efficiency, "time", clock)
+    seconds = efficiency._time(lambda: events.append("run"))
+    assert events == (["wait", "clock", "run", "wait", "clock"] if gpu else ["clock", "run", "clock"])
+    assert seconds == (3 if gpu else 2)
+
+
+def test_the_published_size_is_counted_at_the_published_t_and_at_each_systems_own():
+    config = load_config(ROOT / "config.yaml")
+    published = config.model_copy(update={"sampling": config.sampling.model_copy(update={"steps": 7})})
+    table = pd.DataFrame(count_operations(published, LADDER, "ddim"))
+    assert len(table) == 2 * 3 * 3 and set(table["basis"]) == {COUNTED} and set(table["grid"]) == {"32x40x32"}
+    assert not {"seconds", "peak_memory_gb", "device"} & set(table)
+    equal, own = (table[table["at"] == at].set_index(["system", "operation"]) for at in (EQUAL, OWN))
+    assert set(equal["steps"]) == {7} and set(equal["solver"]) == {"2m"}
+    assert own["steps"].groupby("system").first().to_dict() == LADDER and set(own["solver"]) == {"ddim"}
+    for system in LADDER:
+        step = (equal.loc[(system, ENCODE), "tflop"] - own.loc[(system, ENCODE), "tflop"]) / (7 - LADDER[system])
+        assert step > 0
+        for operation in (ENCODE, DECODE):
+            gap = equal.loc[(system, operation), "tflop"] - own.loc[(system, operation), "tflop"]
+            assert gap == pytest.approx((7 - LADDER[system]) * step)
+    parts = equal["tflop"].unstack()
+    assert parts[RECONSTRUCT].tolist() == pytest.approx((parts[ENCODE] + parts[DECODE]).tolist())
 
 
 def test_a_measurement_that_fails_is_said():
@@ -170,14 +204,23 @@ def test_the_rule_measures_the_models_of_the_folder_at_the_comparisons_best_step
 
     def run(planned, timeout_s):
         asked.append((planned, timeout_s))
-        return pd.DataFrame(columns=list(EFFICIENCY_COLUMNS))
+        return [{"basis": MEASURED, "seconds": 1.5}]
 
     monkeypatch.setattr(efficiency, "run_measurements", run)
     config, output = load_config(ROOT / "config.yaml"), tmp_path / "runs.csv"
-    measure_efficiency(tmp_path / "comparison.csv", "models", config, threads=3, timeout_s=77, output=output)
+    sampling = config.sampling.model_copy(update={"steps": 70, "solver": "ddim"})
+    published = config.model_copy(update={"sampling": sampling})
+    arguments = (tmp_path / "comparison.csv", "models", config, published)
+    measure_efficiency(*arguments, threads=3, timeout_s=77, output=output)
     ((planned, timeout_s),) = asked
     assert timeout_s == 77
-    assert output.is_file()
+    written = read_efficiency(output)
+    assert written["basis"].tolist() == [MEASURED] + [COUNTED] * 18
+    pd.testing.assert_frame_equal(
+        written[1:].reset_index(drop=True)[["steps", "solver", "tflop"]],
+        pd.DataFrame(count_operations(published, best, "2m"))[["steps", "solver", "tflop"]],
+        check_dtype=False,
+    )
     latent, voxel = LatentDiffusionAutoencoder.load, VoxelDiffusionAutoencoder.load
     assert {each.system: each.load for _, each in planned} == {LDAE: latent, LDDIM: latent, DAE: voxel}
     assert {each.system: each.steps for at, each in planned if at == OWN} == best

@@ -8,6 +8,8 @@ import torch
 
 from ldae.config.models import SamplingConfig
 from ldae.config.names import LDAE
+from ldae.config.partial import partial_config
+from ldae.data.volumes import read_volumes
 from ldae.diffusion.interpolation import lerp, slerp
 from ldae.errors import UserError
 from ldae.evaluation.measure import interpolation
@@ -27,6 +29,8 @@ from ldae.evaluation.measure.interpolation import (
     predict,
     scan_times,
 )
+from ldae.evaluation.measure.metrics import ssim
+from tests.unit.evaluation.kept import write_sidecars
 
 SAMPLER = SamplingConfig(solver="2m", steps=5, precision="32-true")
 OTHER_SAMPLER = SamplingConfig(solver="ddim", steps=7, precision="32-true")
@@ -162,6 +166,16 @@ def test_each_row_names_its_scans_and_is_measured_on_the_one_between(fake_ldae, 
     np.testing.assert_allclose(rebuilt["mse"], copies["mse"], rtol=1e-3)
 
 
+def test_both_windows_are_measured_between_prediction_and_target(fake_ldae, cohort):
+    changing = cohort(lambda pattern, time: np.roll(pattern, time), [(0, 6, 24)])
+    scans = interpolate(fake_ldae, changing, SAMPLER, 2)
+    copy = scans[(scans["system"] == COPY) & (scans["target"] == SCAN)].iloc[0]
+    first, middle, _ = read_volumes(changing["path"].tolist()).split(1)
+    assert copy["ssim"] == pytest.approx(ssim(first, middle).item())
+    assert copy["ssim_win4"] == pytest.approx(ssim(first, middle, 4).item())
+    assert abs(copy["ssim"] - copy["ssim_win4"]) > 1e-4
+
+
 def test_training_scans_are_no_triples(fake_ldae, cohort):
     test = cohort(lambda pattern, time: pattern, [(0, 6, 12), (0, 6, 12)])
     test.loc[test["subject"] == "ADNI1", "split"] = "train"
@@ -173,8 +187,10 @@ def test_the_rule_takes_times_from_the_labels(fake_ldae, cohort, tmp_path, monke
     monkeypatch.setattr(interpolation, "LatentDiffusionAutoencoder", loaded)
     table = cohort(lambda pattern, time: pattern + 0.01 * time).assign(diagnosis="CN", sex="F")
     table.to_csv(tmp_path / "dataset.csv", index=False)
-    config = types.SimpleNamespace(sampling=OTHER_SAMPLER, evaluation=types.SimpleNamespace(batch_size=3))
-    measure_interpolation(tmp_path / "dataset.csv", "models", config, tmp_path / "scans.csv")
+    config = partial_config({"sampling": OTHER_SAMPLER.model_dump(), "evaluation": {"batch_size": 3}})
+    kept = {"parts_dir": tmp_path / "parts", "code": "c"}
+    models = write_sidecars(tmp_path)
+    measure_interpolation(tmp_path / "dataset.csv", models, config, tmp_path / "scans.csv", **kept)
     found = pd.read_csv(tmp_path / "scans.csv")
     assert set(found.loc[found["system"] == LDAE, "steps"]) == {7}
     assert sorted(found["t"].unique()) == [0.25, 0.5]

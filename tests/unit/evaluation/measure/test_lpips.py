@@ -12,6 +12,7 @@ from ldae.errors import UserError
 from ldae.evaluation.measure import lpips as module
 from ldae.evaluation.measure.lpips import LPIPS25D, SMALLEST_SIDE, Lpips, load_lpips, lpips_columns
 
+NO_NET = Lpips({"vgg": None}, {"vgg": "no weights"})
 BUILDERS = {"alex": "alexnet", "squeeze": "squeezenet1_1", "vgg": "vgg16"}
 
 
@@ -70,6 +71,34 @@ def test_it_agrees_with_torchmetrics_on_every_slice_of_the_three_planes(net, mod
         slices = [image.movedim(axis, 0).squeeze(2).expand(-1, 3, -1, -1) for image in (first, second)]
         expected += theirs(*slices).mean()
     torch.testing.assert_close(LPIPS25D(net, features)(first, second), expected[None], rtol=1e-4, atol=1e-6)
+
+
+def test_slices_go_in_groups_of_bounded_size(models, monkeypatch):
+    """The distance is that of all slices at once, in full precision, however they are grouped."""
+    scans = torch.rand(2, 1, 37, 34, 35, generator=torch.Generator().manual_seed(3))
+    metric, groups = LPIPS25D("alex", models["alex"].state_dict()), []
+    original = metric.distance.forward
+
+    def record(first, second):
+        groups.append((len(first), torch.backends.cudnn.allow_tf32))
+        return original(first, second)
+
+    monkeypatch.setattr(metric.distance, "forward", record)
+    monkeypatch.setattr(module, "SLICES", 100)
+    whole = metric(scans[:1], scans[1:])
+    assert groups == [(37, False), (34, False), (35, False)]
+    groups.clear()
+    monkeypatch.setattr(module, "SLICES", 15)
+    torch.testing.assert_close(metric(scans[:1], scans[1:]), whole)
+    assert [size for size, _ in groups] == [15, 15, 7, 15, 15, 4, 15, 15, 5]
+
+
+def test_the_networks_lie_on_the_device(files):
+    lpips = load_lpips(["squeeze"], files, "meta")
+    assert {part.device.type for part in lpips.metrics["squeeze"].parameters()} == {"meta"}
+    volume = torch.zeros(2, 1, 20, 20, 20, device="meta")
+    assert lpips.measure(volume, volume)["lpips_squeeze"].device.type == "meta"
+    assert NO_NET.measure(volume, volume)["lpips_vgg"].device.type == "meta"
 
 
 @pytest.mark.parametrize("net", BUILDERS)

@@ -1,10 +1,20 @@
 import numpy as np
 import pytest
 import torch
+from monai.metrics.regression import compute_ssim_and_cs
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from ldae.errors import UserError
-from ldae.evaluation.measure.metrics import ms_ssim, ms_ssim_scales, mse, psnr, ssim
+from ldae.evaluation.measure import metrics
+from ldae.evaluation.measure.metrics import (
+    PUBLISHED_WINDOW,
+    ms_ssim,
+    ms_ssim_scales,
+    mse,
+    psnr,
+    ssim,
+    ssim_box_and_inside,
+)
 
 
 @pytest.fixture
@@ -51,10 +61,10 @@ def test_inside_a_mask_only_its_voxels_count(scans):
     torch.testing.assert_close(mse(shifted, scans, mask), torch.full((3,), 0.01))
     inner = torch.zeros_like(mask)
     inner[..., 15:17, 18:22, 15:17] = True  # windows around these see nothing of the damage
-    np.testing.assert_allclose(ssim(damaged, scans, inner), 1, atol=1e-5)
-    assert (ssim(damaged, scans, mask) < 0.99).all()
+    np.testing.assert_allclose(ssim_box_and_inside(damaged, scans, inner)[1], 1, atol=1e-5)
+    assert (ssim_box_and_inside(damaged, scans, mask)[1] < 0.99).all()
     everywhere = torch.ones_like(mask)
-    torch.testing.assert_close(ssim(shifted, scans, everywhere), ssim(shifted, scans))
+    torch.testing.assert_close(ssim_box_and_inside(shifted, scans, everywhere)[1], ssim(shifted, scans))
 
 
 def test_ms_ssim_falls_with_noise():
@@ -141,7 +151,7 @@ def test_ssim_in_a_mask_is_the_mean_of_the_positions_whose_centre_lies_in_it(sca
         _, image = structural_similarity(noisy[i, 0].numpy(), scans[i, 0].numpy(), full=True, **options)
         inner = (slice(5, -5),) * 3
         expected = image[inner][mask[i, 0][inner].numpy()].mean()
-        assert float(ssim(noisy, scans, mask)[i]) == pytest.approx(expected, abs=1e-4)
+        assert float(ssim_box_and_inside(noisy, scans, mask)[1][i]) == pytest.approx(expected, abs=1e-4)
 
 
 def test_ssim_falls_with_noise(scans):
@@ -154,3 +164,61 @@ def test_ssim_falls_with_noise(scans):
 def test_a_grid_smaller_than_the_window_is_refused():
     with pytest.raises(UserError, match="8x12x12"):
         ssim(torch.zeros(1, 1, 8, 12, 12), torch.zeros(1, 1, 8, 12, 12))
+
+
+def test_one_map_gives_what_two_computations_give(scans, monkeypatch):
+    """Box and mask of a batch, against MONAI's map of the whole batch, and computed once for each scan."""
+    generator = torch.Generator().manual_seed(5)
+    noisy = (scans + 0.1 * torch.randn(scans.shape, generator=generator)).clamp(0, 1)
+    mask = scans > 0.5
+    options = {"spatial_dims": 3, "kernel_size": [11] * 3, "kernel_sigma": [1.5] * 3, "data_range": 1.0}
+    image, _ = compute_ssim_and_cs(noisy, scans, **options)
+    inner = mask[..., 5:-5, 5:-5, 5:-5]
+    expected = torch.stack([values[chosen].mean() for values, chosen in zip(image, inner, strict=True)])
+    computed = []
+
+    def record(*pair, **more):
+        computed.append(pair)
+        return compute_ssim_and_cs(*pair, **more)
+
+    monkeypatch.setattr(metrics, "compute_ssim_and_cs", record)
+    box, inside = ssim_box_and_inside(noisy, scans, mask)
+    assert len(computed) == len(scans)
+    torch.testing.assert_close(box, ssim(noisy, scans))
+    torch.testing.assert_close(box, image.flatten(1).mean(1))
+    torch.testing.assert_close(inside, expected)
+    assert not torch.allclose(box, inside)
+
+
+@pytest.mark.parametrize("window", PUBLISHED_WINDOW.values())
+def test_the_published_windows_are_monais_gaussian_of_that_size(window, scans):
+    """Its formula written out, for a window that scikit-image refuses where it is even."""
+    noisy = (scans + 0.05 * torch.randn(scans.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
+    line = torch.exp(-0.5 * ((torch.arange(window, dtype=torch.float64) - (window - 1) / 2) / 1.5) ** 2)
+    kernel = torch.einsum("i,j,k->ijk", line, line, line)[None, None] / line.sum() ** 3
+
+    def mean(x):
+        return torch.nn.functional.conv3d(x, kernel)
+
+    x, y = noisy.double(), scans.double()
+    both = (2 * mean(x) * mean(y) + 1e-4) / (mean(x) ** 2 + mean(y) ** 2 + 1e-4)
+    structure = 2 * (mean(x * y) - mean(x) * mean(y)) + 9e-4
+    image = both * structure / (mean(x * x) - mean(x) ** 2 + mean(y * y) - mean(y) ** 2 + 9e-4)
+    assert image.shape[2] == scans.shape[2] - window + 1
+    torch.testing.assert_close(ssim(noisy, scans, window).double(), image.flatten(1).mean(1), atol=1e-4, rtol=0)
+    assert (ssim(noisy, scans, window) - ssim(noisy, scans)).abs().min() > 0.001
+
+
+@pytest.mark.parametrize("metric, function", [(ssim, "compute_ssim_and_cs"), (ms_ssim, "compute_ms_ssim")])
+def test_a_gpu_convolves_in_full_precision_and_one_scan_at_a_time(metric, function, scans, monkeypatch):
+    original, seen = getattr(metrics, function), []
+
+    def record(*pair, **more):
+        seen.append((torch.backends.cudnn.allow_tf32, len(pair[0])))
+        return original(*pair, **more)
+
+    monkeypatch.setattr(metrics, function, record)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    metric(scans, scans)
+    assert seen == [(False, 1)] * len(scans)
+    assert torch.backends.cudnn.allow_tf32

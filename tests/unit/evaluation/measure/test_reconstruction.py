@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from ldae.config.names import AUTOENCODER, LDAE
+from ldae.config.partial import partial_config
 from ldae.data.volumes import read_volumes
 from ldae.errors import UserError
 from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
 from ldae.evaluation.measure import reconstruction
 from ldae.evaluation.measure.lpips import SMALLEST_SIDE, Lpips
+from ldae.evaluation.measure.metrics import ssim
 from ldae.evaluation.measure.reconstruction import (
     ENCODED,
     OTHER,
@@ -23,6 +25,7 @@ from ldae.evaluation.measure.reconstruction import (
     semantic_codes,
 )
 from ldae.evaluation.measure.selection import scans_of
+from tests.unit.evaluation.kept import no_lpips, write_sidecars
 from tests.unit.evaluation.systems import NO_LPIPS
 
 PLAN = ReconstructionPlan(steps=[10, 20], compared_steps=20, solver="2m", seed=3)
@@ -79,6 +82,9 @@ def test_each_row_holds_its_own_scans_values(fake_ldae, test, embeddings):
     wanted = pd.Series((0.5 * images).square().mean((1, 2, 3, 4)).numpy(), pd.MultiIndex.from_frame(test.iloc[:, :2]))
     for name in ("", ENCODED):
         np.testing.assert_allclose(start(table, name)["mse"].reindex(wanted.index), wanted, rtol=1e-4)
+        for column, window in (("ssim", 11), ("ssim_win3", 3)):
+            similarity = ssim(images * 1.5, images, window)
+            np.testing.assert_allclose(start(table, name)[column].reindex(wanted.index), similarity, rtol=1e-4)
     own_mean = images.mean((1, 2, 3, 4), keepdim=True)
     spread = (images - own_mean).flatten(1).std(1)
     np.testing.assert_allclose(start(table, ENCODED)["z_T_std"].reindex(wanted.index), spread, rtol=1e-4)
@@ -191,6 +197,14 @@ def test_the_figures_volumes_are_those_of_the_rows_shown(fake_ldae, test, embedd
     assert examples["session"].tolist() == test["session"][SHOWN].tolist()
 
 
+def test_the_figures_volumes_come_in_the_order_asked_for(fake_ldae, test, embeddings):
+    _, examples = run(fake_ldae, test, embeddings, batch_size=2, shown=[5, 0, 3])
+    images = read_volumes(test["path"][[5, 0, 3]].tolist())[:, 0].numpy()
+    for name in ("scan", "autoencoder", "ldae"):
+        np.testing.assert_allclose(examples[name], images, atol=1e-6)
+    assert examples["subject"].tolist() == test["subject"][[5, 0, 3]].tolist()
+
+
 def test_the_examples_are_of_the_compared_number_of_steps(fake_ldae, test, embeddings, monkeypatch):
     monkeypatch.setattr(
         fake_ldae, "decode_stochastic", lambda z, y_sem, steps, solver: torch.full_like(z, steps), raising=False
@@ -208,15 +222,12 @@ def test_the_rule_reads_scans_and_chooses_examples_by_labels(
     monkeypatch.setattr(
         reconstruction, "LatentDiffusionAutoencoder", types.SimpleNamespace(load=lambda folder, config: fake_ldae)
     )
-    monkeypatch.setattr(
-        reconstruction, "load_lpips", lambda nets, files: Lpips({nets: None}, {nets: f"no {nets} in {files}"})
-    )
-    settings = types.SimpleNamespace(
-        batch_size=3, figure_scans=2, reconstruction=types.SimpleNamespace(steps=[6]), lpips_nets="vgg"
-    )
-    sampling = types.SimpleNamespace(steps=9, solver="ddim")
-    grid = types.SimpleNamespace(grid_shape=(12, 14, 12), grid_spacing_mm=3.0, grid_center_mm=(1.0, 2.0, 3.0))
-    config = types.SimpleNamespace(seed=5, sampling=sampling, evaluation=settings, preprocessing=grid)
+    monkeypatch.setattr(reconstruction, "load_lpips", no_lpips)
+    settings = {"batch_size": 3, "figure_scans": 2, "reconstruction": {"steps": [6]}, "lpips_nets": ["vgg"]}
+    grid = {"grid_shape": (12, 14, 12), "grid_spacing_mm": 3.0, "grid_center_mm": (1.0, 2.0, 3.0)}
+    sampling = {"steps": 9, "solver": "ddim"}
+    config = partial_config({"seed": 5, "sampling": sampling, "evaluation": settings, "preprocessing": grid})
+    models, files = write_sidecars(tmp_path), {"vgg": None}
     scans.to_csv(tmp_path / "scans.csv", index=False)
     write_embeddings(tmp_path / "ldae.npz", embeddings)
     outputs = []
@@ -225,7 +236,8 @@ def test_the_rule_reads_scans_and_chooses_examples_by_labels(
         labels.to_csv(tmp_path / "dataset.csv", index=False)
         written = {"measured": tmp_path / f"{name}.csv", "examples": tmp_path / f"{name}.npz"}
         inputs = (tmp_path / part for part in ("scans.csv", "dataset.csv", "ldae.npz"))
-        measure_reconstruction(*inputs, "models", config, "files", **written)
+        kept = {"parts_dir": tmp_path / "parts", "code": "c"}
+        measure_reconstruction(*inputs, models, config, files, **written, **kept)
         with np.load(written["examples"]) as arrays:
             outputs.append((pd.read_csv(written["measured"]), dict(arrays)))
     (table, examples), (again, others) = outputs
@@ -236,5 +248,5 @@ def test_the_rule_reads_scans_and_chooses_examples_by_labels(
     plan = ReconstructionPlan([6], 9, "ddim", 5)
     wanted, _ = run(fake_ldae, scans_of(scans, "test"), embeddings, plan)
     np.testing.assert_allclose(table["mse"], wanted["mse"])
-    assert set(table["note"]) == {"no vgg in files"}
+    assert set(table["note"]) == {f"no vgg in {files} for cpu"}
     assert table["lpips_vgg"].isna().all()

@@ -34,7 +34,7 @@ def make_scans(subjects=20, months=((0, 6, 12), (0, 6, 24)), error=None):
         mse = 0.002 + 0.0001 * number + 0.001 * (system != LDAE)
         sampler = ("2m", 20) if system in (LDAE, LDAE_LERP) else ("", None)
         sessions = [f"M{time:03d}" for time in times]
-        rows.append((f"S{number}", *sessions, 0.5, *gaps, system, target, *sampler, 1 - mse, mse, ""))
+        rows.append((f"S{number}", *sessions, 0.5, *gaps, system, target, *sampler, 1 - mse, 1 - 2 * mse, mse, ""))
     return pd.DataFrame(rows, columns=list(INTERPOLATION_COLUMNS)).astype({"steps": "Int64"})
 
 
@@ -50,13 +50,32 @@ def test_the_table_keeps_its_contract_through_the_file(tmp_path):
     write_table(tmp_path / "scans.csv", make_scans())
     table = tabulate_interpolations(read_interpolations(tmp_path / "scans.csv"), *OPTIONS)
     assert list(table.columns) == TABLE
-    assert len(table) == 9 * len(PREDICTORS) * 2 * 2  # all gaps, and four bins of each definition
+    assert len(table) == 9 * len(PREDICTORS) * 2 * 3  # all gaps, and four bins of each definition
+    assert set(table["metric"]) == {"ssim", "ssim_win4", "mse"}
     full = table[table["n_triples"] > 0]
     assert ((full["low"] <= full["value"]) & (full["value"] <= full["high"])).all()
     assert set(table.loc[table["system"] == LDAE, "steps"]) == {20}
 
 
-def test_values_are_means_over_the_triples_of_a_bin():
+def test_a_subject_counts_once_however_many_triples_it_has():
+    """Value and interval are those of one triple per subject that holds the mean of the subject's own."""
+    few, many = make_scans(5), make_scans(6, [(0, at, 24) for at in range(2, 24, 2)])
+    scans = pd.concat([few, many[many["subject"] == "S5"].assign(mse=0.3)], ignore_index=True)
+    scans.loc[scans["session"] == "M002", "mse"] += 0.11  # one of eleven triples of S5
+    row = select(tabulate_interpolations(scans, *OPTIONS), "all", None)
+    own = scans[(scans["system"] == LDAE) & (scans["target"] == SCAN)].groupby("subject")["mse"].mean()
+    assert own["S5"] == pytest.approx(0.31)
+    assert row["value"] == pytest.approx(own.mean())
+    assert (row["n_subjects"], row["n_triples"]) == (6, 5 * 2 + 11)
+    single = scans.drop_duplicates(["subject", "system", "target"]).copy()
+    means = scans.groupby(["subject", "system", "target"])["mse"].mean()
+    single["mse"] = means.loc[list(zip(single["subject"], single["system"], single["target"], strict=True))].to_numpy()
+    alone = select(tabulate_interpolations(single, *OPTIONS), "all", None)
+    cells = ["value", "low", "high"]
+    assert row[cells].tolist() == pytest.approx(alone[cells].tolist())
+
+
+def test_values_are_means_over_the_subjects_of_a_bin():
     table = tabulate_interpolations(make_scans(), *OPTIONS)
     everything = select(table, "all", None)
     assert everything["value"] == pytest.approx(0.002 + 0.0001 * 9.5)
@@ -123,7 +142,8 @@ def test_the_published_figures_stand_beside_ldae_against_the_reconstruction_only
     assert set(published["system"]) == {LDAE}
     assert set(published["target"]) == {RECONSTRUCTION}
     assert len(published) == 2 * 2 * 2  # definitions, bins, metrics
-    row = select(table, "between the given scans", 24, target=RECONSTRUCTION, metric="ssim")
+    assert set(published["metric"]) == {"ssim_win4", "mse"}  # of the published window
+    row = select(table, "between the given scans", 24, target=RECONSTRUCTION, metric="ssim_win4")
     assert row["paper"] == "> 0.93"
 
 
