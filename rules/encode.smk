@@ -64,7 +64,8 @@ rule external_embeddings:
         ENV
     threads: 8
     resources:
-        **needs(6000, 240, gpu=1),
+        **needs(6000, 240),
+        gpu=1,
     params:
         # A function of `input`, for Snakemake compares no such param: a file that was moved is the same.
         pretrained=lambda wildcards, input: EXTERNAL[wildcards.encoder].file,
@@ -94,7 +95,7 @@ rule baselines:
         ENV
     threads: 2
     resources:
-        **planned("baselines"),
+        **needs(6000, 480),
     params:
         config=section("preprocessing") | evaluation("batch_size"),
         code=code_of("baselines.py"),
@@ -119,7 +120,7 @@ rule untrained:
         ENV
     threads: 8
     resources:
-        **needs(6000, 240, gpu=1),
+        **planned("untrained", gpu=1),
     params:
         config=section(*LDAE_SECTIONS, "seed") | evaluation("batch_size"),
         code=code_of("untrained.py"),

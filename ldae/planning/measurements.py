@@ -56,23 +56,24 @@ def list_measurements(config: Config, sides: Sides) -> dict[str, Measurement]:
     decoded = steps * conditioned + decoder.flop
     rebuilt = sorted({*evaluation.reconstruction.steps, steps})
     edits = 3 * (len(evaluation.counterfactual.log_odds) + len(evaluation.counterfactual.years) - 2)
-    compared, generation = evaluation.comparison.steps, evaluation.generation
+    chosen_on = evaluation.comparison.validation_scans
+    compared = sides.test + (sides.validation if chosen_on is None else min(chosen_on, sides.validation))
     of_reconstruction = encoder.flop + 2 * decoder.flop
     of_reconstruction += sum(3 * t * conditioned + 2 * decoder.flop for t in rebuilt) + decoded
     of_comparison = encoder.flop + decoder.flop + semantic.flop + dae_encoder.flop
-    of_comparison += sum(2 * t * (conditioned + denoiser.flop + dae.flop) + 2 * decoder.flop for t in compared)
-    samples = generation.samples
+    of_comparison += sum(
+        2 * t * (conditioned + denoiser.flop + dae.flop) + 2 * decoder.flop for t in evaluation.comparison.steps
+    )
+    samples = evaluation.generation.samples
     batch = evaluation.efficiency.batch_size
     return {
         "latents": Measurement(sides.all, sides.all * encoder.flop, memory(encoder)),
         "embeddings": Measurement(sides.all, sides.all * semantic.flop, memory(semantic)),
-        "baselines": Measurement(sides.all, sides.all * semantic.flop, memory(semantic)),
+        "untrained": Measurement(sides.all, sides.all * semantic.flop, memory(semantic)),
         "system_embeddings": Measurement(sides.all, sides.all * dae_encoder.flop, memory(dae_encoder)),
         "reference": Measurement(sides.validation, sides.validation * (encoded + decoder.flop), memory(*ldae)),
         "measure_reconstruction": Measurement(sides.test, sides.test * of_reconstruction, memory(*ldae)),
-        "measure_comparison": Measurement(
-            sides.test + sides.validation, (sides.test + sides.validation) * of_comparison, memory(*ldae, dae)
-        ),
+        "measure_comparison": Measurement(compared, compared * of_comparison, memory(*ldae, dae)),
         "measure_interpolation": Measurement(sides.test, sides.test * (encoded + 2 * decoded), memory(*ldae)),
         "measure_counterfactual": Measurement(
             sides.test, sides.test * (encoded + edits * (decoded + semantic.flop)), memory(*ldae)
