@@ -75,10 +75,31 @@ def sidecar_path(path: str | Path) -> Path:
 
 
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
-    """Write a CSV without index, atomically; a `.tsv` name gives tabs and BIDS' `n/a` for missing values."""
+    """Write a CSV without index, atomically; a `.tsv` name gives tabs and BIDS' `n/a` for missing values.
+
+    Text that a spreadsheet would take for a formula is written with a quote mark before it.
+    """
     tabs = Path(path).suffix == ".tsv"
+    table = table.apply(lambda column: column.map(defuse) if column.dtype == object else column)
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False, sep="\t" if tabs else ",", na_rep="n/a" if tabs else "")
+
+
+def defuse(value: object) -> object:
+    """A cell; text that a spreadsheet would compute becomes text for it as well.
+
+    Examples
+    --------
+    >>> defuse("=1+1"), defuse("-4.5"), defuse("+ slice"), defuse("site 7")
+    ("'=1+1", '-4.5', "'+ slice", 'site 7')
+    """
+    if not isinstance(value, str) or len(value) < 2 or value[0] not in "=+-@\t\r":
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def read_table(path: str | Path, columns: tuple[str, ...] = (), **options) -> pd.DataFrame:

@@ -15,6 +15,7 @@ try:
     from ldae.code_hash import hash_script
     from ldae.cohort.pilot import read_names
     from ldae.config import names
+    from ldae.config.duplicates import read_settings
     from ldae.config.load import parse_config
     from ldae.config.paths import check_braces, check_interpreter
     from ldae.config.places import initial_weights
@@ -43,6 +44,8 @@ for variable, value in GLIBC_KEEPS_MEMORY.items():
 os.environ.update(LDAE_LOCK=f"{workflow.basedir}/requirements.lock")  # what envs/ldae.post-deploy.sh installs
 check_interpreter(sys.executable)
 
+for file in workflow.configfiles:
+    read_settings(file)  # which Snakemake has read already, but not asked whether a key is there twice
 CONFIG = parse_config(config, "the configuration (config.yaml, --configfile, --config)")
 SHARDS = list(range(CONFIG.cohort.shards))
 ENV = f"{workflow.basedir}/envs/ldae.yaml"

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-import yaml
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from ldae.config.base import Section, Seed, Text, section_in
 from ldae.config.cohort import CohortConfig, PhantomConfig, SplitConfig
+from ldae.config.duplicates import read_settings
 from ldae.config.evaluation import EvaluationConfig, ReportConfig
 from ldae.config.misfits import list_misfits
 from ldae.config.models import (
@@ -90,7 +90,7 @@ def load_config(*paths: str | Path) -> Config:
     """Read YAML files, later ones laid over earlier ones key by key, and check the result."""
     merged: dict = {}
     for path in paths:
-        _overlay(merged, yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {})
+        _overlay(merged, read_settings(path))
     return parse_config(merged, " + ".join(map(str, paths)))
 
 

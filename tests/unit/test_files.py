@@ -100,3 +100,13 @@ def test_a_record_that_is_absent_or_damaged_counts_as_none(tmp_path, content):
 def test_a_whole_record_is_read(tmp_path):
     files.write_json(tmp_path / "record.json", {"Key": "a"})
     assert files.read_record(tmp_path / "record.json") == {"Key": "a"}
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.tsv"])
+def test_no_cell_is_a_formula_for_a_spreadsheet(tmp_path, name):
+    texts = ['=HYPERLINK("http://x")', "+1+1", "-2+3", "@SUM(A1)", "-4.5", "+3", "plain", None]
+    files.write_table(tmp_path / name, pd.DataFrame({"text": texts, "number": range(-8, 0)}))
+    read = files.read_table(tmp_path / name, keep_default_na=False, dtype=str)
+    assert [text[0] for text in read["text"][:4]] == ["'"] * 4
+    assert read["text"][4:7].tolist() == ["-4.5", "+3", "plain"]
+    assert read["number"].tolist() == [str(number) for number in range(-8, 0)]
