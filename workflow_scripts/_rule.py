@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -16,10 +17,14 @@ from ldae.errors import UserError
 
 @contextmanager
 def rule_log(path: str) -> Iterator[None]:
-    """Send everything printed to the rule's log; progress, warnings and errors go to the terminal as well."""
+    """Send everything printed to the rule's log; progress, warnings and errors go to the terminal as well.
+
+    An earlier attempt's log stays, above this one's.
+    """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.write(log, f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %Z}\n".encode())
     sys.stdout.flush(), sys.stderr.flush()
     os.dup2(log, 1), os.dup2(log, 2)
     shown = logging.StreamHandler(terminal)

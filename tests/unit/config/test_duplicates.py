@@ -17,7 +17,7 @@ from ldae.errors import UserError
 def test_a_key_that_is_there_twice_is_refused(tmp_path, text, named):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
-    with pytest.raises(UserError, match=f"mine.yaml: {named}\n.*each key once"):
+    with pytest.raises(UserError, match=rf"mine\.yaml: {named}\n.*each key once"):
         read_settings(path)
 
 
@@ -25,7 +25,7 @@ def test_a_key_that_is_there_twice_is_refused(tmp_path, text, named):
 def test_what_holds_no_settings_is_refused_with_its_name(tmp_path, text):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
-    with pytest.raises(UserError, match="mine.yaml"):
+    with pytest.raises(UserError, match=r"mine\.yaml"):
         read_settings(path)
 
 
