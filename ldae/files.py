@@ -74,6 +74,11 @@ def sidecar_path(path: str | Path) -> Path:
     return Path(path).with_suffix(".json")
 
 
+def image_sidecar(path: str | Path) -> Path:
+    """Where BIDS has the description of an image."""
+    return Path(path).with_name(Path(path).name.replace(".nii.gz", ".json"))
+
+
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
     """Write a CSV without index, atomically; a `.tsv` name gives tabs and BIDS' `n/a` for missing values.
 

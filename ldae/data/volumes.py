@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
 
 import nibabel as nib
 import numpy as np
 import torch
+from nibabel.wrapstruct import WrapStructError
 from torch.utils.data import Dataset
 
 from ldae.errors import UserError
+from ldae.files import image_sidecar, read_record
 
+NO_NIFTI = (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, WrapStructError)
+GZIP = b"\x1f\x8b"
 MEMORY_LIMIT_BYTES = 2e9  # a set of volumes below this is read once and kept
 
 
 def read_volume(path: str | Path) -> torch.Tensor:
-    """Read a preprocessed volume: float32 (1, D, H, W), axes RAS, intensities 0..1."""
+    """Read a preprocessed volume: float32 (1, D, H, W), axes RAS, intensities 0..1.
+
+    Nibabel reads a compressed file without asking for its checksum, so a flipped bit would be another image.
+
+    Raises
+    ------
+    UserError
+        The file is absent, cannot be read, or is not the one that its sidecar of preprocessing describes.
+    """
+    cure = "snakemake --forcerun preprocess makes it again and keeps those that are whole"
     try:
-        return torch.from_numpy(cast(nib.Nifti1Image, nib.load(path)).get_fdata(dtype=np.float32))[None]
-    except (OSError, EOFError, nib.filebasedimages.ImageFileError) as error:
-        raise UserError(path, "a preprocessed scan", str(error), "run the rule preprocess again") from None
+        content = Path(path).read_bytes()
+        recorded = (read_record(image_sidecar(path)) or {}).get("ImageSHA256")
+        if recorded and hashlib.sha256(content).hexdigest() != recorded:
+            raise UserError(path, "the image that its sidecar describes", "other or damaged content", cure)
+        plain = gzip.decompress(content) if content.startswith(GZIP) else content
+        return torch.from_numpy(nib.Nifti1Image.from_bytes(plain).get_fdata(dtype=np.float32))[None]
+    except (OSError, EOFError, ValueError, zlib.error, *NO_NIFTI) as error:
+        raise UserError(path, "a preprocessed scan", str(error), cure) from None
 
 
 def read_volumes(paths: Sequence[str | Path]) -> torch.Tensor:

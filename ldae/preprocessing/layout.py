@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ldae.files import hash_file, read_record
+from ldae.files import hash_file, image_sidecar, read_record
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ScanFiles:
             image=image,
             mask=image.with_name(f"{stem}_space-MNI152_desc-brain_mask.nii.gz"),
             qc_image=image.with_name(f"{stem}_space-MNI152_desc-qc_T1w.nii.gz"),
-            sidecar=image.with_name(image.name.replace(".nii.gz", ".json")),
+            sidecar=image_sidecar(image),
             montage=home / "figures" / f"{stem}_desc-qc_T1w.png",
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -20,6 +22,7 @@ from ldae.data.volumes import (
     read_volumes,
 )
 from ldae.errors import UserError
+from ldae.files import hash_file, image_sidecar, write_json
 
 
 @pytest.fixture
@@ -112,3 +115,29 @@ def test_a_single_held_out_subject_is_compared_with_a_fitted_one():
     held_out, fitted = (Volumes(values, torch.tensor) for values in ([1.0, 2.0, 3.0], [7.0, 8.0]))
     assert others_scans(held_out, ["a", "a", "a"], fitted)[[0, 1, 2]].tolist() == [7.0, 8.0, 7.0]
     assert others_scans(held_out, ["a", "b", "a"], fitted)[[0, 1, 2]].tolist() == [2.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_no_flipped_bit_is_another_image(paths, described):
+    path = Path(paths[0])
+    whole = path.read_bytes()
+    if described:
+        write_json(image_sidecar(path), {"ImageSHA256": hash_file(path)})
+    expected = read_volume(path)
+    for place in range(10, len(whole), max(1, len(whole) // 40)):  # the first ten bytes are name and time
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(UserError, match="S0_M000"):
+            read_volume(path)
+    path.write_bytes(whole)
+    assert torch.equal(read_volume(path), expected)
+
+
+def test_two_swapped_scans_are_noticed(paths):
+    first, second = map(Path, paths[:2])
+    for path in (first, second):
+        write_json(image_sidecar(path), {"ImageSHA256": hash_file(path)})
+    one, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other), second.write_bytes(one)
+    for path in (first, second):
+        with pytest.raises(UserError, match="the image that its sidecar describes"):
+            read_volume(path)
