@@ -34,6 +34,14 @@ class TrainingConfig(Section):
     cooldown_fraction: Fraction = Field(
         description="last share of the steps, in which the learning rate falls to zero; 0: it stays"
     )
+    # How a training is computed is no part of what it is: left out of what sidecars tell and rules compare, whence a
+    # section may be read without it.
+    activation_checkpointing: bool = Field(
+        False,
+        exclude=True,
+        description="whether the backward pass computes the networks' blocks anew instead of keeping what happened in "
+        "them: about a third more time, far less memory, the same result",
+    )
 
     @field_validator("validate_every_steps")
     @classmethod
@@ -236,7 +244,8 @@ class DAEConfig(UNetConfig):
 class SupervisedConfig(Section):
     """The semantic encoder with a linear head, trained with labels."""
 
-    learning_rate: Positive = Field(description="Adam's learning rate")
+    learning_rate_ad_cn: Positive = Field(description="Adam's learning rate of the encoder trained for AD vs CN")
+    learning_rate_age: Positive = Field(description="Adam's learning rate of the encoder trained for age")
     training: TrainingConfig
 
 
