@@ -163,6 +163,13 @@ def starts_from(stage):
     }
 
 
+def computes(stage):
+    """Params of a training that say how it is computed; for another way of it nothing is trained anew."""
+    # Functions of `input`, for Snakemake compares no such param.
+    training = getattr(CONFIG, stage).training
+    return {"activation_checkpointing": lambda wildcards, input: training.activation_checkpointing}
+
+
 def needs(mem_mb, runtime):
     """Resources of a job: memory in MB, time in minutes; more of both after a failed attempt."""
     return {

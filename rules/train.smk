@@ -41,6 +41,7 @@ for stage, (reads, settings) in TRAININGS.items():
         params:
             **runs(f"{stage}.py"),
             **starts_from(stage),
+            **computes(stage),
             config=section(*settings, "seed"),
             checkpoints=f"results/checkpoints/{stage}",
             tensorboard=f"results/training/tensorboard/{stage}",
@@ -74,6 +75,7 @@ rule supervised:
         **planned("supervised", gpu=1),
     params:
         **starts_from("supervised"),
+        **computes("supervised"),
         config=section("supervised", "encoder", "seed"),
         checkpoints="results/checkpoints/supervised_{task}",
         tensorboard="results/training/tensorboard/supervised_{task}",

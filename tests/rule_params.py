@@ -13,6 +13,12 @@ PLANNED += (BATCH, "evaluation.figure_scans", "evaluation.reconstruction", "eval
 PLANNED += ("evaluation.efficiency", "evaluation.generation", "evaluation.counterfactual")
 
 LOST = {"max_lost_fraction": "cohort.max_lost_fraction"}
+
+def computes(stage: str) -> dict[str, str]:
+    """Of a training that is no part of what it is."""
+    return {"activation_checkpointing": f"{stage}.training.activation_checkpointing"}
+
+
 PILOT = {"subjects": "cohort.subjects", "sessions": "cohort.sessions", "seed": "seed"}
 
 PHANTOM = {
@@ -31,12 +37,15 @@ PHANTOM = {
     "scans": {},
     "dataset": {"overrides": "qc_overrides"},
     "table_cohort": COHORT,
-    "autoencoder": {"config": ("autoencoder", "seed")},
+    "autoencoder": {"config": ("autoencoder", "seed"), **computes("autoencoder")},
     "latents": {"config": ("autoencoder", "latents")},
-    "ldm": {"config": ("ldm", "diffusion", "seed")},
-    "representation": {"config": ("representation", "encoder", "ldm", "diffusion", "seed")},
-    "dae": {"config": ("dae", "encoder", "diffusion", "seed")},
-    "supervised": {"config": ("supervised", "encoder", "seed")},
+    "ldm": {"config": ("ldm", "diffusion", "seed"), **computes("ldm")},
+    "representation": {
+        "config": ("representation", "encoder", "ldm", "diffusion", "seed"),
+        **computes("representation"),
+    },
+    "dae": {"config": ("dae", "encoder", "diffusion", "seed"), **computes("dae")},
+    "supervised": {"config": ("supervised", "encoder", "seed"), **computes("supervised")},
     "embeddings": {"config": (*LDAE, BATCH)},
     "system_embeddings": {"config": (*SYSTEMS, BATCH)},
     "baselines": {"config": ("preprocessing", BATCH)},

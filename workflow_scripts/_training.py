@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
+from ldae.config.models import AutoencoderConfig, DAEConfig, LDMConfig, RepresentationConfig, SupervisedConfig
 from ldae.training.state import TrainingJob
+
+Trained = TypeVar("Trained", AutoencoderConfig, DAEConfig, LDMConfig, RepresentationConfig, SupervisedConfig)
+
+
+def trained_section(snakemake: Any, model: type[Trained], name: str) -> Trained:
+    """The section of what a rule trains, with how it is computed, which stands beside what Snakemake compares."""
+    params, section = snakemake.params, model(**snakemake.params.config[name])
+    computed = {"activation_checkpointing": params.activation_checkpointing}
+    return section.model_copy(update={"training": section.training.model_copy(update=computed)})
 
 
 def training_job(snakemake: Any) -> TrainingJob:

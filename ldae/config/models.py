@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    Field,
-    SerializationInfo,
-    SerializerFunctionWrapHandler,
-    ValidationInfo,
-    field_validator,
-    model_serializer,
-)
+from pydantic import Field, ValidationInfo, field_validator
 
 from ldae.config.base import Count, Counts, Fraction, NonNegative, Positive, Section, Shape, Share, Text
 from ldae.config.published import FILES, PUBLISHED
@@ -20,7 +13,6 @@ NOISE_OR_VELOCITY = "epsilon, the noise, or v, the velocity"
 
 
 Precision = Literal["32-true", "bf16-mixed"]  # of networks that only predict, by Lightning's names
-COST_ALONE = ("activation_checkpointing",)  # settings of a training that change what it costs and not its result
 
 
 class TrainingConfig(Section):
@@ -42,20 +34,14 @@ class TrainingConfig(Section):
     cooldown_fraction: Fraction = Field(
         description="last share of the steps, in which the learning rate falls to zero; 0: it stays"
     )
+    # How a training is computed is no part of what it is: left out of what sidecars tell and rules compare, whence a
+    # section may be read without it.
     activation_checkpointing: bool = Field(
+        False,
+        exclude=True,
         description="whether the backward pass computes the networks' blocks anew instead of keeping what happened in "
-        "them: about a third more time, far less memory, the same result"
+        "them: about a third more time, far less memory, the same result",
     )
-
-    @model_serializer(mode="wrap")
-    def _stored_without_what_changes_no_result(
-        self, serialize: SerializerFunctionWrapHandler, info: SerializationInfo
-    ) -> dict[str, Any]:
-        """Without `COST_ALONE` as JSON, which weights and states of trainings are described by and compared in."""
-        settings = serialize(self)
-        if info.mode == "json":
-            return {name: value for name, value in settings.items() if name not in COST_ALONE}
-        return settings
 
     @field_validator("validate_every_steps")
     @classmethod
@@ -258,7 +244,8 @@ class DAEConfig(UNetConfig):
 class SupervisedConfig(Section):
     """The semantic encoder with a linear head, trained with labels."""
 
-    learning_rate: Positive = Field(description="Adam's learning rate")
+    learning_rate_ad_cn: Positive = Field(description="Adam's learning rate of the encoder trained for AD vs CN")
+    learning_rate_age: Positive = Field(description="Adam's learning rate of the encoder trained for age")
     training: TrainingConfig
 
 

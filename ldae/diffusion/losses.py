@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 
@@ -46,24 +46,36 @@ def noise_loss(
     return (predicted.float() - eps).square().flatten(1).mean(1)
 
 
-def posterior_gap_loss(
-    denoiser: Halves,
-    estimator: Callable[[Any, torch.Tensor], torch.Tensor],
-    schedule: Schedule,
-    z_0: torch.Tensor,
-    y_sem: torch.Tensor,
-    t: torch.Tensor,
-    eps: torch.Tensor,
-    snr_exponent: float,
-) -> torch.Tensor:
+class Gap(NamedTuple):
+    """What a frozen denoiser leaves of the noise, for one or several corrections to close.
+
+    Attributes
+    ----------
+    features
+        What the denoiser's down path gives at z_t, for an estimator.
+    residual : Tensor, of the shape of z_t
+        eps - eps_theta(z_t, t).
+    t : Tensor (B,)
+        Timesteps.
+    """
+
+    features: Any
+    residual: torch.Tensor
+    t: torch.Tensor
+
+
+@torch.no_grad()
+def leave_gap(denoiser: Halves, schedule: Schedule, z_0: torch.Tensor, t: torch.Tensor, eps: torch.Tensor) -> Gap:
+    """The gap at timesteps t (B,) and noises eps of the shape of z_0; no gradient reaches the denoiser."""
+    features = denoiser.encode(schedule.add_noise(z_0, eps, t), t)
+    return Gap(features, eps - denoiser.decode(features).float(), t)
+
+
+def posterior_gap_loss(gap: Gap, correction: torch.Tensor, schedule: Schedule, snr_exponent: float) -> torch.Tensor:
     """w_t || eps - eps_theta(z_t, t) + sqrt(1 - abar_t) G_psi(z_t, t, y_sem) ||^2, one mean per scan (B,).
 
-    PDAE, equation 14. `denoiser` and `estimator` work as ``Denoiser`` and ``GradientEstimator`` in ``ldae.models``. No
-    gradient reaches the frozen denoiser.
+    PDAE, equation 14; `correction` is G_psi(z_t, t, y_sem), made of ``gap.features``, or 0.
     """
-    with torch.no_grad():
-        features = denoiser.encode(schedule.add_noise(z_0, eps, t), t)
-        unconditional = denoiser.decode(features).float()
-    _, noise = schedule.signal_and_noise(t)
-    gap = eps - unconditional + noise * estimator(features, y_sem).float()
-    return schedule.gap_weight(t, snr_exponent) * gap.square().flatten(1).mean(1)
+    _, noise = schedule.signal_and_noise(gap.t)
+    left = gap.residual + noise * correction.float()
+    return schedule.gap_weight(gap.t, snr_exponent) * left.square().flatten(1).mean(1)

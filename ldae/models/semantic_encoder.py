@@ -97,9 +97,20 @@ class SemanticEncoder(nn.Module):
         x = x - self.mean_image
         batch, _, depth, height, slices = x.shape
         planes = x.permute(0, 4, 1, 2, 3).reshape(batch * slices, 1, depth, height)
-        tokens = self.project(self.backbone(planes)).view(batch, slices, -1) + self.position
+        tokens = self.project(self._features(planes)).view(batch, slices, -1) + self.position
         weights = self.score(tokens).softmax(dim=1)
         return tokens, weights, (weights * tokens).sum(dim=1, keepdim=True)
+
+    def _features(self, planes: torch.Tensor) -> torch.Tensor:
+        """Features (N, F) of slices (N, 1, D, H); once trained, of all empty ones the backbone sees the first.
+
+        In training its stochastic depth treats each slice apart.
+        """
+        if self.training or planes.is_meta:  # a meta tensor has no values to be empty
+            return self.backbone(planes)
+        empty, order = ~planes.flatten(1).any(1), torch.arange(len(planes), device=planes.device)
+        distinct, place = torch.where(empty, empty.int().argmax(), order).unique(return_inverse=True)
+        return self.backbone(planes[distinct])[place]
 
 
 def _build_backbone(name: str) -> tuple[nn.Module, int]:

@@ -25,6 +25,7 @@ from ldae.config.models import TrainingConfig
 from ldae.data.batches import InOrder, StepBatchSampler, make_loader
 from ldae.data.volumes import Aligned, Volumes
 from ldae.device import pick_device
+from ldae.models.checkpointing import checkpoint_activations
 from ldae.training.course import Course
 from ldae.training.stage import Stage
 from ldae.training.state import BEST, LAST, TrainingJob, is_main_process, origin, training_state, usable_state
@@ -90,6 +91,8 @@ def fit(
         A loss is not finite, or the state belongs to another training.
     """
     settings, state_dir = module.settings, Path(state_dir)
+    if settings.activation_checkpointing:
+        checkpoint_activations(module)
     course = Course(seed, history_path, state_dir.name, code)
     stop = EarlyStopping(module.monitor, patience=settings.patience, check_finite=False)
     state = usable_state(state_dir, module.state_dict(), (course.state_key, stop.state_key))

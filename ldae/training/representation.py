@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,9 +13,9 @@ from ldae.config.models import DiffusionConfig, EncoderConfig, LDMConfig, Repres
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import join_latents, read_scans
 from ldae.data.volumes import Aligned, Volumes, others_scans, read_volume
-from ldae.diffusion.losses import draw_noise, posterior_gap_loss
+from ldae.diffusion.losses import Gap, draw_noise, leave_gap, posterior_gap_loss
 from ldae.files import hash_file
-from ldae.models.denoiser import Denoiser, Features
+from ldae.models.denoiser import Denoiser
 from ldae.models.latent_normalizer import LatentNormalizer
 from ldae.networks.diffusion import build_denoiser, build_schedule
 from ldae.networks.representation import build_representation
@@ -111,44 +111,30 @@ class RepresentationStage(Stage):
         """Adam over the two trained networks."""
         return self.scheduled(torch.optim.Adam(self.representation.parameters(), self.learning_rate))
 
-    def gap(
-        self,
-        estimator: Callable[[Features, torch.Tensor], torch.Tensor],
-        z_0: torch.Tensor,
-        y_sem: torch.Tensor,
-        t: torch.Tensor,
-        eps: torch.Tensor,
-    ) -> torch.Tensor:
-        """Posterior-mean gap of each scan (B,) at timesteps t (B,) and noises eps of the shape of z_0."""
-        denoiser = self.denoiser.to(self.device)
-        return posterior_gap_loss(denoiser, estimator, self.schedule, z_0, y_sem, t, eps, self.snr_exponent)
+    def draw_gap(self, z_0: torch.Tensor) -> Gap:
+        """What the denoiser leaves of a random noise at random levels, for scans' z_0 (B, C, d, h, w)."""
+        draw = draw_noise(self.schedule, z_0, self.noise)
+        return leave_gap(self.denoiser.to(self.device), self.schedule, z_0, *draw)
+
+    def loss(self, gap: Gap, y_sem: torch.Tensor | None) -> torch.Tensor:
+        """The mean gap that the gradient estimator leaves with y_sem (B, S); without y_sem, the whole of it."""
+        estimator = self.representation.gradient_estimator
+        correction = gap.residual.new_zeros(()) if y_sem is None else estimator(gap.features, y_sem)
+        return posterior_gap_loss(gap, correction, self.schedule, self.snr_exponent).mean()
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int) -> torch.Tensor:
         """The gap at random levels."""
         x, z_0 = batch
         y_sem = self.representation.semantic_encoder(x)
-        draw = draw_noise(self.schedule, z_0, self.noise)
-        loss = self.gap(self.representation.gradient_estimator, z_0, y_sem, *draw).mean()
+        loss = self.loss(self.draw_gap(z_0), y_sem)
         self.track("train", {"loss": loss}, len(x))
         return loss
 
     def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor], batch_idx: int) -> None:
-        """The gap at levels and noises that never change."""
+        """The gap at levels and noises that never change; of each draw the denoiser is asked once."""
         x, z_0, other = batch
-        encoder, estimator = self.representation.semantic_encoder, self.representation.gradient_estimator
-        own, shuffled = encoder(x), encoder(other)
-        draws = [draw_noise(self.schedule, z_0, self.noise) for _ in range(VALIDATION_DRAWS)]
-        cases: dict[str, tuple[Callable, torch.Tensor]] = {
-            "loss": (estimator, own),
-            "loss_shuffled": (estimator, shuffled),
-            "loss_none": (_no_shift, own),
-        }
-        losses = {
-            name: torch.stack([self.gap(shift, z_0, y_sem, *draw) for draw in draws]).mean()
-            for name, (shift, y_sem) in cases.items()
-        }
+        encoder = self.representation.semantic_encoder
+        cases = {"loss": encoder(x), "loss_shuffled": encoder(other), "loss_none": None}
+        draws = [self.draw_gap(z_0) for _ in range(VALIDATION_DRAWS)]
+        losses = {name: torch.stack([self.loss(gap, y_sem) for gap in draws]).mean() for name, y_sem in cases.items()}
         self.track("val", losses, len(x))
-
-
-def _no_shift(features: tuple, y_sem: torch.Tensor) -> torch.Tensor:
-    return torch.zeros((), device=y_sem.device)

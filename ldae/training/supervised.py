@@ -108,7 +108,7 @@ class SupervisedStage(Stage):
         targets: Sequence[float],
     ) -> None:
         super().__init__(config.training)
-        self.learning_rate = config.learning_rate
+        self.learning_rate = config.learning_rate_age if task == "age" else config.learning_rate_ad_cn
         self.encoder = build_supervised_encoder(encoder, grid_shape)
         known = torch.tensor(targets)
         self.criterion: nn.Module

@@ -61,14 +61,29 @@ class TestPaperPreset:
         assert self.config.latents.center == "channel"
 
     @pytest.mark.parametrize(
-        "stage, epochs, batch", [("autoencoder", 100, 4), ("ldm", 500, 64), ("representation", 400, 16)]
+        "stage, epochs, batch, between, patience",
+        [
+            ("autoencoder", 100, 4, 1, 30),
+            ("ldm", 500, 64, 5, 100),
+            ("representation", 400, 16, 5, 75),
+            ("dae", 40, 16, 4, 40),
+            ("supervised", 50, 16, 1, 20),
+        ],
     )
-    def test_schedules(self, stage, epochs, batch):
+    def test_schedules(self, stage, epochs, batch, between, patience):
+        """Epochs in all, from one validation to the next, and without improvement before the training ends."""
         training = getattr(self.config, stage).training
         assert training.batch_size * training.accumulate == batch
-        assert training.validate_every_steps == 10_000 // batch
-        assert training.steps == epochs * training.validate_every_steps
-        assert training.patience >= epochs
+        assert training.validate_every_steps == between * (10_000 // batch)
+        assert training.steps == epochs // between * training.validate_every_steps
+        assert training.patience * between == patience
+
+    def test_split_and_what_else_is_published_of_the_trainings(self):
+        assert self.config.split.test_fraction == 0.1
+        stages = ("autoencoder", "ldm", "representation")
+        assert {getattr(self.config, stage).training.gradient_clip for stage in stages} == {1.0}
+        supervised = self.config.supervised
+        assert (supervised.learning_rate_ad_cn, supervised.learning_rate_age) == (1e-6, 5e-5)
 
     @pytest.mark.parametrize(
         "section",

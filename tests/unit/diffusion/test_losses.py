@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ldae.diffusion.losses import draw_noise, noise_loss, posterior_gap_loss
+from ldae.diffusion.losses import draw_noise, leave_gap, noise_loss, posterior_gap_loss
 from ldae.diffusion.schedule import Schedule
 from ldae.models.denoiser import Denoiser
 from ldae.models.gradient_estimator import GradientEstimator
@@ -45,20 +45,33 @@ def test_noise_loss_shows_the_denoiser_the_noised_latent_at_its_timestep():
     assert torch.equal(seen[0][1], t)
 
 
-def test_the_gap_loss_is_zero_where_the_estimator_closes_the_gap():
+def test_the_gap_is_what_the_denoiser_leaves_of_the_noise():
+    z_0, eps, t = torch.randn(2, 1, 2, 2, 2), torch.randn(2, 1, 2, 2, 2), torch.tensor([3, 700])
+    seen = []
+
+    class Spy(Oracle):
+        def encode(self, z_t, at):
+            seen.append((z_t, at))
+            return z_t + 1
+
+        def decode(self, features):
+            return 2 * features
+
+    gap = leave_gap(Spy(eps), SCHEDULE, z_0, t, eps)
+    z_t = SCHEDULE.add_noise(z_0, eps, t)
+    assert torch.equal(seen[0][0], z_t) and torch.equal(seen[0][1], t)
+    assert torch.equal(gap.features, z_t + 1)
+    assert torch.equal(gap.residual, eps - 2 * (z_t + 1))
+
+
+def test_the_gap_loss_is_zero_where_the_correction_closes_the_gap():
     z_0 = torch.randn(4, 3, 2, 2, 2)
     t, eps = draw_noise(SCHEDULE, z_0, torch.Generator().manual_seed(0))
     offset = torch.randn(4, 3, 2, 2, 2)
     noise = (1 - SCHEDULE.alphas_cumprod[t]).sqrt().float().view(-1, 1, 1, 1, 1)
-
-    def closing(features, y_sem):
-        return offset / noise
-
-    loss = posterior_gap_loss(Oracle(eps, offset), closing, SCHEDULE, z_0, torch.zeros(4, 1), t, eps, 0.1)
-    assert loss.abs().max() < 1e-10
-    opening = posterior_gap_loss(
-        Oracle(eps, offset), lambda *_: -offset / noise, SCHEDULE, z_0, torch.zeros(4, 1), t, eps, 0.1
-    )
+    gap = leave_gap(Oracle(eps, offset), SCHEDULE, z_0, t, eps)
+    assert posterior_gap_loss(gap, offset / noise, SCHEDULE, 0.1).abs().max() < 1e-10
+    opening = posterior_gap_loss(gap, -offset / noise, SCHEDULE, 0.1)
     expected = SCHEDULE.gap_weight(t, 0.1) * (2 * offset).square().flatten(1).mean(1)
     torch.testing.assert_close(opening, expected)
 
@@ -67,11 +80,8 @@ def test_the_gap_loss_trains_the_estimator_and_not_the_denoiser():
     denoiser = Oracle(torch.ones(2, 1, 2, 2, 2), torch.nn.Parameter(torch.ones(())))
     gradient = torch.nn.Parameter(torch.zeros(()))
     z_0, t, eps = torch.randn(2, 1, 2, 2, 2), torch.tensor([3, 700]), torch.randn(2, 1, 2, 2, 2)
-
-    def estimator(features, y_sem):
-        return gradient * y_sem.view(2, 1, 1, 1, 1)
-
-    posterior_gap_loss(denoiser, estimator, SCHEDULE, z_0, torch.ones(2, 1), t, eps, 0.1).mean().backward()
+    gap = leave_gap(denoiser, SCHEDULE, z_0, t, eps)
+    posterior_gap_loss(gap, gradient.expand(2, 1, 2, 2, 2), SCHEDULE, 0.1).mean().backward()
     assert gradient.grad != 0
     assert denoiser.offset.grad is None
 
@@ -84,9 +94,11 @@ def test_at_step_zero_the_gap_loss_is_the_weighted_unconditional_loss():
     )  # fmt: skip
     z_0 = torch.randn(3, 3, 4, 4, 4)
     t, eps = draw_noise(SCHEDULE, z_0, torch.Generator().manual_seed(0))
-    gap = posterior_gap_loss(denoiser, GradientEstimator(denoiser, 5), SCHEDULE, z_0, torch.randn(3, 5), t, eps, 0.1)
+    gap = leave_gap(denoiser, SCHEDULE, z_0, t, eps)
+    correction = GradientEstimator(denoiser, 5)(gap.features, torch.randn(3, 5))
+    loss = posterior_gap_loss(gap, correction, SCHEDULE, 0.1)
     plain = noise_loss(denoiser, SCHEDULE, z_0, t, eps)
-    assert torch.allclose(gap, SCHEDULE.gap_weight(t, 0.1) * plain, rtol=1e-5)
+    assert torch.allclose(loss, SCHEDULE.gap_weight(t, 0.1) * plain, rtol=1e-5)
 
 
 def test_noise_depends_on_the_generator_alone_and_covers_all_levels():

@@ -104,6 +104,35 @@ def test_the_mean_image_is_subtracted_and_stored(make_encoder):
     assert torch.equal(encoder.state_dict()["mean_image"], mean)
 
 
+@pytest.mark.parametrize("centred, distinct", [(False, 3 * 8 - 5 + 1), (True, 3 * 8 - 3 + 1)])
+def test_of_empty_slices_the_backbone_sees_one(make_encoder, centred, distinct):
+    """Once trained; in training, where this backbone does the same, it sees them all."""
+    torch.manual_seed(0)
+    encoder, seen = make_encoder((16, 16, 8)), []
+    x, mean = torch.rand(3, 1, 16, 16, 8), torch.rand(1, 1, 16, 16, 8)
+    x[0, ..., :3], x[1, ..., 6:], mean[..., [0, 1, 7]] = 0, 0, 0  # centred, slices 0 and 1, and 7, are left
+    if centred:
+        encoder.set_mean_image(mean)
+    encoder.backbone.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+    with torch.no_grad():
+        every, once = encoder.train()(x), encoder.eval()(x)
+    torch.testing.assert_close(once, every)
+    assert seen == [3 * 8, distinct]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_no_slice_or_each_may_be_empty(make_encoder, share):
+    encoder = make_encoder((16, 16, 8))
+    x = torch.rand(2, 1, 16, 16, 8) * (1 - share)
+    with torch.no_grad():
+        torch.testing.assert_close(encoder.eval()(x), encoder.train()(x))
+
+
+def test_its_arithmetic_can_be_counted_without_values(make_encoder):
+    with torch.device("meta"):
+        assert make_encoder((16, 16, 8)).eval()(torch.empty(2, 1, 16, 16, 8)).shape == (2, 16)
+
+
 @pytest.fixture(scope="module")
 def source():
     torch.manual_seed(0)

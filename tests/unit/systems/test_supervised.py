@@ -48,8 +48,8 @@ def test_it_loads_strictly(config, tmp_path):
     encoder = config.encoder.model_copy(update={"center_input": False})
     with pytest.raises(UserError, match=r"encoder\.center_input"):
         load_supervised(tmp_path, "age", config.model_copy(update={"encoder": encoder}), "cpu")
-    supervised = config.supervised.model_copy(update={"learning_rate": 0.3})
-    with pytest.raises(UserError, match=r"supervised\.learning_rate"):
+    supervised = config.supervised.model_copy(update={"learning_rate_age": 0.3})
+    with pytest.raises(UserError, match=r"supervised\.learning_rate_age"):
         load_supervised(tmp_path, "age", config.model_copy(update={"supervised": supervised}), "cpu")
     (tmp_path / "supervised_ad_cn.safetensors").unlink()
     with pytest.raises(UserError, match="supervised_ad_cn"):

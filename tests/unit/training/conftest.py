@@ -117,7 +117,7 @@ def dae_config(make_training) -> DAEConfig:
 
 @pytest.fixture
 def supervised_config(make_training) -> SupervisedConfig:
-    return SupervisedConfig(learning_rate=1e-3, training=make_training())
+    return SupervisedConfig(learning_rate_ad_cn=2e-3, learning_rate_age=1e-3, training=make_training())
 
 
 @pytest.fixture

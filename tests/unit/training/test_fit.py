@@ -218,3 +218,19 @@ def test_the_jobs_seed_decides_the_noise_and_the_batches(make_training, make_job
         fit_and_save(job, {"seed": seed}, lambda: make_stage(make_training(steps=2)), "denoiser", *latents)
         saved.append(load_file(job.output))
     assert not same(*saved)
+
+
+def test_a_killed_training_goes_on_with_checkpointed_activations(make_stage, train, make_training, kill):
+    """As one does that ran out of memory."""
+    whole = train(make_stage(make_training()), "whole", "a/run")
+    stage = make_stage(make_training())
+    with kill(stage, 3):
+        train(stage, "resumed", "b/run")
+    stage, passes = make_stage(make_training(activation_checkpointing=True)), []
+    norm = stage.denoiser.middle_block.resnet_1.norm1
+    norm.register_forward_hook(lambda *_: passes.append(torch.is_grad_enabled()))
+    resumed = train(stage, "resumed", "b/run")
+    assert sum(passes) == 2 * 4  # forwards, and once more backwards, in the steps from 2 to 6
+    assert resumed.state.keys() == whole.state.keys()
+    for name, weight in whole.state.items():
+        torch.testing.assert_close(resumed.state[name], weight, msg=name)

@@ -9,7 +9,7 @@ import torch
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
 from ldae.data.volumes import Aligned, Volumes, read_latent, read_volume
-from ldae.diffusion.losses import draw_noise, posterior_gap_loss
+from ldae.diffusion.losses import draw_noise
 from ldae.errors import UserError
 from ldae.files import hash_file, read_table
 from ldae.models.latent_normalizer import LatentNormalizer
@@ -18,6 +18,7 @@ from ldae.networks.representation import build_representation
 from ldae.training import representation
 from ldae.training.fit import fit
 from ldae.training.representation import RepresentationStage, train_representation
+from ldae.training.stage import VALIDATION_DRAWS
 from ldae.weights import load_weights, save_weights
 from tests.unit.tiny_cohort import GRID, LATENT
 from tests.unit.training.conftest import KilledError
@@ -97,32 +98,52 @@ def test_killed_and_resumed_equals_uninterrupted(train, make_training, kill):
     assert history.equals(again)
 
 
-def test_each_code_is_judged_by_the_gap_it_leaves(make_stage, make_training, sets):
-    """Own, another subject's and no y_sem, over the same four draws; the weight of each level is the configured one."""
-    stage, seen = make_stage(make_training(), snr_exponent=-0.5), {}
+@pytest.fixture
+def awake(make_stage, make_training):
+    """A stage whose estimator puts something out (MONAI starts it at zero), with noise of its own."""
+    stage = make_stage(make_training(), snr_exponent=-0.5)
     for name, parameter in stage.representation.gradient_estimator.named_parameters():
-        if name.endswith(("conv2.conv.weight", "out.2.conv.weight")):  # MONAI starts them at zero
+        if name.endswith(("conv2.conv.weight", "out.2.conv.weight")):
             torch.nn.init.normal_(parameter, std=0.3)
-    stage.track = lambda prefix, losses, scans: seen.update({prefix: losses})
-    x, z_0, other = sets[1][[0, 1, 2]]
     stage.noise = torch.Generator().manual_seed(8)
-    stage.validation_step((x, z_0, other), 0)
-    noise, net = torch.Generator().manual_seed(8), stage.representation
-    draws = [draw_noise(stage.schedule, z_0, noise) for _ in range(4)]
-    for name, scan, estimator in (
-        ("loss", x, net.gradient_estimator),
-        ("loss_shuffled", other, net.gradient_estimator),
-        ("loss_none", x, lambda features, y_sem: torch.zeros(())),
-    ):
-        y_sem = net.semantic_encoder(scan)
-        fixed = (stage.denoiser.network, estimator, stage.schedule, z_0, y_sem)
-        expected = torch.stack([posterior_gap_loss(*fixed, *draw, -0.5).mean() for draw in draws]).mean()
+    return stage
+
+
+def left_gap(stage, z_0, y_sem, t, eps) -> torch.Tensor:
+    """PDAE's equation 14 written out, the denoiser asked anew; without y_sem nothing is corrected."""
+    denoiser, schedule = stage.denoiser.network, stage.schedule
+    z_t = schedule.add_noise(z_0, eps, t)
+    left = eps - denoiser(z_t, t)
+    if y_sem is not None:
+        _, noise = schedule.signal_and_noise(t)
+        left = left + noise * stage.representation.gradient_estimator(denoiser.encode(z_t, t), y_sem)
+    return (schedule.gap_weight(t, -0.5) * left.square().flatten(1).mean(1)).mean()
+
+
+def test_each_code_is_judged_by_the_gap_it_leaves(awake, sets):
+    """Own, another subject's and no y_sem, over the same four draws; the weight of each level is the configured one."""
+    seen = {}
+    awake.track = lambda prefix, losses, scans: seen.update({prefix: losses})
+    x, z_0, other = sets[1][[0, 1, 2]]
+    awake.validation_step((x, z_0, other), 0)
+    noise, encoder = torch.Generator().manual_seed(8), awake.representation.semantic_encoder
+    draws = [draw_noise(awake.schedule, z_0, noise) for _ in range(4)]
+    for name, y_sem in (("loss", encoder(x)), ("loss_shuffled", encoder(other)), ("loss_none", None)):
+        expected = torch.stack([left_gap(awake, z_0, y_sem, *draw) for draw in draws]).mean()
         torch.testing.assert_close(seen["val"][name], expected)
     assert len({value.item() for value in seen["val"].values()}) == 3
-    stage.noise = torch.Generator().manual_seed(8)
-    loss = stage.training_step((x, z_0), 0)
-    fixed = (stage.denoiser.network, net.gradient_estimator, stage.schedule, z_0, net.semantic_encoder(x))
-    torch.testing.assert_close(loss, posterior_gap_loss(*fixed, *draws[0], -0.5).mean())
+    awake.noise = torch.Generator().manual_seed(8)
+    loss = awake.training_step((x, z_0), 0)
+    torch.testing.assert_close(loss, left_gap(awake, z_0, encoder(x), *draws[0]))
+
+
+def test_a_validation_asks_the_frozen_denoiser_once_a_draw(awake, sets):
+    asked = []
+    awake.track = lambda prefix, losses, scans: None
+    awake.denoiser.network.conv_in.register_forward_hook(lambda *_: asked.append("down"))
+    awake.denoiser.network.out.register_forward_hook(lambda *_: asked.append("up"))
+    awake.validation_step(sets[1][[0, 1, 2]], 0)
+    assert asked == ["down", "up"] * VALIDATION_DRAWS
 
 
 @pytest.fixture

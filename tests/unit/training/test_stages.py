@@ -28,8 +28,8 @@ def build(
     described = {"parents": {"latent_statistics": hash_file(statistics)}}
     save_weights(build_denoiser(ldm_config, diffusion, 2), denoiser, described)
 
-    def at_rate(config):
-        return config.model_copy(update={"learning_rate": RATE})
+    def at_rate(config, name="learning_rate"):
+        return config.model_copy(update={name: RATE})
 
     def make(stage, **changes):
         encoder, latents, job = (
@@ -48,7 +48,7 @@ def build(
         elif stage == "dae":
             dae.train_dae(cohort.scans, at_rate(dae_config), encoder, diffusion, job)
         elif stage == "supervised":
-            configs = (at_rate(supervised_config), encoder)
+            configs = (at_rate(supervised_config, "learning_rate_age"), encoder)
             supervised.train_supervised(cohort.scans, cohort.dataset, "age", *configs, job)
         else:
             ldm.train_ldm(cohort.scans, *latents, at_rate(ldm_config), diffusion, job)

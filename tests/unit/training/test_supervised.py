@@ -101,6 +101,12 @@ def test_a_corrected_label_is_another_training(cohort, supervised_config, encode
     assert runs[1] == runs[3]
 
 
+@pytest.mark.parametrize("task, rate", [("ad_cn", 2e-3), ("age", 1e-3)])
+def test_each_task_has_its_own_learning_rate(supervised_config, encoder_config, task, rate):
+    (optimizer,), _ = SupervisedStage(task, supervised_config, encoder_config, GRID, [1.0, 0.0]).configure_optimizers()
+    assert optimizer.param_groups[0]["initial_lr"] == rate
+
+
 def test_the_classes_weigh_alike(supervised_config, encoder_config):
     stage = SupervisedStage("ad_cn", supervised_config, encoder_config, GRID, [1.0, 0.0, 0.0, 0.0])
     stage.encoder.forward = lambda x: x
