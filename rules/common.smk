@@ -42,6 +42,7 @@ os.environ.update(LDAE_LOCK=f"{workflow.basedir}/requirements.lock")  # what env
 check_interpreter(sys.executable)
 
 CONFIG = parse_config(config, "the configuration (config.yaml, --configfile, --config)")
+os.environ.update(LDAE_DEVICE=CONFIG.device)  # for ldae.device.pick_device in every job
 SHARDS = list(range(CONFIG.cohort.shards))
 ENV = f"{workflow.basedir}/envs/ldae.yaml"
 IS_PHANTOM = CONFIG.cohort.is_phantom
@@ -151,6 +152,16 @@ def starts_from(stage):
     return {
         "pretrained": lambda wildcards, input: pretrained,
         "starts": contents(*map(named_file, places), pretrained),
+    }
+
+
+def computes(stage):
+    """Params of a training that say how it is computed; for another number of devices nothing is trained anew."""
+    # Functions of `input`, for Snakemake compares no such param.
+    training = getattr(CONFIG, stage).training
+    return {
+        "devices": lambda wildcards, input: training.devices,
+        "compiled": lambda wildcards, input: training.compile,
     }
 
 

@@ -66,7 +66,7 @@ rule baselines:
         ENV
     threads: 2
     resources:
-        **needs(8000, 480),
+        **needs(8000, 480, gpu=1),
     params:
         config=section(*LDAE_SECTIONS, "seed") | evaluation("batch_size"),
         code=code_of("baselines.py"),

@@ -36,10 +36,11 @@ for stage, (reads, settings) in TRAININGS.items():
             ENV
         threads: 2
         resources:
-            **needs(6000, 2880, gpu=1),
+            **needs(6000, 2880, gpu=setting(f"{stage}.training.devices")),
         params:
             **runs(f"{stage}.py"),
             **starts_from(stage),
+            **computes(stage),
             config=section(*settings, "seed"),
             checkpoints=f"results/checkpoints/{stage}",
             tensorboard=f"results/training/tensorboard/{stage}",
@@ -69,9 +70,10 @@ rule supervised:
         ENV
     threads: 2
     resources:
-        **needs(6000, 1440, gpu=1),
+        **needs(6000, 1440, gpu=setting("supervised.training.devices")),
     params:
         **starts_from("supervised"),
+        **computes("supervised"),
         config=section("supervised", "encoder", "seed"),
         checkpoints="results/checkpoints/supervised_{task}",
         tensorboard="results/training/tensorboard/supervised_{task}",

@@ -9,6 +9,12 @@ BOOTSTRAP = ("seed", "evaluation.bootstrap")
 BATCH = "evaluation.batch_size"
 COHORT = {"cohort": "cohort.source"}
 
+
+def computes(stage: str) -> dict[str, str]:
+    """Of a training that is no part of what it is."""
+    return {"devices": f"{stage}.training.devices", "compiled": f"{stage}.training.compile"}
+
+
 PILOT = {"subjects": "cohort.subjects", "sessions": "cohort.sessions", "seed": "seed"}
 
 PHANTOM = {
@@ -27,12 +33,15 @@ PHANTOM = {
     "scans": {},
     "dataset": {"overrides": "qc_overrides"},
     "table_cohort": COHORT,
-    "autoencoder": {"config": ("autoencoder", "seed")},
+    "autoencoder": {"config": ("autoencoder", "seed"), **computes("autoencoder")},
     "latents": {"config": ("autoencoder", "latents")},
-    "ldm": {"config": ("ldm", "diffusion", "seed")},
-    "representation": {"config": ("representation", "encoder", "ldm", "diffusion", "seed")},
-    "dae": {"config": ("dae", "encoder", "diffusion", "seed")},
-    "supervised": {"config": ("supervised", "encoder", "seed")},
+    "ldm": {"config": ("ldm", "diffusion", "seed"), **computes("ldm")},
+    "representation": {
+        "config": ("representation", "encoder", "ldm", "diffusion", "seed"),
+        **computes("representation"),
+    },
+    "dae": {"config": ("dae", "encoder", "diffusion", "seed"), **computes("dae")},
+    "supervised": {"config": ("supervised", "encoder", "seed"), **computes("supervised")},
     "embeddings": {"config": (*LDAE, BATCH)},
     "system_embeddings": {"config": (*SYSTEMS, BATCH)},
     "baselines": {"config": (*LDAE, "seed", BATCH)},

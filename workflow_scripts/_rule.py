@@ -16,18 +16,22 @@ from ldae.errors import UserError
 
 @contextmanager
 def rule_log(path: str) -> Iterator[None]:
-    """Send everything printed to the rule's log; progress, warnings and errors go to the terminal as well."""
+    """Send everything printed to the rule's log; progress, warnings and errors go to the terminal as well.
+
+    Of a training on several devices the first process does; the others add their errors to its log.
+    """
+    first = os.environ.get("LOCAL_RANK", "0") == "0"
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if first else 0), 0o666)
     sys.stdout.flush(), sys.stderr.flush()
     os.dup2(log, 1), os.dup2(log, 2)
     shown = logging.StreamHandler(terminal)
     kept = logging.StreamHandler(sys.stderr)
     kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     package = logging.getLogger("ldae")
-    package.setLevel(logging.INFO)
-    package.handlers = [shown, kept]
+    package.setLevel(logging.INFO if first else logging.ERROR)
+    package.handlers = [shown, kept] if first else [kept]
     package.propagate = False
     try:
         yield

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
+from ldae.config.models import AutoencoderConfig, DAEConfig, LDMConfig, RepresentationConfig, SupervisedConfig
 from ldae.training.state import TrainingJob
+
+Trained = TypeVar("Trained", AutoencoderConfig, DAEConfig, LDMConfig, RepresentationConfig, SupervisedConfig)
+
+
+def trained_section(snakemake: Any, model: type[Trained], name: str) -> Trained:
+    """The section of what a rule trains, with how it is computed, which stands beside what Snakemake compares."""
+    params, section = snakemake.params, model(**snakemake.params.config[name])
+    computed = {"devices": params.devices, "compile": params.compiled}
+    return section.model_copy(update={"training": section.training.model_copy(update=computed)})
 
 
 def training_job(snakemake: Any) -> TrainingJob:
-    """A training rule's job, which may use its threads from here on."""
-    torch.set_num_threads(snakemake.threads)
+    """A training rule's job, which may use its threads from here on; processes on the CPU share them."""
+    torch.set_num_threads(max(1, snakemake.threads // snakemake.params.devices))
     params, output = snakemake.params, snakemake.output
     return TrainingJob(
         seed=params.config["seed"],

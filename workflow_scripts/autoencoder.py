@@ -2,7 +2,7 @@
 
 import _rule  # first: puts this checkout on the path
 
-from _training import training_job
+from _training import trained_section, training_job
 
 from ldae.config.models import AutoencoderConfig
 from ldae.training.autoencoder import train_autoencoder
@@ -11,6 +11,6 @@ if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         train_autoencoder(
             snakemake.input.scans,
-            AutoencoderConfig(**snakemake.params.config["autoencoder"]),
+            trained_section(snakemake, AutoencoderConfig, "autoencoder"),
             training_job(snakemake),
         )

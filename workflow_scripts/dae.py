@@ -2,7 +2,7 @@
 
 import _rule  # first: puts this checkout on the path
 
-from _training import training_job
+from _training import trained_section, training_job
 
 from ldae.config.models import DAEConfig, DiffusionConfig, EncoderConfig
 from ldae.training.dae import train_dae
@@ -11,7 +11,7 @@ if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
         train_dae(
             snakemake.input.scans,
-            DAEConfig(**snakemake.params.config["dae"]),
+            trained_section(snakemake, DAEConfig, "dae"),
             EncoderConfig(**snakemake.params.config["encoder"]),
             DiffusionConfig(**snakemake.params.config["diffusion"]),
             training_job(snakemake),

@@ -2,7 +2,7 @@
 
 import _rule  # first: puts this checkout on the path
 
-from _training import training_job
+from _training import trained_section, training_job
 
 from ldae.config.models import DiffusionConfig, LDMConfig
 from ldae.training.ldm import train_ldm
@@ -13,7 +13,7 @@ if __name__ == "__main__":
             snakemake.input.scans,
             snakemake.input.latents,
             snakemake.input.statistics,
-            LDMConfig(**snakemake.params.config["ldm"]),
+            trained_section(snakemake, LDMConfig, "ldm"),
             DiffusionConfig(**snakemake.params.config["diffusion"]),
             training_job(snakemake),
         )

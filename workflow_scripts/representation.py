@@ -2,7 +2,7 @@
 
 import _rule  # first: puts this checkout on the path
 
-from _training import training_job
+from _training import trained_section, training_job
 
 from ldae.config.models import DiffusionConfig, EncoderConfig, LDMConfig, RepresentationConfig
 from ldae.training.representation import train_representation
@@ -14,7 +14,7 @@ if __name__ == "__main__":
             snakemake.input.latents,
             snakemake.input.statistics,
             snakemake.input.ldm,
-            RepresentationConfig(**snakemake.params.config["representation"]),
+            trained_section(snakemake, RepresentationConfig, "representation"),
             EncoderConfig(**snakemake.params.config["encoder"]),
             LDMConfig(**snakemake.params.config["ldm"]),
             DiffusionConfig(**snakemake.params.config["diffusion"]),

@@ -2,7 +2,7 @@
 
 import _rule  # first: puts this checkout on the path
 
-from _training import training_job
+from _training import trained_section, training_job
 
 from ldae.config.models import EncoderConfig, SupervisedConfig
 from ldae.training.supervised import train_supervised
@@ -13,7 +13,7 @@ if __name__ == "__main__":
             snakemake.input.scans,
             snakemake.input.dataset,
             snakemake.wildcards.task,
-            SupervisedConfig(**snakemake.params.config["supervised"]),
+            trained_section(snakemake, SupervisedConfig, "supervised"),
             EncoderConfig(**snakemake.params.config["encoder"]),
             training_job(snakemake),
         )

@@ -72,14 +72,17 @@ def write(folder: Path = ROOT) -> None:
 
 
 def _cleaned(node: dict) -> dict:
-    """The node without titles, which repeat the keys, and without required keys, for a file may hold a part of them."""
+    """The node without titles, which repeat the keys, and without required keys, for a file may hold a part of them.
+
+    Without defaults, too, for those of config.yaml count.
+    """
     kept: dict = {}
     for key, value in node.items():
         if key in ("properties", "$defs"):
             kept[key] = {name: _cleaned(each) for name, each in value.items()}
         elif isinstance(value, dict):
             kept[key] = _cleaned(value)
-        elif key not in ("title", "required"):
+        elif key not in ("title", "required", "default"):
             kept[key] = value
     return kept
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -14,7 +15,7 @@ from dataclasses import is_dataclass
 from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 import pytest
 import yaml
@@ -54,8 +55,16 @@ def pick(settings: dict, wanted: str | tuple[str, ...]) -> object:
         inner = found
         for key in outer:
             inner = inner.setdefault(key, {})
-        inner[last] = pick(settings, place)
+        inner[last] = without_computing(pick(settings, place))
     return found
+
+
+def without_computing(section: object) -> object:
+    """Without what is no part of what a training is."""
+    if not isinstance(section, dict) or "training" not in section:
+        return section
+    training = {name: value for name, value in section["training"].items() if name not in ("devices", "compile")}
+    return section | {"training": training}
 
 
 def settings_of(rule: Rule) -> dict[str, object]:
@@ -92,7 +101,8 @@ def parsed(folder):
         if source not in ("bids", "oasis"):
             settings["cohort"]["prefer"] = []  # refused where Clinica chooses
         settings["models_from"] = describe_nothing(folder, settings) if source == "taken" else None
-        rules = parse_rules(settings, folder)
+        with patch.dict(os.environ):  # where jobs are told the device
+            rules = parse_rules(settings, folder)
         # Told at once: the functions of params read the configuration that was parsed last.
         both[source] = settings, rules, {name: settings_of(rule) for name, rule in rules.items()}
     return both
@@ -156,6 +166,21 @@ def test_shards_memory_and_supervised_encoders_follow_the_settings(parsed):
     assert names.SUPERVISED["ad_cn"] not in encoders
 
 
+@pytest.mark.parametrize("stage", ["autoencoder", "ldm", "representation", "dae", "supervised"])
+def test_a_training_asks_for_its_devices_and_another_number_of_them_trains_nothing_anew(parsed, stage):
+    """Snakemake compares no param that is a function of `input`."""
+    settings, rules, _ = parsed["phantom"]
+    assert rules[stage].resources["gpu"] == settings[stage]["training"]["devices"]
+    params = dict(rules[stage].params.items())
+    assert all("input" in signature(params[name]).parameters for name in ("devices", "compiled"))
+
+
+def test_every_job_is_told_the_device(tmp_path, monkeypatch):
+    monkeypatch.setenv("LDAE_DEVICE", "")
+    parse_rules({"device": "cuda"}, tmp_path)
+    assert os.environ["LDAE_DEVICE"] == "cuda"
+
+
 class Recorder:
     """Stands for every function that a script imports, and keeps what these are called with."""
 
@@ -188,7 +213,7 @@ def run_script(script: Path, params: dict) -> list[object]:
 def numbers_in(value: object) -> Counter:
     """Every number and text inside a value, configurations and jobs included."""
     if isinstance(value, Section):
-        value = value.model_dump()
+        value = dict(value)
     elif is_dataclass(value):
         value = vars(value)
     if isinstance(value, dict):

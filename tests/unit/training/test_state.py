@@ -7,7 +7,7 @@ import pytest
 
 from ldae.config.models import LatentsConfig
 from ldae.errors import UserError
-from ldae.training.state import TrainingJob, describe_run, origin, training_state
+from ldae.training.state import TrainingJob, describe_run, dump_sections, origin, training_state
 
 
 def fail(folder):
@@ -109,6 +109,16 @@ def test_code_paths_and_test_subjects_are_no_other_run(describe):
     assert describe(code="y") == before
     assert describe(ROWS.assign(path="elsewhere.nii")) == before
     assert describe(pd.concat([ROWS.head(1).assign(subject="0", split="test"), ROWS])) == before
+
+
+def test_how_a_training_is_computed_is_no_other_run(ldm_config, make_training):
+    shared, longer = (
+        ldm_config.model_copy(update={"training": make_training(**changes)})
+        for changes in ({"accumulate": 2, "devices": 2, "compile": True}, {"accumulate": 2, "steps": 8})
+    )
+    alone = ldm_config.model_copy(update={"training": make_training(accumulate=2)})
+    dumps = [dump_sections({"ldm": config}) for config in (alone, shared, longer)]
+    assert dumps[0] == dumps[1] != dumps[2]
 
 
 def test_settings_of_other_stages_and_the_lock_are_left(tmp_path):
