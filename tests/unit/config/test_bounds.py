@@ -127,7 +127,6 @@ REFUSED = [
     ("evaluation: {supervised_tasks: [age, age]}", "evaluation.supervised_tasks", "each value once"),
     ("evaluation: {supervised_tasks: [sex]}", "evaluation.supervised_tasks.0", "'ad_cn' or 'age'"),
     ("evaluation: {batch_size: 0}", "evaluation.batch_size", "or equal to 1"),
-    ("device: mps", "device", "'auto', 'cpu' or 'cuda'"),
     ("report: {montage_scans: 0}", "report.montage_scans", "or equal to 1"),
     *[
         (f"{stage}: {{training: {{{key}: {value}}}}}", f"{stage}.training.{key}", said)
@@ -139,7 +138,6 @@ REFUSED = [
             ("ema_decay", 1.0, "less than 1"),
             ("cooldown_fraction", 1.1, "or equal to 1"),
             ("accumulate", 0, "or equal to 1"),
-            ("devices", 3, "must divide accumulate, 1"),
             ("precision", "fp16", "'32-true', 'bf16-mixed' or '16-mixed'"),
         )
     ],
@@ -154,7 +152,6 @@ ACCEPTED = [
     "autoencoder: {discriminator_layers: 3}",
     "ldm: {channels: [24, 64], attention_levels: [false, true], head_channels: 16}",
     "ldm: {training: {steps: 900, warmup_steps: 899}}",
-    "ldm: {training: {accumulate: 6, devices: 3}}",
     "encoder: {semantic_dim: 66, attention_heads: 6}",
     "sampling: {steps: 999}",
     "evaluation: {supervised_tasks: []}",
