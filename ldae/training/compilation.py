@@ -14,6 +14,9 @@ logger = logging.getLogger(__name__)
 def compile_networks(networks: nn.Module, device: torch.device) -> None:
     """Compile the parts of each child of `networks`, in place: no tensor changes its name.
 
+    These are the U-Net's blocks, the autoencoder's encoder and decoder, the semantic encoder. PyTorch leaves a part of
+    its own classes as it is, such as a convolution, and so the discriminator, which has no other.
+
     Where nothing can be compiled (no compiler, no Triton), that is logged and all stays as it is; a part that cannot be
     runs as it is, and PyTorch logs why.
     """

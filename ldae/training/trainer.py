@@ -40,7 +40,9 @@ def make_trainer(
         accelerator=device,
         devices=settings.devices,
         # Buffers are constants, and statistics that no network is judged by: each process may have its own.
-        strategy=DDPStrategy(find_unused_parameters=True, forward_sync_buffers=False) if settings.devices > 1 else "auto",
+        strategy=DDPStrategy(find_unused_parameters=True, forward_sync_buffers=False)
+        if settings.devices > 1
+        else "auto",
         # A Slurm job starts one task; Lightning starts one process per device.
         plugins=[LightningEnvironment(), MappedCheckpoints()],
         precision=settings.precision,

@@ -5,10 +5,22 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch._dynamo.utils import counters
 
 from ldae.training.compilation import compile_networks
 
 CPU = torch.device("cpu")
+
+
+class Layer(nn.Module):
+    """PyTorch compiles no module of its own classes that is called directly."""
+
+    def __init__(self, *sizes):
+        super().__init__()
+        self.linear = nn.Linear(*sizes)
+
+    def forward(self, x):
+        return nn.functional.silu(self.linear(x))
 
 
 class Halves(nn.Module):
@@ -16,8 +28,8 @@ class Halves(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.first = nn.Linear(3, 4)
-        self.levels = nn.ModuleList([nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 2), nn.SiLU())])
+        self.first = Layer(3, 4)
+        self.levels = nn.ModuleList([Layer(4, 4), Layer(4, 2)])
 
     def encode(self, x):
         x = self.first(x)
@@ -53,7 +65,9 @@ def test_the_called_parts_are_compiled_in_place(stage, compiled):
     compile_networks(stage, CPU)
     assert compiled[1:] == [stage.network.first, *stage.network.levels]
     assert list(stage.state_dict()) == names
+    counters.clear()
     torch.testing.assert_close(stage.network.encode(x), before)
+    assert counters["stats"]["unique_graphs"] == 3
 
 
 def test_where_nothing_can_be_compiled_that_is_said(stage, monkeypatch, caplog):
