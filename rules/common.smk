@@ -47,6 +47,7 @@ check_interpreter(sys.executable)
 for file in workflow.configfiles:
     read_settings(file)  # which Snakemake has read already, but not asked whether a key is there twice
 CONFIG = parse_config(config, "the configuration (config.yaml, --configfile, --config)")
+os.environ.update(LDAE_DEVICE=CONFIG.device)  # for ldae.device.pick_device in every job
 SHARDS = list(range(CONFIG.cohort.shards))
 ENV = f"{workflow.basedir}/envs/ldae.yaml"
 IS_PHANTOM = CONFIG.cohort.is_phantom
@@ -167,7 +168,11 @@ def computes(stage):
     """Params of a training that say how it is computed; for another way of it nothing is trained anew."""
     # Functions of `input`, for Snakemake compares no such param.
     training = getattr(CONFIG, stage).training
-    return {"activation_checkpointing": lambda wildcards, input: training.activation_checkpointing}
+    return {
+        "devices": lambda wildcards, input: training.devices,
+        "compiled": lambda wildcards, input: training.compile,
+        "activation_checkpointing": lambda wildcards, input: training.activation_checkpointing,
+    }
 
 
 def needs(mem_mb, runtime):

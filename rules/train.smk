@@ -37,7 +37,7 @@ for stage, (reads, settings) in TRAININGS.items():
         threads: 2
         retries: further_jobs(stage)
         resources:
-            **planned(stage, gpu=1),
+            **planned(stage, gpu=setting(f"{stage}.training.devices")),
         params:
             **runs(f"{stage}.py"),
             **starts_from(stage),
@@ -72,7 +72,7 @@ rule supervised:
     threads: 2
     retries: further_jobs("supervised")
     resources:
-        **planned("supervised", gpu=1),
+        **planned("supervised", gpu=setting("supervised.training.devices")),
     params:
         **starts_from("supervised"),
         **computes("supervised"),

@@ -14,9 +14,11 @@ PLANNED += ("evaluation.efficiency", "evaluation.generation", "evaluation.counte
 
 LOST = {"max_lost_fraction": "cohort.max_lost_fraction"}
 
+
 def computes(stage: str) -> dict[str, str]:
     """Of a training that is no part of what it is."""
-    return {"activation_checkpointing": f"{stage}.training.activation_checkpointing"}
+    settings = {"devices": "devices", "compiled": "compile", "activation_checkpointing": "activation_checkpointing"}
+    return {param: f"{stage}.training.{name}" for param, name in settings.items()}
 
 
 PILOT = {"subjects": "cohort.subjects", "sessions": "cohort.sessions", "seed": "seed"}

@@ -19,20 +19,23 @@ from ldae.errors import UserError
 def rule_log(path: str) -> Iterator[None]:
     """Send everything printed to the rule's log; progress, warnings and errors go to the terminal as well.
 
-    An earlier attempt's log stays, above this one's.
+    An earlier attempt's log stays, above this one's. Of a training on several devices the first process writes all; the
+    others add their errors.
     """
+    first = os.environ.get("LOCAL_RANK", "0") == "0"
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    os.write(log, f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %Z}\n".encode())
+    if first:
+        os.write(log, f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %Z}\n".encode())
     sys.stdout.flush(), sys.stderr.flush()
     os.dup2(log, 1), os.dup2(log, 2)
     shown = logging.StreamHandler(terminal)
     kept = logging.StreamHandler(sys.stderr)
     kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     package = logging.getLogger("ldae")
-    package.setLevel(logging.INFO)
-    package.handlers = [shown, kept]
+    package.setLevel(logging.INFO if first else logging.ERROR)
+    package.handlers = [shown, kept] if first else [kept]
     package.propagate = False
     try:
         yield

@@ -15,13 +15,17 @@ Trained = TypeVar("Trained", AutoencoderConfig, DAEConfig, LDMConfig, Representa
 def trained_section(snakemake: Any, model: type[Trained], name: str) -> Trained:
     """The section of what a rule trains, with how it is computed, which stands beside what Snakemake compares."""
     params, section = snakemake.params, model(**snakemake.params.config[name])
-    computed = {"activation_checkpointing": params.activation_checkpointing}
+    computed = {
+        "devices": params.devices,
+        "compile": params.compiled,
+        "activation_checkpointing": params.activation_checkpointing,
+    }
     return section.model_copy(update={"training": section.training.model_copy(update=computed)})
 
 
 def training_job(snakemake: Any) -> TrainingJob:
-    """A training rule's job, which may use its threads from here on."""
-    torch.set_num_threads(snakemake.threads)
+    """A training rule's job, which may use its threads from here on; processes on the CPU share them."""
+    torch.set_num_threads(max(1, snakemake.threads // snakemake.params.devices))
     params, output = snakemake.params, snakemake.output
     return TrainingJob(
         seed=params.config["seed"],

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -37,6 +38,10 @@ class Config(Section):
     """All sections."""
 
     seed: Seed = Field(description="of every random number; another seed gives another phantom, split and training")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        description="what networks compute on: cuda, a GPU, and an error where there is none; cpu; auto, the GPU where "
+        "there is one, else the CPU"
+    )
     cohort: CohortConfig
     phantom: PhantomConfig
     split: SplitConfig

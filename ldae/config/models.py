@@ -19,8 +19,22 @@ class TrainingConfig(Section):
     """One training of a network."""
 
     steps: Count = Field(description="optimizer steps, a multiple of validate_every_steps")
-    batch_size: Count = Field(description="scans per forward pass and device")
-    accumulate: Count = Field(description="forward passes per optimizer step")
+    batch_size: Count = Field(description="scans per forward pass, which is made on one device")
+    accumulate: Count = Field(description="forward passes per optimizer step, those of all devices together")
+    # How a training is computed is no part of what it is: left out of what sidecars tell and rules compare, whence a
+    # section may be read without these two.
+    devices: Count = Field(
+        1,
+        exclude=True,
+        description="GPUs that share the forward passes of each optimizer step, and divide accumulate; without a GPU, "
+        "processes. Results are the same to rounding, so a change trains nothing anew",
+    )
+    compile: bool = Field(
+        False,
+        exclude=True,
+        description="whether the networks are compiled (torch.compile), which takes minutes and then saves time on a "
+        "GPU; what cannot be compiled runs as it is, with a message",
+    )
     validate_every_steps: Count = Field(description="optimizer steps from one validation to the next")
     patience: Count = Field(description="validations without improvement after which the training ends")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(description="Lightning's name of the arithmetic")
@@ -42,6 +56,20 @@ class TrainingConfig(Section):
         description="whether the backward pass computes the networks' blocks anew instead of keeping what happened in "
         "them: about a third more time, far less memory, the same result",
     )
+
+    @property
+    def passes(self) -> int:
+        """Forward passes per optimizer step on each device."""
+        return self.accumulate // self.devices
+
+    @field_validator("devices")
+    @classmethod
+    def _devices_share_the_passes(cls, devices: int, info: ValidationInfo) -> int:
+        passes = info.data.get("accumulate", devices)
+        if passes % devices:
+            cure = "a smaller batch_size and as many times more accumulate keep the scans per optimizer step"
+            raise ValueError(f"must divide accumulate, {passes}, so that each device makes as many passes; {cure}")
+        return devices
 
     @field_validator("validate_every_steps")
     @classmethod

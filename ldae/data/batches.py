@@ -25,12 +25,12 @@ class StepBatchSampler(Sampler):
     items : int
         Number of items; each pass visits each once, in an order of its own.
     batch_size : int
-        Items of one batch on one process.
+        Items of one batch.
     batches : int
-        Batches of one epoch.
+        Batches of one epoch on one process.
     seed : int
     rank, world_size : int
-        Which of how many processes that share each batch of ``batch_size * world_size`` items.
+        Which of how many processes that share the batches: rank r of n takes every n-th.
     """
 
     def __init__(
@@ -47,10 +47,14 @@ class StepBatchSampler(Sampler):
     def __len__(self) -> int:
         return self.batches
 
+    def number(self, index: int) -> int:
+        """Which batch of all the `index`-th of this epoch and process is."""
+        return (self.epoch * self.batches + index) * self.world_size + self.rank
+
     def __iter__(self) -> Iterator[list[int]]:
         current, order = -1, np.empty(0, dtype=int)
-        for batch in range(self.epoch * self.batches, (self.epoch + 1) * self.batches):
-            first = (batch * self.world_size + self.rank) * self.batch_size
+        for number in map(self.number, range(self.batches)):
+            first = number * self.batch_size
             indices = []
             for position in range(first, first + self.batch_size):
                 if position // self.items != current:
@@ -61,22 +65,39 @@ class StepBatchSampler(Sampler):
 
 
 class InOrder(Sampler):
-    """Batches of all items in their order; rank r of n takes every n-th batch."""
+    """Batches of all items in their order; rank r of n takes every n-th batch.
+
+    Processes wait for each other, so all get as many: the last ones may get one more that is not to be counted.
+
+    Attributes
+    ----------
+    numbers : range
+        Which batches of all these are; one beyond the last is a repetition.
+    """
 
     def __init__(self, items: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
-        starts = range(rank * batch_size, items, batch_size * world_size)
-        self.indices = [list(range(start, min(start + batch_size, items))) for start in starts]
+        starts = range(0, items, batch_size)
+        self.batches = [list(range(start, min(start + batch_size, items))) for start in starts]
+        each = -(-len(self.batches) // world_size)
+        self.numbers = range(rank, each * world_size, world_size)
+
+    def counts(self, index: int) -> bool:
+        """Whether the `index`-th batch of this process is no repetition."""
+        return self.numbers[index] < len(self.batches)
 
     def __len__(self) -> int:
-        return len(self.indices)
+        return len(self.numbers)
 
     def __iter__(self) -> Iterator[list[int]]:
-        return iter(self.indices)
+        return (self.batches[number % len(self.batches)] for number in self.numbers)
 
 
-def make_loader(data: Volumes | Aligned, sampler: Sampler) -> DataLoader:
-    """Loader whose sampler yields lists of indices; worker processes only where the data is not in memory."""
-    workers = 0 if data.in_memory else min(8, len(os.sched_getaffinity(0)))
+def make_loader(data: Volumes | Aligned, sampler: Sampler, processes: int = 1) -> DataLoader:
+    """Loader whose sampler yields lists of indices; workers only where the data is not in memory.
+
+    `processes`: those with a loader like this one, which share the cores.
+    """
+    workers = 0 if data.in_memory else max(1, min(8, len(os.sched_getaffinity(0)) // processes))
     return DataLoader(
         data,
         sampler=sampler,

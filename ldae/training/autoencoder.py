@@ -76,7 +76,7 @@ class AutoencoderStage(Stage):
 
     def training_step(self, batch: torch.Tensor, batch_idx: int) -> None:
         """Accumulate both networks' gradients; after the last part of a batch, take one step of each."""
-        parts = self.settings.accumulate
+        parts = self.settings.passes
         with_adversary = self.config.adversarial_weight > 0 and self.step >= self.config.adversarial_start_step
         z_mu, z_sigma = self.autoencoder.encode(batch)
         reconstruction = self.autoencoder.decode(self.autoencoder.sampling(z_mu, z_sigma))

@@ -15,6 +15,7 @@ import torch
 from ldae.errors import UserError
 from ldae.files import write_table
 from ldae.progress import Progress
+from ldae.training.overflows import REPEATED
 from ldae.training.stage import Stage
 from ldae.training.state import is_main_process
 
@@ -92,27 +93,33 @@ class Course(L.Callback):
     def on_train_batch_start(  # type: ignore[override]
         self, trainer: L.Trainer, module: Stage, batch: object, batch_idx: int
     ) -> None:
-        """Set the randomness by (seed, step, part of the batch, process)."""
+        """Set the randomness by (seed, step, part of the step's batch), whichever device has that part."""
         loader: Any = trainer.train_dataloader
-        sampler = loader.sampler
-        step, part = divmod(sampler.epoch * sampler.batches + batch_idx, module.settings.accumulate)
-        module.step = step
-        _seed(module, self.seed, 0, step, part, trainer.global_rank)
+        step, part = divmod(loader.sampler.number(batch_idx), module.settings.accumulate)
+        module.step, module.counts = step, True
+        _seed(module, self.seed, 0, step, part)
 
     def on_validation_batch_start(  # type: ignore[override]
         self, trainer: L.Trainer, module: Stage, batch: object, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        """Set the randomness by the number of the batch, the same at each validation."""
-        _seed(module, self.seed, 1, batch_idx, 0, trainer.global_rank)
+        """Set the randomness by the number of the batch, the same at each validation and on whichever device."""
+        loader: Any = trainer.val_dataloaders
+        module.counts = loader.sampler.counts(batch_idx)
+        _seed(module, self.seed, 1, loader.sampler.numbers[batch_idx], 0)
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: Stage) -> None:  # type: ignore[override]
-        """Add a row to the history; losses that are not finite end the training."""
+        """Add a row to the history; losses that are not finite end the training.
+
+        Those of training may be so where all steps since the last validation were left out; see `Overflows`.
+        """
         step = (len(self.rows) + 1) * module.settings.validate_every_steps
         losses = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        wrong = [name for name, value in losses.items() if not math.isfinite(value)]
+        checked = {name for name in losses if not (module.leaves_out_overflows and name.startswith("train_"))}
+        wrong = sorted(name for name in checked if not math.isfinite(losses[name]))
         if wrong:
-            cure = "lower its learning_rate or use precision 32-true"
-            raise UserError(f"{type(module).__name__}, step {step}", "finite losses", f"{wrong[0]} = nan or inf", cure)
+            found = f"{wrong[0]} = nan or inf; {REPEATED}"
+            cure = "lower its learning_rate or set its training.precision: 32-true"
+            raise UserError(f"{type(module).__name__}, step {step}", "finite losses", found, cure)
         if trainer.logger:
             trainer.logger.log_metrics(losses, step)
         self.progress.advance(step - self.step, ", ".join(f"{name} {value:.4g}" for name, value in losses.items()))
@@ -121,6 +128,7 @@ class Course(L.Callback):
 
 
 def _seed(module: Stage, *key: int) -> None:
-    everything, noise = (int(n >> 1) for n in np.random.SeedSequence(key).generate_state(2, np.uint64))
+    # The 0 was the process once; without it the same settings would give other weights than before.
+    everything, noise = (int(n >> 1) for n in np.random.SeedSequence((*key, 0)).generate_state(2, np.uint64))
     torch.manual_seed(everything)
     module.noise = torch.Generator(module.device).manual_seed(noise)

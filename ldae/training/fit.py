@@ -15,20 +15,22 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.plugins.environments import LightningEnvironment
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from ldae.config.models import TrainingConfig
 from ldae.data.batches import InOrder, StepBatchSampler, make_loader
 from ldae.data.volumes import Aligned, Volumes
-from ldae.device import pick_device
+from ldae.errors import UserError
 from ldae.models.checkpointing import checkpoint_activations
+from ldae.training.checkpoints import BEST, LAST, load_mapped
+from ldae.training.compilation import compile_networks
 from ldae.training.course import Course
+from ldae.training.overflows import REPEATED, Overflows
 from ldae.training.stage import Stage
-from ldae.training.state import BEST, LAST, TrainingJob, is_main_process, origin, training_state, usable_state
+from ldae.training.state import TrainingJob, is_main_process, origin, training_state, usable_state
+from ldae.training.trainer import make_trainer
 from ldae.weights import save_weights
 
 logger = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ class Fitted:
     Attributes
     ----------
     state : dict
-        The best weights of the module.
+        The best weights of the module, mapped from the disk.
     steps : int
         Optimizer steps taken.
     best : dict
@@ -88,30 +90,42 @@ def fit(
     Raises
     ------
     UserError
-        A loss is not finite, or the state belongs to another training.
+        A loss is not finite, a step does not fit the GPU, the devices are not there, or the state belongs to another
+        training.
     """
     settings, state_dir = module.settings, Path(state_dir)
     if settings.activation_checkpointing:
         checkpoint_activations(module)
     course = Course(seed, history_path, state_dir.name, code)
     stop = EarlyStopping(module.monitor, patience=settings.patience, check_finite=False)
-    state = usable_state(state_dir, module.state_dict(), (course.state_key, stop.state_key))
-    ended = False
-    if state:
-        course.load_state_dict(state["callbacks"][course.state_key])
-        waited = state["callbacks"][stop.state_key]["wait_count"]
-        ended = course.step >= settings.steps or waited >= settings.patience
+    last, ended = _take_up(course, stop, module, state_dir)
     if not ended:
         loaders = Loaders(train, validation, settings, seed)
-        last = state_dir / LAST if state else None
-        board = _tensorboard(tensorboard_dir, anew=state is None)
-        trainer = _make_trainer(module, [course, stop], state_dir, board)
-        trainer.fit(module, datamodule=loaders, ckpt_path=last, weights_only=True)
+        board = _tensorboard(tensorboard_dir, anew=last is None)
+        trainer = make_trainer(module, [course, stop, Overflows()], state_dir, board)
+        if settings.compile:
+            compile_networks(module, trainer.strategy.root_device)
+        try:
+            trainer.fit(module, datamodule=loaders, ckpt_path=last, weights_only=True)
+        except torch.OutOfMemoryError as error:
+            found = f"{error}".split("\n")[0][:300] + f"; unless another program fills it, {REPEATED}"
+            cure = "a smaller training.batch_size and as many times more accumulate keep the scans per step"
+            raise UserError(course.history.stem, "a step that fits the memory of the GPU", found, cure) from None
     if course.step < settings.steps:
         logger.info("%s: stopped early, after %d steps", course.history.stem, course.step)
     course.write()
-    best = torch.load(state_dir / BEST, map_location="cpu", weights_only=True)["state_dict"]
+    best = load_mapped(state_dir / BEST)["state_dict"]
     return Fitted(best, course.step, course.best(module.monitor), course.codes)
+
+
+def _take_up(course: Course, stop: EarlyStopping, module: Stage, state_dir: Path) -> tuple[Path | None, bool]:
+    """The state to go on from, if there is one, whose history `course` takes over; and whether that is the end."""
+    state = usable_state(state_dir, module.state_dict(), (course.state_key, stop.state_key))
+    if state is None:
+        return None, False
+    course.load_state_dict(state[course.state_key])
+    waited = state[stop.state_key]["wait_count"]
+    return state_dir / LAST, course.step >= module.settings.steps or waited >= module.settings.patience
 
 
 def fit_and_save(
@@ -142,8 +156,8 @@ def fit_and_save(
             tensorboard_dir=job.tensorboard_dir,
             code=job.code,
         )
-        stage.load_state_dict(result.state)
         if is_main_process():
+            stage.load_state_dict(result.state)
             sidecar = {**run, **origin(), "code": result.codes, "steps": result.steps, "best": result.best}
             save_weights(getattr(stage, network), job.output, sidecar)
 
@@ -162,44 +176,13 @@ class Loaders(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Endless; one epoch lasts until the next validation."""
         size, world = self.settings.batch_size, (self.trainer.global_rank, self.trainer.world_size)
-        batches = self.settings.validate_every_steps * self.settings.accumulate
-        return make_loader(self.train, StepBatchSampler(len(self.train), size, batches, self.seed, *world))
+        batches = self.settings.validate_every_steps * self.settings.passes
+        return make_loader(self.train, StepBatchSampler(len(self.train), size, batches, self.seed, *world), world[1])
 
     def val_dataloader(self) -> DataLoader:
         """Every validation item once."""
         world = (self.trainer.global_rank, self.trainer.world_size)
-        return make_loader(self.validation, InOrder(len(self.validation), self.settings.batch_size, *world))
-
-
-def _make_trainer(
-    module: Stage, callbacks: list[L.Callback], state_dir: Path, board: TensorBoardLogger | bool
-) -> L.Trainer:
-    """Lightning's trainer; the best state is chosen, and the last one kept, at each validation."""
-    settings, manual = module.settings, not module.automatic_optimization
-    # Two callbacks: `save_last` of the first would save where the monitored loss has improved, and nowhere else.
-    keep = [
-        ModelCheckpoint(state_dir, name, monitor, enable_version_counter=False, save_on_train_epoch_end=True)
-        for name, monitor in ((Path(BEST).stem, module.monitor), (Path(LAST).stem, None))
-    ]
-    average = [WeightAveraging(multi_avg_fn=_moving_average(settings.ema_decay))] if settings.ema_decay else []
-    return L.Trainer(
-        accelerator=pick_device(),
-        devices="auto",
-        strategy="ddp_find_unused_parameters_true" if torch.cuda.device_count() > 1 else "auto",
-        plugins=[LightningEnvironment()],  # a Slurm job starts one task; Lightning starts one process per device
-        precision=settings.precision,
-        max_epochs=settings.steps // settings.validate_every_steps,
-        accumulate_grad_batches=1 if manual else settings.accumulate,
-        gradient_clip_val=None if manual else settings.gradient_clip or None,
-        callbacks=[*callbacks, *keep, *average],
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-        logger=board,
-        log_every_n_steps=1,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        benchmark=torch.cuda.is_available(),
-    )
+        return make_loader(self.validation, InOrder(len(self.validation), self.settings.batch_size, *world), world[1])
 
 
 def _tensorboard(folder: str | Path | None, anew: bool) -> TensorBoardLogger | bool:
@@ -209,15 +192,3 @@ def _tensorboard(folder: str | Path | None, anew: bool) -> TensorBoardLogger | b
     if anew and is_main_process():
         shutil.rmtree(folder, ignore_errors=True)
     return TensorBoardLogger(folder, name=None, version="")
-
-
-def _moving_average(decay: float) -> Callable:
-    average = get_ema_multi_avg_fn(decay)
-
-    def update(averaged: list[torch.Tensor], current: list[torch.Tensor], count: torch.Tensor) -> None:
-        if averaged[0].is_floating_point():
-            average(averaged, current, count)
-        else:  # counters, such as BatchNorm's
-            torch._foreach_copy_(averaged, current)
-
-    return update

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import lightning as L
 import torch
@@ -50,9 +50,15 @@ class Stage(L.LightningModule):
         Set anew for every training step (by seed and step) and validation batch (the same at each validation).
     step : int
         Optimizer steps taken before this training batch.
+    counts : bool
+        Whether this batch's losses count; a validation batch that another process has, too, does not.
+    leaves_out_overflows : bool
+        Whether a gradient scaler leaves out the steps in which 16-bit floats overflow.
     """
 
     monitor = "val_loss"
+    counts = True
+    leaves_out_overflows = False
     noise: torch.Generator
     step: int
 
@@ -61,13 +67,22 @@ class Stage(L.LightningModule):
         self.settings = settings
 
     def track(self, prefix: str, losses: dict[str, torch.Tensor], scans: int) -> None:
-        """Record means over the epoch, as ``<prefix>_<name>``; they become the row of the history."""
+        """Record means over the epoch and all devices, as ``<prefix>_<name>``; they become the row of the history."""
         named = {f"{prefix}_{name}": value.detach() for name, value in losses.items()}
-        synced = prefix == "val"
-        self.log_dict(named, batch_size=scans, on_step=False, on_epoch=True, logger=False, sync_dist=synced)
+        counts = self.counts
+        if prefix == "train" and self.leaves_out_overflows and not torch.stack([*named.values()]).isfinite().all():
+            named, counts = {name: torch.zeros_like(value) for name, value in named.items()}, False
+        # Lightning takes the mean of this over devices, and that of integers is cut to one.
+        weight: Any = float(scans * counts)
+        self.log_dict(named, batch_size=weight, on_step=False, on_epoch=True, logger=False, sync_dist=True)
 
     def scheduled(self, *optimizers: torch.optim.Optimizer) -> tuple[list[torch.optim.Optimizer], list[dict]]:
-        """What `configure_optimizers` returns: each optimizer, its learning rate set at every step by one factor."""
+        """What `configure_optimizers` returns: each optimizer, its learning rate set at every step by one factor.
+
+        A step is one kernel (fused); set here, not as the optimizer is made, it goes together with clipping in 16 bits.
+        """
+        for group in (group for each in optimizers for group in each.param_groups):
+            group["fused"] = True
         factor = partial(learning_rate_factor, self.settings)
         return list(optimizers), [{"scheduler": LambdaLR(each, factor), "interval": "step"} for each in optimizers]
 

@@ -20,11 +20,11 @@ from filelock import FileLock, Timeout
 from ldae.config.base import Section
 from ldae.errors import UserError
 from ldae.files import hash_content, hash_file, write_json
+from ldae.training.checkpoints import BEST, LAST, load_mapped
 
 logger = logging.getLogger(__name__)
 
 PACKAGES = ("torch", "monai", "lightning", "safetensors", "numpy")
-LAST, BEST = "last.ckpt", "best.ckpt"
 # Of the fitted rows, what makes a training another one; paths do not.
 IDENTIFYING = ("subject", "session", "split", "image_sha256", "latent_sha256", "target")
 
@@ -114,8 +114,14 @@ def is_main_process() -> bool:
     return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
 
 
+def wait_for_all() -> None:
+    """Wait until every process of this training has come here."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+
+
 def usable_state(folder: Path, network: dict[str, torch.Tensor], callbacks: tuple[str, ...]) -> dict | None:
-    """The last saved state of a training; None where there is none, or none that fits.
+    """What these callbacks saved in the last state of a training; None where there is none, or none that fits.
 
     A state that is damaged, or that an earlier code left for another network, is said and removed.
 
@@ -129,13 +135,11 @@ def usable_state(folder: Path, network: dict[str, torch.Tensor], callbacks: tupl
     if not (folder / LAST).exists():
         return None
     try:
-        state, _ = (
-            torch.load(folder / name, map_location="cpu", weights_only=True, mmap=True) for name in (LAST, BEST)
-        )
-        misfit = _misfit(network, state["state_dict"])
+        state, best = (load_mapped(folder / name) for name in (LAST, BEST))
+        misfit = _misfit(network, state["state_dict"]) or _misfit(network, best["state_dict"])
         missing = [key for key in callbacks if key not in state["callbacks"]]
         if not misfit and not missing:
-            return state
+            return {key: state["callbacks"][key] for key in callbacks}
         reason = misfit or f"it lacks {missing[0]}"
     except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
         reason = f"it cannot be read: {error}"[:200]
@@ -157,7 +161,7 @@ def _misfit(network: dict[str, torch.Tensor], stored: dict[str, torch.Tensor]) -
 
 @contextmanager
 def training_state(checkpoint_dir: str | Path, run: dict) -> Iterator[Path]:
-    """Yield the folder that keeps the state of `run`; remove it when the body succeeds.
+    """Yield the folder that keeps the state of `run`; remove it when the body succeeds, in all processes.
 
     Another run (other configuration, data, parents or seed) has another folder, so states never mix; other code has the
     same. The lock on `checkpoint_dir` also keeps out a training that outlived its workflow.
@@ -172,12 +176,14 @@ def training_state(checkpoint_dir: str | Path, run: dict) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     if not is_main_process():
         yield folder
+        wait_for_all()
         return
     try:
         with FileLock(checkpoint_dir / "lock", timeout=0):
             write_json(folder / "run.json", run)
             yield folder
-            shutil.rmtree(folder)
+            wait_for_all()
+            shutil.rmtree(folder, ignore_errors=True)  # a file still mapped keeps its folder on a network file system
             left = sorted(path.name for path in checkpoint_dir.iterdir() if path.is_dir())
             if left:
                 logger.info("%s keeps unfinished trainings of other settings: %s", checkpoint_dir, ", ".join(left))

@@ -3,8 +3,29 @@
 import pytest
 import torch
 
-from ldae.device import has_kernels, pick_device
+from ldae.device import has_kernels, pick_device, pick_devices
 from ldae.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch):
+    monkeypatch.delenv("LDAE_DEVICE", raising=False)
+    precision = torch.get_float32_matmul_precision()
+    yield
+    torch.set_float32_matmul_precision(precision)
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    """Let PyTorch believe in so many GPUs that it can use."""
+
+    def put(count):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+        monkeypatch.setattr("ldae.device.has_kernels", lambda *_: True)
+
+    return put
 
 
 @pytest.fixture
@@ -73,14 +94,51 @@ def test_a_gpu_for_which_the_build_has_no_code_is_an_error(monkeypatch, capabili
             pick_device()
 
 
-def test_a_certain_gpu_may_be_named_and_nothing_else(driver, monkeypatch):
+def test_a_certain_gpu_may_be_named_and_nothing_else(driver, gpus):
     for name in ("gpu", "mps", "cuda:x", ""):
         with pytest.raises(UserError, match="cpu, cuda"):
             pick_device(name)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr("ldae.device.has_kernels", lambda *_: True)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    gpus(2)
     assert pick_device("cuda:1") == "cuda:1"
+
+
+def test_the_setting_decides_for_a_job_that_names_no_device(driver, gpus, monkeypatch):
+    monkeypatch.setenv("LDAE_DEVICE", "cuda")
+    with pytest.raises(UserError, match="device: cuda") as error:
+        pick_device()
+    assert "device: cpu" in error.value.cure
+    assert pick_device("cpu") == "cpu"
+    gpus(1)
+    assert pick_device() == "cuda"
+    monkeypatch.setenv("LDAE_DEVICE", "cpu")
+    assert pick_device() == "cpu"
+    assert pick_device("cuda") == "cuda"
+
+
+def test_apples_gpu_is_never_taken(driver, monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert pick_device() == "cpu"
+
+
+def test_a_training_that_finds_fewer_gpus_than_devices_stops_with_the_cure(driver, gpus):
+    gpus(1)
+    with pytest.raises(UserError, match="2 GPUs that PyTorch can use") as error:
+        pick_devices(2)
+    assert "training.devices" in error.value.cure
+    gpus(2)
+    assert pick_devices(2) == "cuda"
+    gpus(0)
+    assert pick_devices(2) == "cpu"
+
+
+def test_matrices_are_multiplied_in_tf32_on_a_gpu_alone(driver, gpus):
+    pick_device()
+    assert torch.get_float32_matmul_precision() == "highest"
+    gpus(1)
+    pick_device("cpu")
+    assert torch.get_float32_matmul_precision() == "highest"
+    pick_device()
+    assert torch.get_float32_matmul_precision() == "high"
 
 
 def test_intermediate_code_serves_later_gpus_alone():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from dataclasses import is_dataclass
 from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 import pytest
 import yaml
@@ -30,6 +31,7 @@ DEFAULTS = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 TEXT = (ROOT / "tests" / "distinct_settings.yaml").read_text(encoding="utf-8")
 SCRIPTS = ROOT / "workflow_scripts"
 WILDCARDS = SimpleNamespace(encoder="theirs")
+COMPUTING = ("devices", "compile", "activation_checkpointing")
 WEIGHTS = {"pretrained": "weights to start from", "files": {"medicalnet": "weights to measure with"}}
 
 
@@ -64,7 +66,7 @@ def without_computing(section: object) -> object:
     """Without what is no part of what a training is."""
     if not isinstance(section, dict) or "training" not in section:
         return section
-    training = {name: value for name, value in section["training"].items() if name != "activation_checkpointing"}
+    training = {name: value for name, value in section["training"].items() if name not in COMPUTING}
     return section | {"training": training}
 
 
@@ -101,7 +103,8 @@ def parsed(folder):
         if source not in ("bids", "oasis"):
             settings["cohort"]["prefer"] = []  # refused where Clinica chooses
         settings["models_from"] = describe_nothing(folder, settings) if source == "taken" else None
-        rules = parse_rules(settings, folder)
+        with patch.dict(os.environ):  # where jobs are told the device
+            rules = parse_rules(settings, folder)
         # Told at once: the functions of params read the configuration that was parsed last.
         both[source] = settings, rules, {name: settings_of(rule) for name, rule in rules.items()}
     return both
@@ -164,10 +167,20 @@ def test_shards_and_supervised_encoders_follow_the_settings(parsed):
 
 
 @pytest.mark.parametrize("stage", ["autoencoder", "ldm", "representation", "dae", "supervised"])
-def test_another_way_to_compute_a_training_trains_nothing_anew(parsed, stage):
+def test_a_training_asks_for_its_devices_and_another_way_to_compute_it_trains_nothing_anew(parsed, stage):
     """Snakemake compares no param that is a function of `input`."""
-    params = dict(parsed["phantom"][1][stage].params.items())
-    assert "input" in signature(params["activation_checkpointing"]).parameters
+    settings, rules, _ = parsed["phantom"]
+    assert rules[stage].resources["gpu"] == settings[stage]["training"]["devices"]
+    params = dict(rules[stage].params.items())
+    assert all(
+        "input" in signature(params[name]).parameters for name in ("devices", "compiled", "activation_checkpointing")
+    )
+
+
+def test_every_job_is_told_the_device(tmp_path, monkeypatch):
+    monkeypatch.setenv("LDAE_DEVICE", "")
+    parse_rules({"device": "cuda"}, tmp_path)
+    assert os.environ["LDAE_DEVICE"] == "cuda"
 
 
 class Recorder:

@@ -123,7 +123,7 @@ def test_the_slurm_profile_plans_and_sends_gpu_rules_to_a_gpu(fresh):
     profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text(encoding="utf-8"))
     assert set(profile["set-resources"]) == {name for name, rule in RULES.items() if "gpu" in rule.resources}
     for resources in profile["set-resources"].values():
-        assert resources == {"slurm_partition": "gpu", "gpu": 1}
+        assert resources == {"slurm_partition": "gpu"}
     assert "table_downstream" in fresh.run("--dry-run", "--profile", str(ROOT / "profiles" / "slurm"))
 
 

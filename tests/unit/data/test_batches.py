@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 
 import numpy as np
+import pytest
 import torch
 
 from ldae.data.batches import InOrder, StepBatchSampler, make_loader, scan_batches
@@ -36,16 +37,28 @@ def test_a_batch_depends_on_seed_and_number_alone():
     assert list(other) != batches([0])
 
 
-def test_processes_share_each_batch():
-    alone = StepBatchSampler(7, 6, 5, seed=1)
-    pairs = zip(batches([0], rank=0, world_size=2), batches([0], rank=1, world_size=2), strict=True)
-    assert [a + b for a, b in pairs] == list(alone)
+def test_processes_share_the_batches_of_one():
+    alone = batches(range(4))
+    shared = [batches(range(2), rank=rank, world_size=2) for rank in range(2)]
+    assert [batch for pair in zip(*shared, strict=True) for batch in pair] == alone
+    sampler = StepBatchSampler(7, 3, 5, seed=1, rank=1, world_size=2)
+    sampler.set_epoch(1)
+    assert alone[sampler.number(2)] == list(sampler)[2]
 
 
 def test_validation_visits_every_item_once_in_order():
-    assert InOrder(7, 2).indices == [[0, 1], [2, 3], [4, 5], [6]]
-    assert InOrder(7, 2, 0, 2).indices == [[0, 1], [4, 5]]
-    assert InOrder(7, 2, 1, 2).indices == [[2, 3], [6]]
+    assert list(InOrder(7, 2)) == [[0, 1], [2, 3], [4, 5], [6]]
+    assert list(InOrder(7, 2, 0, 2)) == [[0, 1], [4, 5]]
+    assert list(InOrder(7, 2, 1, 2)) == [[2, 3], [6]]
+
+
+@pytest.mark.parametrize("items, world_size", [(5, 2), (5, 4), (3, 5), (8, 3)])
+def test_processes_validate_equally_many_batches_of_which_each_counts_once(items, world_size):
+    shared = [InOrder(items, 2, rank, world_size) for rank in range(world_size)]
+    assert len({len(part) for part in shared}) == 1
+    counted = {part.numbers[index]: batch for part in shared for index, batch in enumerate(part) if part.counts(index)}
+    assert [counted[number] for number in sorted(counted)] == list(InOrder(items, 2))
+    assert sum(part.counts(index) for part in shared for index in range(len(part))) == len(counted)
 
 
 def test_a_loader_keeps_items_together_and_leaves_the_global_randomness_alone():

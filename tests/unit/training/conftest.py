@@ -17,8 +17,11 @@ from ldae.config.models import (
     SupervisedConfig,
     TrainingConfig,
 )
+from ldae.data.volumes import Volumes
+from ldae.training.fit import fit
 from ldae.training.state import TrainingJob
 from tests.unit.tiny_cohort import TinyCohort
+from tests.unit.training.line import POINTS
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +145,16 @@ def make_job(tmp_path):
         )
 
     return make
+
+
+@pytest.fixture
+def fit_line(tmp_path):
+    def run(stage, name="line"):
+        points = Volumes(range(12), lambda i: POINTS[i])
+        places = {"state_dir": tmp_path / name / "state", "history_path": tmp_path / f"{name}.csv"}
+        return fit(stage, points, points, seed=0, **places)
+
+    return run
 
 
 class KilledError(Exception):

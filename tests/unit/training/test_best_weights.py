@@ -6,54 +6,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import nn
 
 from ldae.data.volumes import Volumes
 from ldae.files import read_json, read_table
+from ldae.training.checkpoints import BEST, LAST, load_mapped
 from ldae.training.course import Course
-from ldae.training.fit import fit, fit_and_save
-from ldae.training.stage import Stage, learning_rate_factor
-
-
-class Line(Stage):
-    """Least squares without any randomness."""
-
-    def __init__(self, settings, learning_rate=0.1):
-        super().__init__(settings)
-        self.learning_rate = learning_rate
-        torch.manual_seed(1)
-        self.net = nn.Linear(4, 1)
-        self.rates, self.steps, self.weights = [], [], []
-
-    def configure_optimizers(self):
-        return self.scheduled(torch.optim.SGD(self.parameters(), self.learning_rate))
-
-    def loss(self, batch):
-        return self.net(batch[:, :4]).sub(batch[:, 4:]).square().mean()
-
-    def training_step(self, batch, batch_idx):
-        self.rates.append(self.optimizers().param_groups[0]["lr"])
-        self.steps.append(self.step)
-        self.weights.append(self.net.weight.detach().clone())
-        loss = self.loss(batch)
-        self.track("train", {"loss": loss}, len(batch))
-        return loss
-
-    def validation_step(self, batch, batch_idx):
-        self.track("val", {"loss": self.loss(batch)}, len(batch))
-
-
-POINTS = torch.randn(12, 5, generator=torch.Generator().manual_seed(2))
-
-
-@pytest.fixture
-def fit_line(tmp_path):
-    def run(stage, name="line"):
-        points = Volumes(range(12), lambda i: POINTS[i])
-        places = {"state_dir": tmp_path / name / "state", "history_path": tmp_path / f"{name}.csv"}
-        return fit(stage, points, points, seed=0, **places)
-
-    return run
+from ldae.training.fit import fit_and_save
+from ldae.training.stage import learning_rate_factor
+from tests.unit.training.line import POINTS, Line
 
 
 def test_accumulation_equals_the_big_batch(fit_line, make_training):
@@ -102,6 +62,41 @@ def test_the_best_weights_come_back_not_the_last(fit_line, make_training, tmp_pa
     assert history["val_loss"].is_monotonic_increasing
     assert result.best["step"] == 2
     assert torch.equal(result.state["net.weight"], stage.weights[2])
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.5])
+def test_the_best_state_is_weights_alone_and_a_resumed_training_finds_it(
+    fit_line, make_training, kill, tmp_path, ema_decay
+):
+    """The loss rises, so that the first state stays the best; the last one is whole."""
+    settings = make_training(ema_decay=ema_decay, gradient_clip=0.0, warmup_steps=0)
+    whole = fit_line(Line(settings, learning_rate=10.0), "whole")
+    stage = Line(settings, learning_rate=10.0)
+    with kill(stage, 5):
+        fit_line(stage, "resumed")
+    best, last = (load_mapped(tmp_path / "resumed" / "state" / name) for name in (BEST, LAST))
+    assert set(best) == {"state_dict"}
+    assert last["optimizer_states"] and not torch.equal(*(each["state_dict"]["net.weight"] for each in (best, last)))
+    resumed = fit_line(Line(settings, learning_rate=10.0), "resumed")
+    assert resumed.best == whole.best and resumed.best["step"] == 2
+    assert torch.equal(resumed.state["net.weight"], best["state_dict"]["net.weight"])
+    assert torch.equal(resumed.state["net.weight"], whole.state["net.weight"])
+
+
+def test_states_are_mapped_and_not_read_as_a_whole(fit_line, make_training, kill, monkeypatch):
+    original, mapped = torch.load, []
+
+    def load(*args, **kwargs):
+        mapped.append(kwargs.get("mmap"))
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(torch, "load", load)
+    stage = Line(make_training())
+    with kill(stage, 5):
+        fit_line(stage)
+    fit_line(Line(make_training()))
+    assert len(mapped) == 4  # to see whether they fit: the last and the best; to go on; to give the weights
+    assert all(mapped)
 
 
 def test_the_best_weights_are_the_ones_saved_with_what_they_are(make_training, make_job):

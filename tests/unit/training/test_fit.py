@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from lightning.pytorch.accelerators import CPUAccelerator, MPSAccelerator
 from safetensors.torch import load_file
 from torch import nn
 
@@ -12,6 +13,7 @@ from ldae.errors import UserError
 from ldae.files import read_table
 from ldae.training.fit import fit, fit_and_save
 from ldae.training.ldm import LDMStage
+from ldae.training.trainer import make_trainer
 
 
 @pytest.fixture
@@ -168,6 +170,36 @@ def test_patience_outlives_a_kill(make_stage, train, make_training, kill):
 def test_a_loss_that_is_not_finite_is_reported(make_stage, train, make_training):
     with pytest.raises(UserError, match="finite losses"):
         train(make_stage(make_training(gradient_clip=0.0), learning_rate=1e30), "nan")
+
+
+def test_a_step_that_does_not_fit_the_gpu_is_an_error_with_the_cure(make_stage, train, make_training):
+    stage = make_stage(make_training())
+
+    def training_step(batch, batch_idx):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB\nAnd more")
+
+    stage.training_step = training_step
+    with pytest.raises(UserError, match="allocate 20 GiB; unless another program fills it") as error:
+        train(stage, "large")
+    assert "batch_size" in error.value.cure
+
+
+def test_a_training_never_takes_apples_gpu(make_stage, make_training, tmp_path, monkeypatch):
+    """Lightning's own choice would."""
+    monkeypatch.setattr(MPSAccelerator, "is_available", lambda: True)
+    trainer = make_trainer(make_stage(make_training()), [], tmp_path, False)
+    assert isinstance(trainer.accelerator, CPUAccelerator)
+
+
+def test_a_compiled_training_has_the_weights_of_one_that_is_not(make_stage, train, make_training, monkeypatch):
+    original = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda function: original(function, backend="eager"))
+    plain, compiled = (
+        train(make_stage(make_training(compile=chosen)), f"{chosen}", f"{chosen}/run") for chosen in (False, True)
+    )
+    assert plain.state.keys() == compiled.state.keys()
+    for name, tensor in plain.state.items():
+        torch.testing.assert_close(compiled.state[name], tensor)
 
 
 def test_the_state_of_another_training_is_refused(make_stage, train, make_training, kill, tmp_path):

@@ -10,6 +10,12 @@ from torch import nn
 from ldae.training.stage import Frozen, Stage
 
 
+def test_a_step_of_the_optimizer_is_one_kernel(make_training):
+    stage = Stage(make_training())
+    optimizers, _ = stage.scheduled(*(torch.optim.Adam(nn.Linear(2, 2).parameters()) for _ in range(2)))
+    assert all(group["fused"] for optimizer in optimizers for group in optimizer.param_groups)
+
+
 def test_a_frozen_network_is_no_part_of_its_stage(make_training):
     stage = Stage(make_training())
     stage.net, stage.frozen = nn.Linear(2, 2), Frozen(nn.Sequential(nn.Linear(2, 2), nn.Dropout()))

@@ -112,11 +112,15 @@ def test_code_paths_and_test_subjects_are_no_other_run(describe):
 
 
 def test_how_a_training_is_computed_is_no_other_run(ldm_config, make_training):
-    kept, anew, longer = (
+    shared, longer = (
         ldm_config.model_copy(update={"training": make_training(**changes)})
-        for changes in ({}, {"activation_checkpointing": True}, {"steps": 8})
+        for changes in (
+            {"accumulate": 2, "devices": 2, "compile": True, "activation_checkpointing": True},
+            {"accumulate": 2, "steps": 8},
+        )
     )
-    dumps = [dump_sections({"ldm": config}) for config in (kept, anew, longer)]
+    alone = ldm_config.model_copy(update={"training": make_training(accumulate=2)})
+    dumps = [dump_sections({"ldm": config}) for config in (alone, shared, longer)]
     assert dumps[0] == dumps[1] != dumps[2]
 
 
