@@ -164,6 +164,12 @@ def starts_from(stage):
     }
 
 
+def how_computed(stage):
+    """How a training is computed, which is no part of its section's plain dict."""
+    training = getattr(CONFIG, stage).training
+    return {"training": {name: getattr(training, name) for name in ("devices", "activation_checkpointing")}}
+
+
 def computes(stage):
     """Params of a training that say how it is computed; for another way of it nothing is trained anew."""
     # Functions of `input`, for Snakemake compares no such param.

@@ -2,6 +2,7 @@
 PLANNED = ["preprocessing", "autoencoder", "ldm", "encoder", "representation", "dae", "supervised", "sampling", "plan"]
 PLANNED_EVALUATION = ["batch_size", "figure_scans", "reconstruction", "comparison", "efficiency", "generation"]
 PLANNED_EVALUATION += ["counterfactual"]
+TRAINED_STAGES = ["autoencoder", "ldm", "representation", "dae", "supervised"]
 # Tables made of one file alone: what that is, and the settings they take.
 BOOTSTRAP = section("seed") | evaluation("bootstrap")
 OF_ONE_FILE = {
@@ -58,6 +59,7 @@ rule table_plan:
         **needs(1000, 10),
     params:
         config=section(*PLANNED) | evaluation(*PLANNED_EVALUATION),
+        computed={stage: how_computed(stage) for stage in TRAINED_STAGES},
         cohort=CONFIG.cohort.source,
         code=code_of("table_plan.py"),
     message:

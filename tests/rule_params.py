@@ -14,6 +14,12 @@ PLANNED += ("evaluation.efficiency", "evaluation.generation", "evaluation.counte
 
 LOST = {"max_lost_fraction": "cohort.max_lost_fraction"}
 
+COMPUTED = tuple(
+    f"{stage}.training.{name}"
+    for stage in ("autoencoder", "ldm", "representation", "dae", "supervised")
+    for name in ("devices", "activation_checkpointing")
+)
+
 
 def computes(stage: str) -> dict[str, str]:
     """Of a training that is no part of what it is."""
@@ -77,7 +83,7 @@ PHANTOM = {
         "config": (*LDAE, "sampling", "seed", BATCH, "evaluation.figure_scans", "evaluation.generation")
     },
     "measure_efficiency": {"config": (*LDAE, "dae", "sampling", "evaluation.efficiency")},
-    "table_plan": {"config": PLANNED, **COHORT},
+    "table_plan": {"config": PLANNED, **COHORT, "computed": COMPUTED},
     "table_reconstruction": {"config": BOOTSTRAP, **COHORT},
     "table_comparison": {"config": BOOTSTRAP, **COHORT},
     "table_interpolation": {"config": BOOTSTRAP, **COHORT},

@@ -95,7 +95,7 @@ def load_config(*paths: str | Path) -> Config:
     """Read YAML files, later ones laid over earlier ones key by key, and check the result."""
     merged: dict = {}
     for path in paths:
-        _overlay(merged, read_settings(path))
+        overlay(merged, read_settings(path))
     return parse_config(merged, " + ".join(map(str, paths)))
 
 
@@ -136,9 +136,10 @@ def _describe_words(content: object, place: str = "") -> Iterator[str]:
         yield from _describe_words(value, f"{place}{key}.")
 
 
-def _overlay(base: dict, top: dict) -> None:
+def overlay(base: dict, top: dict) -> None:
+    """Lay nested settings over others, key by key, in place."""
     for key, value in top.items():
         if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _overlay(base[key], value)
+            overlay(base[key], value)
         else:
             base[key] = value

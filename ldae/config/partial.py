@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, TypeVar, get_origin
 
 from ldae.config.base import Section, section_in
-from ldae.config.load import Config
+from ldae.config.load import Config, overlay
 
 SomeSection = TypeVar("SomeSection", bound=Section)
 
 
-def partial_config(sections: dict) -> Config:
+def partial_config(*parts: dict) -> Config:
     """A configuration of these sections alone, or of parts of them; the rest of it has no value.
 
     Nothing is checked but this: where a setting is a tuple, JSON's list becomes one.
 
     Parameters
     ----------
-    sections : dict
-        Nested dicts as `Config.model_dump` gives them, checked before.
+    parts : dict
+        Nested dicts as `Config.model_dump` gives them, checked before; later ones are laid over earlier ones.
 
     Examples
     --------
     >>> partial_config({"seed": 3, "evaluation": {"bootstrap": {"draws": 100}}}).evaluation.bootstrap.draws
     100
     """
+    sections: dict = {}
+    for part in parts:
+        overlay(sections, deepcopy(part))
     return _construct(Config, sections)
 
 

@@ -93,19 +93,11 @@ def _plan_scans(config: Config, sides: Sides) -> Iterator[Work]:
 
 def _plan_trainings(config: Config, sides: Sides) -> Iterator[Work]:
     for stage, training in list_trainings(config).items():
-        flop = training.flop(sides.validation)
-        memory, loaded = training.memory / 1e6, NUMBER * training.parameters / 1e6
-        scans, steps, disk = sides.train + sides.validation, training.settings.steps, training.disk / 1e6
-        yield Work(
-            stage,
-            scans,
-            steps,
-            training.parameters,
-            flop,
-            *_placed(config, memory, loaded),
-            disk,
-            hours_of(config, flop),
-        )
+        flop, devices = training.flop(sides.validation), training.settings.devices
+        trained, steps = training.parameters, training.settings.steps
+        gpu, host = _placed(config, training.memory / 1e6, NUMBER * trained / 1e6, devices)
+        scans, hours = sides.train + sides.validation, hours_of(config, flop, devices)
+        yield Work(stage, scans, steps, trained, flop, gpu, host, training.disk / 1e6, hours)
 
 
 def _plan_measurements(config: Config, sides: Sides) -> Iterator[Work]:
@@ -117,14 +109,14 @@ def _plan_measurements(config: Config, sides: Sides) -> Iterator[Work]:
         yield Work(stage, measured.scans, 0, 0, measured.flop, gpu, beside, disk, hours_of(config, measured.flop))
 
 
-def _placed(config: Config, memory: float, beside: float) -> tuple[float, float]:
-    """Megabytes of the GPU and of the host, for `memory` where the networks are and `beside` on the host."""
+def _placed(config: Config, memory: float, beside: float, devices: int = 1) -> tuple[float, float]:
+    """Megabytes of each GPU and of the host, for `memory` on each device and `beside` of each process on the host."""
     if config.plan.device == CPU:
-        return 0, IMPORTED_MB + memory + beside
-    return CUDA_MB + memory, IMPORTED_MB + CUDA_MB + beside
+        return 0, devices * (IMPORTED_MB + memory + beside)
+    return CUDA_MB + memory, devices * (IMPORTED_MB + CUDA_MB + beside)
 
 
-def hours_of(config: Config, flop: float) -> float:
-    """Hours that a job of a number of operations takes on the planned device."""
-    cores = config.plan.cores if config.plan.device == CPU else 1
-    return (START_S + flop / (config.plan.tflops[config.plan.device] * 1e12 * cores)) / 3600
+def hours_of(config: Config, flop: float, devices: int = 1) -> float:
+    """Hours that a job of a number of operations takes on one or more of the planned device."""
+    together = config.plan.cores if config.plan.device == CPU else devices
+    return (START_S + flop / (config.plan.tflops[config.plan.device] * 1e12 * together)) / 3600

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ldae.config.load import Config
-from ldae.config.models import TrainingConfig
+from ldae.config.training import TrainingConfig
 from ldae.planning.blocks import Network
 from ldae.planning.networks import (
     decoder_of,

@@ -19,7 +19,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from ldae.config.models import TrainingConfig
+from ldae.config.training import TrainingConfig
 from ldae.data.batches import InOrder, StepBatchSampler, make_loader
 from ldae.data.volumes import Aligned, Volumes
 from ldae.errors import UserError

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from ldae.config.models import TrainingConfig
+from ldae.config.training import TrainingConfig
 
 VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
 

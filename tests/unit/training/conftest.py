@@ -15,8 +15,8 @@ from ldae.config.models import (
     LDMConfig,
     RepresentationConfig,
     SupervisedConfig,
-    TrainingConfig,
 )
+from ldae.config.training import TrainingConfig
 from ldae.data.volumes import Volumes
 from ldae.training.fit import fit
 from ldae.training.state import TrainingJob
