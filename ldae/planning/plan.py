@@ -14,6 +14,8 @@ from ldae.planning.trainings import NUMBER, list_trainings
 
 CPU = "cpu"
 IMPORTED_MB = 900  # of the host: Python, PyTorch, MONAI and a loader's batches
+HELD_BYTES = 2e9  # a set of scans below this is kept in memory, as `ldae.data.volumes` does
+READERS_MB = 2800  # of the processes that read larger sets
 CUDA_MB = 1500  # of a GPU: its context and its libraries' workspaces; of the host: these libraries
 START_S = 6  # of a job that imports PyTorch
 SHARES = {"conversion": 0.25, "preprocess": 0.75}  # of plan.scan_cpu_s
@@ -92,12 +94,21 @@ def _plan_scans(config: Config, sides: Sides) -> Iterator[Work]:
 
 
 def _plan_trainings(config: Config, sides: Sides) -> Iterator[Work]:
+    image = NUMBER * math.prod(config.preprocessing.grid_shape)
+    latent = NUMBER * config.autoencoder.latent_channels * math.prod(latent_grid(config))
     for stage, training in list_trainings(config).items():
         flop, devices = training.flop(sides.validation), training.settings.devices
         trained, steps = training.parameters, training.settings.steps
-        gpu, host = _placed(config, training.memory / 1e6, NUMBER * trained / 1e6, devices)
+        each = latent if stage == "ldm" else image
+        held = sum(_held_mb(scans * each) for scans in (sides.train, sides.validation))
+        gpu, host = _placed(config, training.memory / 1e6, NUMBER * trained / 1e6 + held, devices)
         scans, hours = sides.train + sides.validation, hours_of(config, flop, devices)
         yield Work(stage, scans, steps, trained, flop, gpu, host, training.disk / 1e6, hours)
+
+
+def _held_mb(size: float) -> float:
+    """Megabytes of the host for a set of scans of `size` bytes."""
+    return size / 1e6 if size < HELD_BYTES else READERS_MB
 
 
 def _plan_measurements(config: Config, sides: Sides) -> Iterator[Work]:

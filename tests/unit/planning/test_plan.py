@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from ldae.config.load import Config, load_config
+from ldae.data.volumes import MEMORY_LIMIT_BYTES
 from ldae.planning.measurements import Sides, list_measurements
-from ldae.planning.plan import CUDA_MB, expected_scans, expected_sides, plan_run, plan_stage
+from ldae.planning.plan import CUDA_MB, HELD_BYTES, expected_scans, expected_sides, plan_run, plan_stage
 from ldae.planning.resources import count_sides, jobs_of, memory_mb, runtime_min
 from ldae.planning.trainings import list_trainings
 from tests.rules import ROOT
@@ -92,6 +93,12 @@ def test_the_sides_are_counted_where_the_split_stands(tmp_path):
     table = tmp_path / "scans.csv"
     table.write_text("subject,split\n" + "".join(f"s{i},{side}\n" for i, side in enumerate(["train"] * 3 + ["test"])))
     assert count_sides(table) == Sides(3, 0, 1)
+
+
+def test_scans_that_are_kept_in_memory_count():
+    assert HELD_BYTES == MEMORY_LIMIT_BYTES
+    few, more, many = (plan_stage(PAPER, "autoencoder", Sides(scans, 10, 10)).host_mb for scans in (10, 150, 10_000))
+    assert few + 1400 < more < many
 
 
 def test_before_the_split_its_shares_tell():
