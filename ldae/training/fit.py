@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.utils.data import DataLoader
 
 from ldae.config.training import TrainingConfig
@@ -92,6 +94,8 @@ def fit(
     UserError
         A loss is not finite, a step does not fit the GPU, the devices are not there, or the state belongs to another
         training.
+    SystemExit
+        After SIGTERM, such as a cluster's at its time limit; its code is not that of success.
     """
     settings, state_dir = module.settings, Path(state_dir)
     if settings.activation_checkpointing:
@@ -107,6 +111,10 @@ def fit(
             compile_networks(module, trainer.strategy.root_device)
         try:
             trainer.fit(module, datamodule=loaders, ckpt_path=last, weights_only=True)
+        except SIGTERMException:  # whose own exit code is that of success
+            message = "%s: stopped by SIGTERM; the same command goes on after step %d, the last validation"
+            logger.error(message, course.history.stem, course.step)
+            raise SystemExit(128 + signal.SIGTERM) from None
         except torch.OutOfMemoryError as error:
             found = f"{error}".split("\n")[0][:300] + f"; unless another program fills it, {REPEATED}"
             cure = "a smaller training.batch_size and as many times more accumulate keep the scans per step"

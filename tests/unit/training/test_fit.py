@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 import torch
 from lightning.pytorch.accelerators import CPUAccelerator, MPSAccelerator
@@ -266,3 +269,23 @@ def test_a_killed_training_goes_on_with_checkpointed_activations(make_stage, tra
     assert resumed.state.keys() == whole.state.keys()
     for name, weight in whole.state.items():
         torch.testing.assert_close(resumed.state[name], weight, msg=name)
+
+
+def test_sigterm_is_no_success_and_costs_no_more_than_the_interval(make_stage, train, make_training, caplog):
+    settings = make_training(steps=6, validate_every_steps=2)
+    whole = train(make_stage(settings), "whole", "a/run")
+    stage = make_stage(settings)
+    step = stage.training_step
+
+    def interrupted(batch, batch_idx):
+        if stage.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(batch, batch_idx)
+
+    stage.training_step = interrupted
+    with pytest.raises(SystemExit) as end:
+        train(stage, "resumed", "b/run")
+    assert end.value.code == 143
+    assert "the same command goes on after step 2" in caplog.text
+    resumed = train(make_stage(settings), "resumed", "b/run")
+    assert same(resumed.state, whole.state) and resumed.steps == 6
