@@ -15,6 +15,7 @@ from ldae.cohort.adni.row_rules import converter_phases
 from ldae.cohort.disk import group_files
 from ldae.cohort.programs import clinica_environment
 from ldae.errors import PassingTrouble, say_exit
+from ldae.program import run_program
 
 # What `clinica convert adni-to-bids` runs; by itself it starts in a third of the time, without the other converters.
 CONVERTER = "clinica.converters.adni_to_bids.cli"
@@ -92,9 +93,9 @@ def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> p
     log.mkdir()
     command: list[str | Path] = [sys.executable, "-m", CONVERTER, images, clinical, bids]
     command += ["-m", "T1", "-np", "1"]
-    options: dict[str, Any] = {"env": clinica_environment(log), "cwd": log, "timeout": timeout_s}
+    options: dict[str, Any] = {"env": clinica_environment(log), "cwd": log}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+        done = run_program(command, timeout_s, capture_output=True, text=True, **options)
     except subprocess.TimeoutExpired:
         raise PassingTrouble(f"Clinica took longer than {timeout_s:.0f} s") from None
     if done.returncode < 0:

@@ -24,6 +24,7 @@ from ldae.cohort.columns import QUARANTINE_COLUMNS
 from ldae.cohort.programs import clinica_environment, find_program
 from ldae.errors import UserError
 from ldae.files import atomic_path, write_table
+from ldae.program import run_program
 
 logger = logging.getLogger(__name__)
 
@@ -103,9 +104,9 @@ def _run_clinica(arguments: list[str], timeout_s: float, log: Path) -> None:
     logger.info("%s", " ".join(command))
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, log.open("w", encoding="utf-8") as stream:
-        options: dict[str, Any] = {"env": clinica_environment(Path(scratch)), "cwd": scratch, "timeout": timeout_s}
+        options: dict[str, Any] = {"env": clinica_environment(Path(scratch)), "cwd": scratch}
         try:
-            done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False, **options)
+            done = run_program(command, timeout_s, stdout=stream, stderr=subprocess.STDOUT, **options)
             fault = f"code {done.returncode}" if done.returncode else ""
         except subprocess.TimeoutExpired:
             fault = f"more than {timeout_s:.0f} s"

@@ -17,6 +17,7 @@ LAYERS = [
         "lazy",
         "lock",
         "pool",
+        "program",
         "progress",
         "seeds",
         "torchvision_ops",

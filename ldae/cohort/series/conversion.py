@@ -17,6 +17,7 @@ from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.faults import BrokenSeries
 from ldae.cohort.series.orientation import dicom_stack
 from ldae.errors import PassingTrouble, UserError, say_exit
+from ldae.program import run_program
 
 EXPECTED = "the DICOM files of one T1-weighted volume of a head"
 
@@ -80,7 +81,7 @@ def _run_dcm2niix(links: Path, made: Path, timeout_s: float, where: Path) -> Non
     command: list[str | Path] = [find_program("dcm2niix"), "-z", "y", "-b", "n", "-f", "scan", "-o", made, links]
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, "1")
     try:
-        done = subprocess.run(command, capture_output=True, env=environment, timeout=timeout_s, check=False)
+        done = run_program(command, timeout_s, capture_output=True, env=environment)
     except subprocess.TimeoutExpired:
         raise PassingTrouble(f"dcm2niix took longer than {timeout_s:.0f} s") from None
     if done.returncode < 0:

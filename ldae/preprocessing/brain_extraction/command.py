@@ -17,6 +17,7 @@ from ldae.config.preprocessing import PreprocessingConfig
 from ldae.errors import PassingTrouble, UserError, say_exit
 from ldae.files import hash_file
 from ldae.preprocessing.volume import Volume
+from ldae.program import run_program
 
 KEY, VERSION_KEY = "preprocessing.brain_extraction_command", "preprocessing.brain_extraction_version"
 SHARE_OF_TIMEOUT = 0.9  # so that the program is stopped here before the scan's own time is over
@@ -77,7 +78,7 @@ def _run(key: str, words: list[str], timeout_s: float, folder: str | None) -> st
     _program(key, words[0])
     expected = "a program that ends with exit code 0"
     try:
-        done = subprocess.run(words, cwd=folder, timeout=timeout_s, capture_output=True, text=True, errors="replace")
+        done = run_program(words, timeout_s, cwd=folder, capture_output=True, text=True, errors="replace")
     except subprocess.TimeoutExpired:
         raise PassingTrouble(f"{key}: still running after {timeout_s:.0f} s (preprocessing.timeout_s)") from None
     if done.returncode < 0:
