@@ -12,6 +12,7 @@ from ldae.cohort.disk import group_files
 from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.faults import BrokenSeries, OtherImage
 from ldae.cohort.series.nifti import check_nifti
+from ldae.errors import UserError
 from ldae.files import read_table, write_table
 from ldae.pool import finish_items
 
@@ -106,9 +107,13 @@ def _failed(error: str) -> dict:
 
 
 def _read_state(state: str | Path | None, code: str) -> pd.DataFrame:
-    """Verdicts of earlier runs by the same code."""
+    """Verdicts of earlier runs by the same code; a damaged file of them counts as none."""
     columns = [*KEY, *VERDICT_COLUMNS]
     if state is None or not Path(state).is_file():
         return pd.DataFrame(columns=columns, dtype=str)
-    known = read_table(state, (*columns, "code"), dtype=str, keep_default_na=False)
+    try:
+        known = read_table(state, (*columns, "code"), dtype=str, keep_default_na=False)
+    except (UserError, ValueError) as error:  # a parser's and a decoder's errors among them
+        logger.warning("%s cannot be read, so all images are checked again: %s", state, " ".join(f"{error}".split()))
+        return pd.DataFrame(columns=columns, dtype=str)
     return known.loc[known["code"] == code, columns]

@@ -111,3 +111,13 @@ def test_without_images_there_is_nothing_to_judge(tmp_path, read):
     table = check_headers(list_files(tmp_path), tmp_path, workers=1)
     assert table.empty
     assert set(VERDICT_COLUMNS) <= set(table)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff\xfe", b"ptid\nA\n", b'a,b\n"x\n', "ptid,é".encode("latin-1")])
+def test_a_damaged_state_is_none(download, read, tmp_path, content):
+    check(download, tmp_path / "state.csv")
+    (tmp_path / "state.csv").write_bytes(content)
+    again = check(download, tmp_path / "state.csv")
+    assert again["verdict"].isin(["sound", "broken"]).all()
+    assert read == [A, B, A, B]
+    assert len(pd.read_csv(tmp_path / "state.csv")) == len(again)
