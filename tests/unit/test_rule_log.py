@@ -31,7 +31,8 @@ def test_the_other_processes_of_a_training_add_their_errors_to_the_log_of_the_fi
     shown = run(tmp_path, "one", LOCAL_RANK="0") + run(tmp_path, "two", LOCAL_RANK="1")
     assert shown.splitlines() == ["process one trains", "process one fails"]
     log = (tmp_path / "rule.log").read_text(encoding="utf-8")
-    assert "process old" not in log
     for said in ("process one trains", "process one fails", "process one prints", "process two fails"):
         assert log.count(said) == 1
     assert "process two trains" not in log
+    assert log.index("process old fails") < log.index("process one trains"), "an earlier attempt's log stays"
+    assert log.count("---") == 2

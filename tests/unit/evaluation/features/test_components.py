@@ -47,7 +47,7 @@ def test_no_more_scans_are_in_memory_than_the_block_and_a_batch(tmp_path, monkey
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert 5 * one < peak < 40 * one / 3
+    assert 5 * one < peak < 40 * one / 2.5
 
 
 def test_they_may_be_taken_one_after_the_other(scans):
