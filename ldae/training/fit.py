@@ -30,6 +30,7 @@ from ldae.training.checkpoints import BEST, LAST, load_mapped
 from ldae.training.compilation import compile_networks
 from ldae.training.course import Course
 from ldae.training.overflows import REPEATED, Overflows
+from ldae.training.sound_gradients import convolve_soundly
 from ldae.training.stage import Stage
 from ldae.training.state import TrainingJob, is_main_process, origin, training_state, usable_state
 from ldae.training.trainer import make_trainer
@@ -107,6 +108,8 @@ def fit(
         loaders = Loaders(train, validation, settings, seed)
         board = _tensorboard(tensorboard_dir, anew=last is None)
         trainer = make_trainer(module, [course, stop, Overflows()], state_dir, board)
+        if trainer.strategy.root_device.type == "cpu" and "bf16" in settings.precision:
+            convolve_soundly(module)
         if settings.compile:
             compile_networks(module, trainer.strategy.root_device)
         try:
