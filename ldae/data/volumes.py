@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -64,7 +65,7 @@ def read_latent(path: str | Path) -> torch.Tensor:
     try:
         with np.load(path) as archive:
             return torch.from_numpy(archive["data"])
-    except (OSError, EOFError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(path, "an NPZ file with the array `data`", str(error), "run the rule latents again") from None
 
 

@@ -78,7 +78,7 @@ def test_a_volume_of_another_shape_is_refused(latents):
 
 
 @pytest.mark.parametrize("read", [read_volume, read_latent])
-@pytest.mark.parametrize("content", [None, b"", b"not an image"])
+@pytest.mark.parametrize("content", [None, b"", b"not an image", b"PK\x03\x04 cut", b"\x1f\x8b cut"])
 def test_a_broken_file_is_named(paths, latents, read, content):
     path = (paths if read is read_volume else latents)[0]
     with open(path, "wb") as stream:
@@ -141,3 +141,14 @@ def test_two_swapped_scans_are_noticed(paths):
     for path in (first, second):
         with pytest.raises(UserError, match="the image that its sidecar describes"):
             read_volume(path)
+
+
+def test_no_flipped_bit_is_another_latent(latents):
+    path = Path(latents[0])
+    whole, expected = path.read_bytes(), read_latent(path)
+    for place in range(0, len(whole), max(1, len(whole) // 40)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        try:
+            assert torch.equal(read_latent(path), expected)  # a bit of the archive's own, such as its date
+        except UserError as error:
+            assert str(path) in str(error)
