@@ -17,7 +17,7 @@ from ldae.cohort.programs import clinica_environment
 from ldae.errors import PassingTrouble, say_exit
 from ldae.program import run_program
 
-# What `clinica convert adni-to-bids` runs; by itself it starts in a third of the time, without the other converters.
+# What `clinica convert adni-to-bids` runs, by the Python that runs this.
 CONVERTER = "clinica.converters.adni_to_bids.cli"
 MACHINE = "No space left on device|Disk quota exceeded|Cannot allocate memory|MemoryError|Too many open files"
 
