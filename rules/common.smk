@@ -92,9 +92,16 @@ MEDICALNET = CONFIG.evaluation.generation.medicalnet_weights or find_published("
 
 # A target of its own: Snakemake passes over a deleted file as long as what is made of it is there.
 SPLIT = "results/split.csv"
-TABLES = ["exclusions", "cohort", "plan", "reconstruction", "downstream", "calibration", "counterfactual", "leakage"] + [
-    "phantom_truth"
-] * IS_PHANTOM
+TABLES = [
+    "exclusions",
+    "cohort",
+    "plan",
+    "reconstruction",
+    "downstream",
+    "calibration",
+    "counterfactual",
+    "leakage",
+] + ["phantom_truth"] * IS_PHANTOM
 PAPER_TABLES = ["comparison", "downstream_paper", "interpolation", "generation", "efficiency", "leakage_paper"]
 FIGURES = ["qc_montage", "training_curves", "reconstructions", "reconstruction_steps", "manipulation", "variation"]
 FIGURES += ["interpolation", "slice_attention", "embedding_map", "probes", "diagnosis", "age"]

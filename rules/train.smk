@@ -32,10 +32,10 @@ for stage, (reads, settings) in TRAININGS.items():
             f"results/logs/{stage}.log",
         benchmark:
             f"results/benchmarks/{stage}.tsv"
+        retries: further_jobs(stage)
         conda:
             ENV
         threads: 2
-        retries: further_jobs(stage)
         resources:
             **planned(stage, gpu=setting(f"{stage}.training.devices")),
         params:
@@ -67,10 +67,10 @@ rule supervised:
     wildcard_constraints:
         task="|".join(names.SUPERVISED),
     priority: 1  # before the other trainings, for it stops where the labels do not suffice
+    retries: further_jobs("supervised")
     conda:
         ENV
     threads: 2
-    retries: further_jobs("supervised")
     resources:
         **planned("supervised", gpu=setting("supervised.training.devices")),
     params:
