@@ -53,13 +53,13 @@ def run_items(function: Callable, items: Iterable, *, workers: int, timeout_s: f
     """
     items = list(items)
     progress, again = Progress(logger, label, len(items), "items"), []
-    for outcome in _run(function, items, workers, timeout_s):
-        if outcome.error and (outcome.passing or _crashed(outcome)):
+    for outcome, crashed in _run(function, items, workers, timeout_s):
+        if outcome.passing or crashed:
             logger.warning("%s: %s; it is tried again at the end", label, outcome.error)
             again.append(outcome.item)
         else:
             yield _told(outcome, label, progress)
-    for outcome in _run(function, again, 1, timeout_s):
+    for outcome, _ in _run(function, again, 1, timeout_s) if again else ():
         yield _told(outcome, label, progress)
 
 
@@ -94,16 +94,18 @@ def finish_items(
         raise UserErrors(undone)
 
 
-def _run(function: Callable, items: list, workers: int, timeout_s: float) -> Iterator[Outcome]:
+def _run(function: Callable, items: list, workers: int, timeout_s: float) -> Iterator[tuple[Outcome, bool]]:
+    """Each outcome, and whether the item's process ended before it."""
     context = multiprocessing.get_context("spawn")
     with ProcessPool(max_workers=max(1, min(workers, len(items))), context=context) as pool:
         futures: dict[Future, Any] = {pool.schedule(function, args=(item,), timeout=timeout_s): item for item in items}
         for future in as_completed(futures):
             item, error = futures[future], future.exception()
             if error is None:
-                yield Outcome(item, future.result())
+                yield Outcome(item, future.result()), False
             else:
-                yield Outcome(item, error=_describe(error, timeout_s), passing=is_passing(error))
+                outcome = Outcome(item, error=_describe(error, timeout_s), passing=is_passing(error))
+                yield outcome, isinstance(error, ProcessExpired)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -125,15 +127,8 @@ def _describe(error: BaseException, timeout_s: float) -> str:
     if isinstance(error, TimeoutError):
         return f"took longer than {timeout_s:.0f} s"
     if isinstance(error, ProcessExpired):
-        return _CRASH + say_exit(error.exitcode)
+        return f"its process ended by {say_exit(error.exitcode)}"
     return f"{type(error).__name__}: {error}"
-
-
-_CRASH = "its process ended by "
-
-
-def _crashed(outcome: Outcome) -> bool:
-    return outcome.error.startswith(_CRASH)
 
 
 def _told(outcome: Outcome, label: str, progress: Progress) -> Outcome:

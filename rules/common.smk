@@ -44,7 +44,7 @@ for variable, value in GLIBC_KEEPS_MEMORY.items():
 os.environ.update(LDAE_LOCK=f"{workflow.basedir}/requirements.lock")  # what envs/ldae.post-deploy.sh installs
 check_interpreter(sys.executable)
 
-for file in workflow.configfiles:
+for file in workflow.configfiles if workflow.is_main_process else ():
     read_settings(file)  # which Snakemake has read already, but not asked whether a key is there twice
 CONFIG = parse_config(config, "the configuration (config.yaml, --configfile, --config)")
 os.environ.update(LDAE_DEVICE=CONFIG.device)  # for ldae.device.pick_device in every job

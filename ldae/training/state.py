@@ -15,11 +15,10 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from filelock import FileLock, Timeout
 
 from ldae.config.base import Section
-from ldae.errors import UserError
 from ldae.files import hash_content, hash_file, write_json
+from ldae.lock import one_at_a_time
 from ldae.training.checkpoints import BEST, LAST, load_mapped
 
 logger = logging.getLogger(__name__)
@@ -168,7 +167,7 @@ def training_state(checkpoint_dir: str | Path, run: dict) -> Iterator[Path]:
 
     Raises
     ------
-    UserError
+    Busy
         Another process is training this stage.
     """
     checkpoint_dir = Path(checkpoint_dir)
@@ -178,15 +177,11 @@ def training_state(checkpoint_dir: str | Path, run: dict) -> Iterator[Path]:
         yield folder
         wait_for_all()
         return
-    try:
-        with FileLock(checkpoint_dir / "lock", timeout=0):
-            write_json(folder / "run.json", run)
-            yield folder
-            wait_for_all()
-            shutil.rmtree(folder, ignore_errors=True)  # a file still mapped keeps its folder on a network file system
-            left = sorted(path.name for path in checkpoint_dir.iterdir() if path.is_dir())
-            if left:
-                logger.info("%s keeps unfinished trainings of other settings: %s", checkpoint_dir, ", ".join(left))
-    except Timeout:
-        cure = "wait until it ends, or stop it if it was left over by a killed run, then run again"
-        raise UserError(checkpoint_dir, "one training at a time", "another process holds the lock", cure) from None
+    with one_at_a_time(checkpoint_dir):
+        write_json(folder / "run.json", run)
+        yield folder
+        wait_for_all()
+        shutil.rmtree(folder, ignore_errors=True)  # a file still mapped keeps its folder on a network file system
+        left = sorted(path.name for path in checkpoint_dir.iterdir() if path.is_dir())
+        if left:
+            logger.info("%s keeps unfinished trainings of other settings: %s", checkpoint_dir, ", ".join(left))

@@ -123,8 +123,8 @@ def convert_subject(job: SubjectConversion) -> list[dict]:
         record = EarlierConversion.read(state)
         ends = record.ends_of(job.key)
         if ends is None:
-            ends = _convert(job, record)
-            record.replace(job.key, ends, job.images)
+            ends, final = _convert(job, record)
+            record.replace(job.key, ends, job.images, final=final)
         else:
             logger.info("the images of %s are unchanged", job.name)
     return [_row(job, image, ends[image["image_id"]]) for image in job.images]
@@ -135,10 +135,11 @@ def _crashed(job: SubjectConversion, error: str) -> list[dict]:
     return [_row(job, image, _ended("failed", error, FAILED_CURE)) for image in job.images]
 
 
-def _convert(job: SubjectConversion, earlier: EarlierConversion) -> dict[str, dict]:
+def _convert(job: SubjectConversion, earlier: EarlierConversion) -> tuple[dict[str, dict], bool]:
     """Convert into a scratch folder beside the state, and put the subject's folder in place as a whole.
 
-    An image that fails now and was converted before from the same files is kept as it was.
+    An image that fails now and was converted before from the same files is kept as it was. Returns how each image
+    ended, and whether none failed.
     """
     Path(job.state_dir).mkdir(parents=True, exist_ok=True)
     Path(job.bids_dir).mkdir(parents=True, exist_ok=True)
@@ -169,12 +170,13 @@ def _convert(job: SubjectConversion, earlier: EarlierConversion) -> dict[str, di
         made, place = work / "bids" / job.name, Path(job.bids_dir) / job.name
         for table in made.glob("*.tsv"):
             table.unlink()  # Clinica's, with dates and laboratory values; the rule bids writes what is needed
+        final = all(end["status"] != "failed" for end in ends.values())
         ends |= earlier.keep(ends, job.images, made)
         if place.exists():
             move_folder(place, work / "earlier")
         if any(end["status"] == "converted" for end in ends.values()):
             move_folder(made, place)
-    return ends
+    return ends, final
 
 
 def _look_at_images(job: SubjectConversion) -> tuple[dict[str, Stack], dict[str, dict]]:

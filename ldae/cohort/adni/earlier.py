@@ -65,10 +65,9 @@ class EarlierConversion:
                 kept[name] = before | {"reason": f"kept from an earlier conversion; now: {ends[name]['reason']}"}
         return kept
 
-    def replace(self, key: str, ends: dict[str, dict], images: list[dict]) -> None:
-        """Record how each image ended now; where one failed or is an earlier one, the next run converts again."""
+    def replace(self, key: str, ends: dict[str, dict], images: list[dict], *, final: bool) -> None:
+        """Record how each image ended now; unless that is `final`, the next run converts again."""
         sizes = {end["path"]: Path(end["path"]).stat().st_size for end in ends.values() if end["path"]}
-        final = all(end["status"] != "failed" and not end["reason"].startswith("kept") for end in ends.values())
         hashes = {image["image_id"]: hash_content(image) for image in images}
         if final or sizes:
             write_json(self.state, {"key": key if final else "", "ends": ends, "sizes": sizes, "images": hashes})

@@ -36,7 +36,7 @@ def test_another_configuration_has_another_folder(tmp_path):
 def test_a_second_training_is_refused(tmp_path):
     with (
         training_state(tmp_path, {"seed": 0}),
-        pytest.raises(UserError, match="another process"),
+        pytest.raises(UserError, match="holds the lock"),
         training_state(tmp_path, {"seed": 1}),
     ):
         pass
@@ -125,11 +125,12 @@ def test_how_a_training_is_computed_is_no_other_run(ldm_config, make_training):
 
 
 def test_settings_of_other_stages_and_the_lock_are_left(tmp_path):
-    with pytest.raises(RuntimeError), training_state(tmp_path, {"seed": 1}) as first:
+    with pytest.raises(RuntimeError), training_state(tmp_path / "ldm", {"seed": 1}) as first:
         raise RuntimeError
-    with training_state(tmp_path, {"seed": 2}) as second:
+    with training_state(tmp_path / "ldm", {"seed": 2}) as second:
         (second / "last.ckpt").touch()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([first.name, "lock"])
+    assert [path.name for path in (tmp_path / "ldm").iterdir()] == [first.name]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".ldm.lock", "ldm"]
 
 
 def test_origin_names_versions():
