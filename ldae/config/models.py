@@ -213,7 +213,7 @@ class SamplingConfig(Section):
     steps: Count = Field(description="sampler steps, fewer than diffusion.timesteps")
     precision: Precision = Field(
         description="of the networks that predict the noise; the sampler itself computes in float32. bf16-mixed is "
-        "almost twice as fast where the processor has bfloat16"
+        "almost twice as fast where the processor has bfloat16, and a CPU without it computes in float32"
     )
 
 

@@ -99,11 +99,14 @@ def test_in_mixed_precision_the_networks_compute_in_bfloat16_and_the_sampler_doe
     assert torch.equal(mixed.encode_image(images), exact.encode_image(images))
 
 
-def test_the_precision_is_the_configuration_s(folder, config):
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_the_precision_is_the_configuration_s_where_the_processor_has_it(folder, config, monkeypatch, has_bfloat16):
+    monkeypatch.setattr("ldae.precision.has_fast_bfloat16", lambda: has_bfloat16)
     for precision in ("32-true", "bf16-mixed"):
         sampling = config.sampling.model_copy(update={"precision": precision})
         chosen = config.model_copy(update={"sampling": sampling})
-        assert LatentDiffusionAutoencoder.load(folder, chosen, "cpu").precision == precision
+        used = LatentDiffusionAutoencoder.load(folder, chosen, "cpu").precision
+        assert used == (precision if has_bfloat16 else "32-true")
 
 
 def test_an_image_is_decoded_through_the_statistics_and_cut(model):

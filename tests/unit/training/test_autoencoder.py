@@ -268,6 +268,19 @@ def test_bf16_and_averaging_train_with_batch_norms_counters(train, make_training
     assert all(value.isfinite().all() for value in result.state.values())
 
 
+@pytest.mark.parametrize("has_bfloat16, kind", [(True, torch.bfloat16), (False, torch.float32)])
+def test_bf16_is_left_to_processors_that_have_it(train, make_training, monkeypatch, caplog, has_bfloat16, kind):
+    monkeypatch.setattr("ldae.precision.has_fast_bfloat16", lambda: has_bfloat16)
+    kinds = set()
+
+    def watch(stage):
+        stage.autoencoder.decoder.register_forward_hook(lambda module, inputs, output: kinds.add(output.dtype))
+
+    train("bf16", make_training(steps=2, precision="bf16-mixed"), watch)
+    assert kinds == {kind}
+    assert ("32-true instead of bf16-mixed" in caplog.text) == (not has_bfloat16)
+
+
 def test_weights_history_and_sidecar_are_written(cohort, autoencoder_config, make_job):
     job = make_job("autoencoder", seed=5)
     train_autoencoder(cohort.scans, autoencoder_config, job)
