@@ -26,7 +26,7 @@ paper-tables: $(INSTALLED)  ## After demo: the voxel DAE, the supervised encoder
 	snakemake --report results/report.html
 
 test: lint  ## What CI runs: lint, unit tests, the tiny DAG
-	python -m pytest -m "not slow and not gpu" --cov --cov-report=
+	python -m pytest -n 2 --dist loadgroup -m "not slow and not gpu" --cov --cov-report=
 	@echo "share of the package's lines that the tests run: $$(python -m coverage report --format=total) %"
 
 unit: $(TESTABLE)  ## The unit tests alone
