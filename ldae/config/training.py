@@ -32,7 +32,7 @@ class TrainingConfig(Section):
     validate_every_steps: Count = Field(description="optimizer steps from one validation to the next")
     patience: Count = Field(description="validations without improvement after which the training ends")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
-        description="Lightning's name of the arithmetic; a CPU without bfloat16 computes in float32 instead of bf16-mixed"
+        description="Lightning's name of the arithmetic; a CPU without bfloat16 takes 32-true instead of bf16-mixed"
     )
     gradient_clip: NonNegative = Field(description="largest norm of the gradient; 0: not clipped")
     ema_decay: Annotated[
