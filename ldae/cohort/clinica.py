@@ -13,9 +13,9 @@ import pandas as pd
 from ldae.cohort.adni.names import APOE, DIAGNOSES, MERGE, META, TABLE_COLUMNS
 from ldae.cohort.adni.row_rules import converter_phases
 from ldae.cohort.disk import group_files
-from ldae.cohort.programs import clinica_environment
+from ldae.cohort.installed import clinica_environment
 from ldae.errors import PassingTrouble, say_exit
-from ldae.program import run_program
+from ldae.subprocesses import run_program
 
 # What `clinica convert adni-to-bids` runs, by the Python that runs this.
 CONVERTER = "clinica.converters.adni_to_bids.cli"

@@ -21,10 +21,10 @@ import pandas as pd
 
 from ldae.cohort.bids.layout import check_dataset
 from ldae.cohort.columns import QUARANTINE_COLUMNS
-from ldae.cohort.programs import clinica_environment, find_program
+from ldae.cohort.installed import clinica_environment, find_program
 from ldae.errors import UserError
 from ldae.files import atomic_path, write_table
-from ldae.program import run_program
+from ldae.subprocesses import run_program
 
 logger = logging.getLogger(__name__)
 

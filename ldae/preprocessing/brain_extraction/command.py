@@ -17,7 +17,7 @@ from ldae.config.preprocessing import PreprocessingConfig
 from ldae.errors import PassingTrouble, UserError, say_exit
 from ldae.files import hash_file
 from ldae.preprocessing.volume import Volume
-from ldae.program import run_program
+from ldae.subprocesses import run_program
 
 KEY, VERSION_KEY = "preprocessing.brain_extraction_command", "preprocessing.brain_extraction_version"
 SHARE_OF_TIMEOUT = 0.9  # so that the program is stopped here before the scan's own time is over

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ldae.signals import stopped_by_sigterm
+
 SET_PARENT_DEATH_SIGNAL = 1  # from Linux's sys/prctl.h
 
 
@@ -26,7 +28,8 @@ def run_program(command: Sequence[str | Path], timeout_s: float, **options: Any)
         options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, start_new_session=True, preexec_fn=_end_with_parent, **options) as process:
         try:
-            printed, complained = process.communicate(timeout=timeout_s)
+            with stopped_by_sigterm():
+                printed, complained = process.communicate(timeout=timeout_s)
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
