@@ -61,10 +61,10 @@ def read_json(path: str | Path) -> dict:
 
 
 def read_record(path: str | Path) -> dict | None:
-    """Read a JSON file; None where there is none, or a damaged one, or one that holds anything but an object."""
+    """Read a JSON file; None where none can be read, or it is damaged, or holds anything but an object."""
     try:
         record = read_json(path)
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, PermissionError, IsADirectoryError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 

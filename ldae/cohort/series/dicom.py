@@ -113,6 +113,8 @@ class _Header:
             raise BrokenSeries(f"{self.name} is {'not a DICOM file' if path.stat().st_size else 'empty'}") from None
         except EOFError:
             raise BrokenSeries(f"{self.name} is truncated") from None
+        except PermissionError:
+            raise BrokenSeries(f"{self.name} may not be read", "allow yourself to read it (chmod)") from None
         except Exception as error:  # a damaged file can make the parser raise anything
             raise BrokenSeries(f"{self.name} cannot be read ({type(error).__name__})") from None
         self.frames = self.find("NumberOfFrames", int, 1)
@@ -155,10 +157,10 @@ def _each(read: Callable, items: Sequence) -> list:
         try:
             results.append(read(item))
         except BrokenSeries as fault:
-            faults.append(str(fault))
+            faults.append(fault)
     if faults:
         more = f", and {len(faults) - 1} more of {len(items)} files" if len(faults) > 1 else ""
-        raise BrokenSeries(faults[0] + more)
+        raise BrokenSeries(f"{faults[0]}{more}", faults[0].cure)
     return results
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -113,6 +114,8 @@ def _reading(path: Path, read: Callable[[Path], Any]) -> Any:
     except (EOFError, zlib.error):
         raise BrokenSeries(f"{path.name} is truncated") from None
     except Exception as error:  # a damaged file can make the parser raise anything
+        if path.exists() and not os.access(path, os.R_OK, effective_ids=True):
+            raise BrokenSeries(f"{path.name} may not be read", "allow yourself to read it (chmod)") from None
         empty = path.is_file() and not path.stat().st_size
         fault = "is empty" if empty else f"cannot be read ({type(error).__name__})"
         raise BrokenSeries(f"{path.name} {fault}") from None
