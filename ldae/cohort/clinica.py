@@ -15,6 +15,7 @@ from ldae.cohort.adni.row_rules import converter_phases
 from ldae.cohort.disk import group_files
 from ldae.cohort.installed import clinica_environment
 from ldae.errors import PassingTrouble, say_exit
+from ldae.files import read_table
 from ldae.subprocesses import run_program
 
 # What `clinica convert adni-to-bids` runs, by the Python that runs this.
@@ -101,7 +102,7 @@ def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> p
     if done.returncode < 0:
         raise PassingTrouble(f"Clinica was ended by {say_exit(done.returncode)}")
     lists = sorted(bids.glob("conversion_info/*/t1_paths.tsv"))
-    selected = pd.read_csv(lists[0], sep="\t", dtype=str, keep_default_na=False) if len(lists) == 1 else None
+    selected = read_table(lists[0], dtype=str, keep_default_na=False) if len(lists) == 1 else None
     if done.returncode and (selected is None or len(selected)):
         words = " ".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-3:])
         words = re.sub(r"\x1b\[[0-9;]*m", "", words)  # colours

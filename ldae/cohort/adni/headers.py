@@ -117,7 +117,7 @@ def _read_state(state: str | Path | None, code: str) -> pd.DataFrame:
         return pd.DataFrame(columns=columns, dtype=str)
     try:
         known = read_table(state, (*columns, "code"), dtype=str, keep_default_na=False)
-    except (UserError, ValueError) as error:  # a parser's and a decoder's errors among them
+    except UserError as error:
         logger.warning("%s cannot be read, so all images are checked again: %s", state, " ".join(f"{error}".split()))
         return pd.DataFrame(columns=columns, dtype=str)
     return known.loc[known["code"] == code, columns]

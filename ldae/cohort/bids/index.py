@@ -7,6 +7,8 @@ broken, with reason and cure. What the dataset's tables say of the people is rea
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +20,7 @@ from ldae.cohort.bids.notes import write_faults
 from ldae.cohort.columns import IMAGE_COLUMNS
 from ldae.cohort.pilot import EVERYBODY, Pilot
 from ldae.cohort.shards import shard_of
+from ldae.data.assignments import bare_label
 from ldae.errors import UserError
 from ldae.files import write_table
 
@@ -88,7 +91,7 @@ def index_images(bids_dir: str | Path, source: str, prefer: list[str], pilot: Pi
         No usable dataset, no T1w image that can be used, or the pilot asks for what is not there.
     """
     check_dataset(bids_dir)
-    images = list_images(bids_dir)
+    images = refuse_twins(list_images(bids_dir))
     subjects = pilot.choose_subjects({subject: subject for subject, _ in images})
     sessions = pilot.choose_sessions(session for subject, session in images if subject in subjects)
     rows = [
@@ -101,6 +104,24 @@ def index_images(bids_dir: str | Path, source: str, prefer: list[str], pilot: Pi
         reasons = "; ".join(f"{count} x {reason}" for reason, count in table["reason"].value_counts().head(3).items())
         raise UserError(bids_dir, "at least one T1w image that can be used", reasons, "see the reasons")
     return table.sort_values(["subject", "session", "image_id"], ignore_index=True)
+
+
+def refuse_twins(images: dict[tuple[str, str], list[Image]]) -> dict[tuple[str, str], list[Image]]:
+    """The images by (subject, session), with a fault where another label is the subject's in another spelling.
+
+    They may be one person, who must not end on two sides of the split.
+    """
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for subject, _ in images:
+        spellings[bare_label(subject)].add(subject)
+    cure = "rename one of them; if they are one person, put the sessions together"
+    refused = {}
+    for (subject, session), of_session in images.items():
+        if others := sorted(spellings[bare_label(subject)] - {subject}):
+            fault = f"another subject is called sub-{others[0]}, which differs in capitals or signs alone"
+            of_session = [replace(image, fault=image.fault or fault, cure=image.cure or cure) for image in of_session]
+        refused[subject, session] = of_session
+    return refused
 
 
 def _list_session(images: list[Image], prefer: list[str]) -> list[dict]:
