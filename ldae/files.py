@@ -155,9 +155,9 @@ def read_table(path: str | Path, columns: tuple[str, ...] = (), **options) -> pd
         raise UserError(
             path, f"columns {', '.join(columns)}, {kind}-separated", found, "save or download the full table"
         )
-    if b"'" in content:
-        texts = table.select_dtypes(object)
-        table[texts.columns] = texts.apply(lambda column: column.replace(DEFUSED, "", regex=True))
+    for name in table.select_dtypes(object) if b"'" in content else ():
+        quoted = table[name].map(lambda cell: isinstance(cell, str) and cell.startswith("'"))
+        table.loc[quoted, name] = table.loc[quoted, name].map(restore)
     return table
 
 
