@@ -40,7 +40,8 @@ PASSING = {
 }
 OWN_SIGNALS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}  # what a program does to itself
 GRACE_S = 3.0  # as long as pebble waits before it kills
-CURE = "see to memory, disk space and time limits, then run the same command again; what is done is kept"
+CURE = "see to memory, disk space and time limits, then run the same command again; what is done is kept; "
+CURE += "cohort.exclude leaves out what never comes to an end"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from snakemake.logging import logger
 try:
     from ldae.allocation import GLIBC_KEEPS_MEMORY
     from ldae.code_hash import hash_script
-    from ldae.cohort.pilot import read_names
+    from ldae.cohort.pilot import read_exclusions, read_names
     from ldae.config import names
     from ldae.config.duplicates import read_settings
     from ldae.config.load import parse_config
@@ -52,6 +52,7 @@ SHARDS = list(range(CONFIG.cohort.shards))
 ENV = f"{workflow.basedir}/envs/ldae.yaml"
 IS_PHANTOM = CONFIG.cohort.is_phantom
 PILOT = {key: read_names(f"cohort.{key}", getattr(CONFIG.cohort, key)) for key in ("subjects", "sessions")}
+PILOT["exclude"] = read_exclusions(CONFIG.cohort.exclude)
 # It counts where subjects are drawn; as a function of `input`, which Snakemake does not compare, it lists nothing anew.
 PILOT["seed"] = CONFIG.seed if isinstance(PILOT["subjects"], int) else lambda wildcards, input: CONFIG.seed
 
