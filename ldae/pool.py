@@ -9,7 +9,6 @@ within seconds.
 
 from __future__ import annotations
 
-import errno
 import logging
 import multiprocessing
 import os
@@ -24,20 +23,12 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from ldae.errors import Busy, PassingTrouble, UserError, UserErrors, say_exit
+from ldae.errors import UserError, UserErrors, is_passing, say_exit
 from ldae.progress import Progress
 from ldae.signals import Stopped, stopped_by_sigterm
 
 logger = logging.getLogger(__name__)
 
-# Of the machine, not of a file: space, memory, processes and open files, a file system that answers late or no more.
-PASSING = {
-    getattr(errno, name)
-    for name in (
-        *("ENOSPC", "EDQUOT", "EFBIG", "ENOMEM", "EAGAIN", "EMFILE", "ENFILE", "ENOLCK"),
-        *("EIO", "EROFS", "ESTALE", "ETIMEDOUT", "ENOTCONN", "ESHUTDOWN", "EINTR", "EBUSY", "ENODEV", "ENXIO"),
-    )
-}
 OWN_SIGNALS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}  # what a program does to itself
 GRACE_S = 3.0  # as long as pebble waits before it kills
 CURE = "see to memory, disk space and time limits, then run the same command again; what is done is kept; "
@@ -115,7 +106,7 @@ def _run(function: Callable, items: list, workers: int, timeout_s: float) -> Ite
             if error is None:
                 yield Outcome(item, future.result()), False
             else:
-                outcome = Outcome(item, error=_describe(error, timeout_s), passing=is_passing(error))
+                outcome = Outcome(item, error=_describe(error, timeout_s), passing=_is_passing(error))
                 yield outcome, isinstance(error, ProcessExpired)
 
 
@@ -162,19 +153,11 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def is_passing(error: BaseException) -> bool:
-    """Whether an error tells of the machine, and not of what was worked on.
-
-    Examples
-    --------
-    >>> is_passing(OSError(errno.ENOSPC, "No space left on device")), is_passing(ValueError("no head"))
-    (True, False)
-    """
+def _is_passing(error: BaseException) -> bool:
+    """As `ldae.errors.is_passing`, also of processes of the pool that ended."""
     if isinstance(error, ProcessExpired):
         return error.exitcode < 0 and -error.exitcode not in OWN_SIGNALS
-    if isinstance(error, OSError) and error.errno in PASSING:
-        return True
-    return isinstance(error, PassingTrouble | Busy | MemoryError | TimeoutError)
+    return is_passing(error)
 
 
 def _describe(error: BaseException, timeout_s: float) -> str:

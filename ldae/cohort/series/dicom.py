@@ -17,6 +17,7 @@ from pydicom.errors import InvalidDicomError
 from ldae.cohort.series.contrast import CONTRAST_ELEMENTS, other_contrast
 from ldae.cohort.series.faults import BrokenSeries, OtherImage
 from ldae.cohort.series.slices import Slice, check_slices
+from ldae.errors import is_passing
 
 # pydicom's warnings quote header text.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -116,6 +117,8 @@ class _Header:
         except PermissionError:
             raise BrokenSeries(f"{self.name} may not be read", "allow yourself to read it (chmod)") from None
         except Exception as error:  # a damaged file can make the parser raise anything
+            if is_passing(error):
+                raise
             raise BrokenSeries(f"{self.name} cannot be read ({type(error).__name__})") from None
         self.frames = self.find("NumberOfFrames", int, 1)
         if left <= 0:
@@ -133,6 +136,8 @@ class _Header:
         except BrokenSeries:
             raise
         except Exception as error:  # as above
+            if is_passing(error):
+                raise
             raise BrokenSeries(f"{self.name} has an unreadable {element} ({type(error).__name__})") from None
 
     def find(self, element: str, convert: Callable, default: Any) -> Any:
@@ -191,6 +196,8 @@ def _frames(header: _Header) -> list[Slice]:
             position = value(group, "PlanePositionSequence", "ImagePositionPatient", 3)
             spacing = value(group, "PixelMeasuresSequence", "PixelSpacing", 2)
         except Exception as error:  # as above
+            if is_passing(error):
+                raise
             fault = f"{header.name} has unreadable functional groups ({type(error).__name__})"
             raise BrokenSeries(fault) from None
         return Slice(str(index), index + 1, orientation, spacing, position)
