@@ -17,7 +17,7 @@ try:
     from ldae.config import names
     from ldae.config.duplicates import read_settings
     from ldae.config.load import parse_config
-    from ldae.config.paths import check_braces, check_interpreter
+    from ldae.config.paths import check_braces, check_interpreter, check_temporary
     from ldae.config.places import initial_weights
     from ldae.config.told import describe_cohort, warn_of_size
     from ldae.config.published import (
@@ -43,6 +43,7 @@ for variable, value in GLIBC_KEEPS_MEMORY.items():
 
 os.environ.update(LDAE_LOCK=f"{workflow.basedir}/requirements.lock")  # what envs/ldae.post-deploy.sh installs
 check_interpreter(sys.executable)
+check_temporary()
 
 for file in workflow.configfiles if workflow.is_main_process else ():
     read_settings(file)  # which Snakemake has read already, but not asked whether a key is there twice
