@@ -166,7 +166,7 @@ def _note_choices(rows: pd.DataFrame, bids_dir: str | Path, prefer: list[str], n
             continue
         facts, cure = (
             read_facts(row["path"], bids_dir),
-            "none, if such images may be used; else judge it fail in qc_overrides",
+            "none, if such images may be used; else name them in cohort.exclude",
         )
         if names_agent(labels) or facts.has_agent:
             found = "one, by name or JSON file"
