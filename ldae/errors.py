@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import signal
+
+# Of the machine, not of a file: space, memory, processes and open files, a file system that answers late or no more.
+PASSING = {
+    getattr(errno, name)
+    for name in (
+        *("ENOSPC", "EDQUOT", "EFBIG", "ENOMEM", "EAGAIN", "EMFILE", "ENFILE", "ENOLCK"),
+        *("EIO", "EROFS", "ESTALE", "ETIMEDOUT", "ENOTCONN", "ESHUTDOWN", "EINTR", "EBUSY", "ENODEV", "ENXIO"),
+    )
+}
 
 
 class UserError(Exception):
@@ -57,6 +67,19 @@ class UserErrors(UserError):
         if len(self.errors) == 1:
             return str(self.errors[0])
         return f"{len(self.errors)} problems\n" + "\n".join(map(str, self.errors))
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether an error tells of the machine, and not of what was worked on.
+
+    Examples
+    --------
+    >>> is_passing(OSError(errno.ENOSPC, "No space left on device")), is_passing(ValueError("no head"))
+    (True, False)
+    """
+    if isinstance(error, OSError) and error.errno in PASSING:
+        return True
+    return isinstance(error, PassingTrouble | Busy | MemoryError | TimeoutError)
 
 
 def say_exit(code: int) -> str:

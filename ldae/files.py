@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
+import io
 import json
 import os
+import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +21,10 @@ from ldae.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LABELS = ("subject", "session", "image_id")
+FORMULA = r"'*[=+\-@\t\r]"  # how a text begins that a spreadsheet would compute, or one that looks defused
+DEFUSED = f"^'(?={FORMULA})"
 
 
 @contextmanager
@@ -61,10 +69,10 @@ def read_json(path: str | Path) -> dict:
 
 
 def read_record(path: str | Path) -> dict | None:
-    """Read a JSON file; None where there is none, or a damaged one, or one that holds anything but an object."""
+    """Read a JSON file; None where none can be read, or it is damaged, or holds anything but an object."""
     try:
         record = read_json(path)
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, PermissionError, IsADirectoryError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 
@@ -98,7 +106,7 @@ def defuse(value: object) -> object:
     >>> defuse("=1+1"), defuse("-4.5"), defuse("+ slice"), defuse("site 7")
     ("'=1+1", '-4.5', "'+ slice", 'site 7')
     """
-    if not isinstance(value, str) or len(value) < 2 or value[0] not in "=+-@\t\r":
+    if not isinstance(value, str) or len(value) < 2 or not re.match(FORMULA, value):
         return value
     try:
         float(value)
@@ -108,32 +116,72 @@ def defuse(value: object) -> object:
 
 
 def read_table(path: str | Path, columns: tuple[str, ...] = (), **options) -> pd.DataFrame:
-    """Read a CSV or TSV and check that `columns` are there.
+    """Read a CSV or TSV and check that `columns` are there; what `write_table` writes comes back as it was.
 
-    Missing are empty cells and BIDS' ``n/a``, unless `options` say otherwise: a subject may be called NA or null.
+    Missing are empty cells and BIDS' ``n/a``, unless `options` say otherwise: a subject may be called NA or null. The
+    columns `LABELS` are text: so may one be called 001, 1e5 or True.
 
     Raises
     ------
     UserError
-        The file is absent, empty, or lacks a column.
+        The file is absent, closed, empty, no text in UTF-8, has a row of more cells than the header, or lacks a column.
     """
     import pandas as pd  # the Snakefile imports this module
 
     path = Path(path)
-    if not path.is_file():
-        raise UserError(path, "a table", "no such file", "check the path")
+    tabs = path.suffix == ".tsv"
     if "keep_default_na" not in options:
         options |= {"keep_default_na": False, "na_values": ["", "n/a"]}
+    options["dtype"] = (
+        {**dict.fromkeys(LABELS, str), **own} if isinstance(own := options.get("dtype", {}), dict) else own
+    )
+    content = _read_content(path)
+    kind, cure = ("tab" if tabs else "comma"), "save it so; a cell that holds a separator needs quotation marks"
     try:
-        table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas would cut the row off
+            table = pd.read_csv(io.BytesIO(content), sep="\t" if tabs else ",", index_col=False, **options)
     except pd.errors.EmptyDataError:
         raise UserError(path, "a table with a header", "an empty file", "download it again") from None
+    except pd.errors.ParserWarning:
+        found = "more cells in the first row than in the header"
+        raise UserError(path, f"a {kind}-separated table", found, cure) from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        found = " ".join(str(error).split())
+        raise UserError(path, f"a {kind}-separated table in UTF-8", found, cure) from None
     missing = [name for name in columns if name not in table.columns]
     if missing:
+        found = f"no column {', '.join(missing)}, but {', '.join(map(str, table.columns[:12]))}"
         raise UserError(
-            path, f"columns {', '.join(columns)}", f"no column {', '.join(missing)}", "download the full table"
+            path, f"columns {', '.join(columns)}, {kind}-separated", found, "save or download the full table"
         )
+    for name in table.select_dtypes(object) if b"'" in content else ():
+        quoted = table[name].map(lambda cell: isinstance(cell, str) and cell.startswith("'"))
+        table.loc[quoted, name] = table.loc[quoted, name].map(restore)
     return table
+
+
+def restore(text: str) -> str:
+    """A cell that `defuse` may have changed, as it was.
+
+    Examples
+    --------
+    >>> restore("'=1+1"), restore("it's")
+    ('=1+1', "it's")
+    """
+    return re.sub(DEFUSED, "", text)
+
+
+def _read_content(path: Path) -> bytes:
+    if not path.is_file():
+        raise UserError(path, "a table", "no such file", "check the path")
+    try:
+        content = path.read_bytes()
+    except PermissionError:
+        raise UserError(path, "a table", "a file that may not be read", "allow yourself to read it (chmod)") from None
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content:
+        raise UserError(path, "a table in UTF-8", "UTF-16, or no text", "save it as CSV in UTF-8")
+    return content
 
 
 def hash_file(path: str | Path) -> str:

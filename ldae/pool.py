@@ -2,36 +2,37 @@
 
 A fault of an item is told from a passing trouble: a process that was killed, memory, disk space or time that did not
 suffice. The former is the item's outcome. The latter says nothing of the item: it is tried again, one at a time.
+
+Whatever ends the work early (Ctrl-C, SIGTERM, an error, a kill) ends the processes, and the programs that they run,
+within seconds.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
 import multiprocessing
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from ldae.errors import Busy, PassingTrouble, UserError, UserErrors, say_exit
+from ldae.errors import UserError, UserErrors, is_passing, say_exit
 from ldae.progress import Progress
+from ldae.signals import Stopped, stopped_by_sigterm
 
 logger = logging.getLogger(__name__)
 
-# Of the machine, not of a file: space, memory, processes and open files, a file system that answers late or no more.
-PASSING = {
-    getattr(errno, name)
-    for name in (
-        *("ENOSPC", "EDQUOT", "EFBIG", "ENOMEM", "EAGAIN", "EMFILE", "ENFILE", "ENOLCK"),
-        *("EIO", "EROFS", "ESTALE", "ETIMEDOUT", "ENOTCONN", "ESHUTDOWN", "EINTR", "EBUSY", "ENODEV", "ENXIO"),
-    )
-}
 OWN_SIGNALS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}  # what a program does to itself
-CURE = "see to memory, disk space and time limits, then run the same command again; what is done is kept"
+GRACE_S = 3.0  # as long as pebble waits before it kills
+CURE = "see to memory, disk space and time limits, then run the same command again; what is done is kept; "
+CURE += "cohort.exclude leaves out what never comes to an end"
 
 
 @dataclass(frozen=True)
@@ -96,31 +97,67 @@ def finish_items(
 
 def _run(function: Callable, items: list, workers: int, timeout_s: float) -> Iterator[tuple[Outcome, bool]]:
     """Each outcome, and whether the item's process ended before it."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPool(max_workers=max(1, min(workers, len(items))), context=context) as pool:
-        futures: dict[Future, Any] = {pool.schedule(function, args=(item,), timeout=timeout_s): item for item in items}
+    with _open_pool(max(1, min(workers, len(items)))) as pool:
+        futures: dict[Future, Any] = {
+            pool.schedule(_work, args=(function, item), timeout=timeout_s): item for item in items
+        }
         for future in as_completed(futures):
             item, error = futures[future], future.exception()
             if error is None:
                 yield Outcome(item, future.result()), False
             else:
-                outcome = Outcome(item, error=_describe(error, timeout_s), passing=is_passing(error))
+                outcome = Outcome(item, error=_describe(error, timeout_s), passing=_is_passing(error))
                 yield outcome, isinstance(error, ProcessExpired)
 
 
-def is_passing(error: BaseException) -> bool:
-    """Whether an error tells of the machine, and not of what was worked on.
+@contextmanager
+def _open_pool(workers: int) -> Iterator[ProcessPool]:
+    """A pool whose processes are stopped at once, not waited for, where the body ends early."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPool(max_workers=workers, context=context, initializer=_end_with_parent)
+    try:
+        with stopped_by_sigterm():
+            yield pool
+        pool.close()
+    except BaseException as reason:
+        if isinstance(reason, Stopped | KeyboardInterrupt):
+            logger.warning("stopped; what is done is kept, and the same command goes on")
+        pool.stop()
+        raise
+    finally:
+        pool.join()
 
-    Examples
-    --------
-    >>> is_passing(OSError(errno.ENOSPC, "No space left on device")), is_passing(ValueError("no head"))
-    (True, False)
-    """
+
+def _work(function: Callable, item: Any) -> Any:
+    """`function` of an item, in a process of the pool that tidies up when it is told to end."""
+    try:
+        with stopped_by_sigterm():
+            return function(item)
+    except Stopped:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)  # the pool would take an exception for the item's own
+        raise
+
+
+def _end_with_parent() -> None:
+    """Let no process of a pool outlive the one that opened it, however that ended."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(GRACE_S)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _is_passing(error: BaseException) -> bool:
+    """As `ldae.errors.is_passing`, also of processes of the pool that ended."""
     if isinstance(error, ProcessExpired):
         return error.exitcode < 0 and -error.exitcode not in OWN_SIGNALS
-    if isinstance(error, OSError) and error.errno in PASSING:
-        return True
-    return isinstance(error, PassingTrouble | Busy | MemoryError | TimeoutError)
+    return is_passing(error)
 
 
 def _describe(error: BaseException, timeout_s: float) -> str:

@@ -13,11 +13,11 @@ from snakemake.logging import logger
 try:
     from ldae.allocation import GLIBC_KEEPS_MEMORY
     from ldae.code_hash import hash_script
-    from ldae.cohort.pilot import read_names
+    from ldae.cohort.pilot import read_exclusions, read_names
     from ldae.config import names
     from ldae.config.duplicates import read_settings
     from ldae.config.load import parse_config
-    from ldae.config.paths import check_braces, check_interpreter
+    from ldae.config.paths import check_braces, check_interpreter, check_temporary
     from ldae.config.places import initial_weights
     from ldae.config.told import describe_cohort, warn_of_size
     from ldae.config.published import (
@@ -43,6 +43,7 @@ for variable, value in GLIBC_KEEPS_MEMORY.items():
 
 os.environ.update(LDAE_LOCK=f"{workflow.basedir}/requirements.lock")  # what envs/ldae.post-deploy.sh installs
 check_interpreter(sys.executable)
+check_temporary()
 
 for file in workflow.configfiles if workflow.is_main_process else ():
     read_settings(file)  # which Snakemake has read already, but not asked whether a key is there twice
@@ -52,6 +53,7 @@ SHARDS = list(range(CONFIG.cohort.shards))
 ENV = f"{workflow.basedir}/envs/ldae.yaml"
 IS_PHANTOM = CONFIG.cohort.is_phantom
 PILOT = {key: read_names(f"cohort.{key}", getattr(CONFIG.cohort, key)) for key in ("subjects", "sessions")}
+PILOT["exclude"] = read_exclusions(CONFIG.cohort.exclude)
 # It counts where subjects are drawn; as a function of `input`, which Snakemake does not compare, it lists nothing anew.
 PILOT["seed"] = CONFIG.seed if isinstance(PILOT["subjects"], int) else lambda wildcards, input: CONFIG.seed
 

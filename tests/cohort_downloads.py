@@ -55,13 +55,17 @@ def write_bids(root: Path) -> Path:
 
 
 def write_oasis(root: Path) -> Path:
-    """OASIS-1: four first scans, a second one of the first subject, and the table; the last subject has no CDR."""
+    """OASIS-1: four first scans, a second one of the first subject, a subject without image, and the table.
+
+    The last of those with an image has no CDR.
+    """
     rows = []
     people = [("0001", "F", 74, 0.0), ("0002", "M", 81, 1.0), ("0003", "F", 77, 0.5), ("0004", "M", 24, np.nan)]
     for seed, (number, sex, age, cdr) in enumerate(people):
         _write_analyze(root / "images", f"OAS1_{number}_MR1", seed)
         rows.append({"ID": f"OAS1_{number}_MR1", "M/F": sex, "Hand": "R", "Age": age, "Educ": 3, "SES": 2, "CDR": cdr})
     (root / "images" / "OAS1_0001_MR2").mkdir()
+    (root / "images" / "OAS1_0005_MR1" / "PROCESSED").mkdir(parents=True)
     rows.append({"ID": "OAS1_0001_MR2", "M/F": "F", "Hand": "R", "Age": 74, "Educ": 3, "SES": 2, "CDR": 0.0})
     (root / "tables").mkdir()
     pd.DataFrame(rows).assign(MMSE=29).to_excel(root / "tables" / OASIS_TABLE, index=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from ldae.errors import UserError
-from ldae.pool import Outcome, is_passing
+from ldae.errors import UserError, is_passing
+from ldae.pool import Outcome
 
 
 def finish_items(function: Callable, items: Iterable, *, name: Callable, **_: object) -> Iterator[Outcome]:

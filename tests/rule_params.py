@@ -27,7 +27,7 @@ def computes(stage: str) -> dict[str, str]:
     return {param: f"{stage}.training.{name}" for param, name in settings.items()}
 
 
-PILOT = {"subjects": "cohort.subjects", "sessions": "cohort.sessions", "seed": "seed"}
+PILOT = {key: f"cohort.{key}" for key in ("subjects", "sessions", "exclude")} | {"seed": "seed"}
 
 PHANTOM = {
     "phantom": {"config": ("phantom", "seed")},

@@ -12,7 +12,7 @@ if __name__ == "__main__":
             snakemake.input.bids_dir,
             params.source,
             list(params.prefer),
-            Pilot(params.subjects, params.sessions, params.seed),
+            Pilot(params.subjects, params.sessions, params.seed, params.exclude),
             shard_tables=list(snakemake.output.shards),
             findings=params.findings,
         )

@@ -16,5 +16,5 @@ if __name__ == "__main__":
             findings=params.findings,
             state=params.state,
             workers=snakemake.threads,
-            pilot=Pilot(params.subjects, params.sessions, params.seed),
+            pilot=Pilot(params.subjects, params.sessions, params.seed, params.exclude),
         )

@@ -8,6 +8,6 @@ from ldae.files import read_table
 
 if __name__ == "__main__":
     with _rule.rule_log(snakemake.log[0]):
-        dataset = read_table(snakemake.input[0], dtype={"subject": str, "session": str})
+        dataset = read_table(snakemake.input[0])
         table = describe_cohort(dataset)
         write_result(snakemake.output[0], table, snakemake.params.cohort)

@@ -13,13 +13,13 @@ import pandas as pd
 from ldae.cohort.adni.names import APOE, DIAGNOSES, MERGE, META, TABLE_COLUMNS
 from ldae.cohort.adni.row_rules import converter_phases
 from ldae.cohort.disk import group_files
-from ldae.cohort.programs import clinica_environment
+from ldae.cohort.installed import clinica_environment
 from ldae.errors import PassingTrouble, say_exit
-from ldae.program import run_program
+from ldae.files import read_table
+from ldae.subprocesses import lacks_room, run_program
 
 # What `clinica convert adni-to-bids` runs, by the Python that runs this.
 CONVERTER = "clinica.converters.adni_to_bids.cli"
-MACHINE = "No space left on device|Disk quota exceeded|Cannot allocate memory|MemoryError|Too many open files"
 
 
 class ConversionFailed(Exception):
@@ -101,11 +101,11 @@ def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> p
     if done.returncode < 0:
         raise PassingTrouble(f"Clinica was ended by {say_exit(done.returncode)}")
     lists = sorted(bids.glob("conversion_info/*/t1_paths.tsv"))
-    selected = pd.read_csv(lists[0], sep="\t", dtype=str, keep_default_na=False) if len(lists) == 1 else None
+    selected = read_table(lists[0], dtype=str, keep_default_na=False) if len(lists) == 1 else None
     if done.returncode and (selected is None or len(selected)):
         words = " ".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-3:])
         words = re.sub(r"\x1b\[[0-9;]*m", "", words)  # colours
-        kind = PassingTrouble if re.search(MACHINE, done.stderr + done.stdout) else ConversionFailed
+        kind = PassingTrouble if lacks_room(done.stderr + done.stdout) else ConversionFailed
         raise kind(f"Clinica ended with code {done.returncode}: {words[-300:]}")
     if selected is None:
         raise ConversionFailed("Clinica wrote no list of the images it selected")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 SUBJECT_FOLDER = r"\d{3}_S_\d{4,5}"
 DISK_COLUMNS = ["ptid", "image_id", "series_id", "folder", "format", "files", "files_hash"]
+UNREADABLE = {errno.EACCES, errno.EPERM, errno.ELOOP}  # closed, or a link to itself
+CLOSED = "closed"  # stands for the format of the images in a folder that may not be read
 COMPANIONS = {".xml", ".txt", ".csv", ".tsv", ".json", ".html", ".pdf"}  # files that LONI or users put beside images
 
 
@@ -48,23 +51,23 @@ def check_level(dicom_dir: str | Path) -> None:
 
 def find_subjects(dicom_dir: str | Path) -> list[str]:
     """Sorted subject codes that have a folder."""
-    return sorted(
-        entry.name for entry in os.scandir(dicom_dir) if entry.is_dir() and re.fullmatch(SUBJECT_FOLDER, entry.name)
-    )
+    named = (entry for entry in os.scandir(dicom_dir) if re.fullmatch(SUBJECT_FOLDER, entry.name))
+    return sorted(entry.name for entry in named if _ask(entry.is_dir, True))
 
 
 def list_files(dicom_dir: str | Path) -> pd.DataFrame:
     """One row for each image and folder on disk, columns `DISK_COLUMNS`; empty where no name gives an ID.
 
-    A folder whose files are no DICOM or NIfTI by their suffix has a row as well, with that suffix as its format. The
-    hash covers names, sizes and times of change, so a replaced file is noticed without reading it.
+    A folder whose files are no DICOM or NIfTI by their suffix has a row as well, with that suffix as its format, and so
+    has one that may not be read, with the format `CLOSED`. The hash covers names, sizes and times of change, so a
+    replaced file is noticed without reading it.
     """
     import pandas as pd  # the Snakefile imports this module
 
     rows = []
     for ptid in find_subjects(dicom_dir):
         for folder in _walk(Path(dicom_dir) / ptid):
-            for (image, form), entries in (group_files(folder) or _group_others(folder)).items():
+            for (image, form), entries in _group(folder).items():
                 stats = [(entry.name, *_size_and_time(entry)) for entry in entries]
                 named = {match[1] for entry in entries if (match := re.search(r"_S(\d+)_I\d+\.", entry.name))}
                 series = named.pop() if len(named) == 1 else ""
@@ -74,22 +77,50 @@ def list_files(dicom_dir: str | Path) -> pd.DataFrame:
 
 
 def _walk(top: Path) -> Iterator[str]:
-    """Every folder from `top` down, through links too, but never in a circle."""
-    for folder, inside, _ in os.walk(top, followlinks=True):
+    """Every folder from `top` down, through links too, but each once: links may go in circles."""
+    seen: set[tuple[int, int]] = set()
+    closed: list[str] = []
+    for folder, inside, _ in os.walk(top, followlinks=True, onerror=lambda error: closed.append(error.filename)):
+        stat = os.stat(folder)
+        if (stat.st_dev, stat.st_ino) in seen:
+            inside.clear()
+            continue
+        seen.add((stat.st_dev, stat.st_ino))
         yield folder
-        here = Path(folder).resolve()
-        linked = [name for name in inside if Path(folder, name).is_symlink()]
-        circles = [name for name in linked if here.is_relative_to(Path(folder, name).resolve())]
-        inside[:] = sorted(set(inside) - set(circles))
+        inside.sort()
+    yield from closed
+
+
+def _group(folder: str | Path) -> dict[tuple[str, str], list[os.DirEntry]]:
+    """What a folder holds, by (image ID, format)."""
+    try:
+        return group_files(folder) or _group_others(folder)
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
+        match = re.fullmatch(r"I(\d+)", Path(folder).name)
+        return {(match[1] if match else "", CLOSED): []}
 
 
 def _size_and_time(entry: os.DirEntry) -> tuple[int, int]:
-    """A link to nothing has the size -1."""
+    """What leads nowhere has the size -1."""
     try:
         stat = entry.stat()
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in (*UNREADABLE, errno.ENOENT):
+            raise
         return -1, 0
     return stat.st_size, stat.st_mtime_ns
+
+
+def _ask(question: Callable[[], bool], unknown: bool) -> bool:
+    """Whether an entry is a file, or a folder; `unknown` of a link to itself or to where nobody may look."""
+    try:
+        return question()
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
+        return unknown
 
 
 def _group_others(folder: str | Path) -> dict[tuple[str, str], list[os.DirEntry]]:
@@ -98,7 +129,7 @@ def _group_others(folder: str | Path) -> dict[tuple[str, str], list[os.DirEntry]
     parent = re.fullmatch(r"I(\d+)", Path(folder).name)
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         suffix = Path(entry.name).suffix.lower()
-        if entry.is_file() and suffix not in COMPANIONS and not entry.name.startswith("."):
+        if suffix not in COMPANIONS and not entry.name.startswith(".") and _ask(entry.is_file, False):
             match = re.search(r"_I(\d+)(\.\w+)*$", entry.name)
             image = match[1] if match else (parent[1] if parent else "")
             groups.setdefault((image, suffix.lstrip(".") or "none"), []).append(entry)
@@ -138,7 +169,7 @@ def group_files(folder: str | Path) -> dict[tuple[str, str], list[os.DirEntry]]:
     groups: dict[tuple[str, str], list[os.DirEntry]] = {}
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         match = re.fullmatch(r"(.*_I(?P<image>\d+)|.*?)\.(?P<form>dcm|nii|nii\.gz)", entry.name, re.IGNORECASE)
-        if match and not entry.is_dir() and not entry.name.startswith("."):
+        if match and not _ask(entry.is_dir, False) and not entry.name.startswith("."):
             image = match["image"] or (parent[1] if parent else "")
             groups.setdefault((image, match["form"].lower()[:3]), []).append(entry)
     return groups

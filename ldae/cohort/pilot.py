@@ -1,12 +1,16 @@
-"""A part of a cohort, to try everything on before the whole of it is run."""
+"""A part of a cohort: to try everything on before the whole of it is run, or all but what a person leaves out."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ldae.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 SHOWN = 5  # names in a message
 
@@ -21,11 +25,31 @@ class Pilot:
         Codes of the download or BIDS labels (with or without sub-); or how many, drawn by `seed`; None: all.
     sessions
         BIDS labels such as M000 (with or without ses-); None: all.
+    exclude
+        What is left out: an image's ID or file name, a subject's code or label, or sub-*_ses-*, each with the reason
+        behind a comma or tab, if there is one.
     """
 
     subjects: Sequence[str] | int | None = None
     sessions: Sequence[str] | None = None
     seed: int = 0
+    exclude: Sequence[str] = ()
+
+    @cached_property
+    def excluded(self) -> dict[str, str]:
+        """Why, by the name of what is left out."""
+        parts = (line.replace(",", "\t", 1).partition("\t") for line in self.exclude)
+        return {name.strip(): " ".join(reason.split()) for name, _, reason in parts}
+
+    def why_excluded(self, *names: str) -> str:
+        """Why an image that has these names is left out; empty if it is not."""
+        named = next((name for name in names if name in self.excluded), None)
+        return "" if named is None else f"left out by cohort.exclude: {self.excluded[named]}".removesuffix(": ")
+
+    def warn_of_unknown(self, known: Collection[str]) -> None:
+        """Log what is to be left out and has no name of those that the cohort knows."""
+        if unknown := sorted(set(self.excluded) - set(known)):
+            logger.warning("cohort.exclude: nothing here is called %s", _list(unknown))
 
     def choose_subjects(self, names: Mapping[str, str]) -> set[str]:
         """The BIDS labels of the subjects that are used; a larger number keeps those of a smaller one.
@@ -76,6 +100,7 @@ class Pilot:
 
 
 EVERYBODY = Pilot()
+EXCLUDE_CURE = "none, or take it out of cohort.exclude"
 
 
 def read_names(setting: str, value: Sequence[str] | int | str | None) -> list[str] | int | None:
@@ -90,18 +115,37 @@ def read_names(setting: str, value: Sequence[str] | int | str | None) -> list[st
     """
     if not isinstance(value, str):
         return value if value is None or isinstance(value, int) else list(value)
-    cure = "a file with one name per line"
+    names = [line.replace(",", "\t").split("\t")[0].strip() for line in _read_lines(setting, value)]
+    return _expect_some(setting, value, names[1:] if names[:1] in (["participant_id"], ["session_id"]) else names)
+
+
+def read_exclusions(value: Sequence[str] | str | None) -> list[str]:
+    """What `cohort.exclude` names, as `Pilot.exclude`: its own entries, or the lines of the file.
+
+    Raises
+    ------
+    UserError
+        As `read_names`.
+    """
+    if not isinstance(value, str):
+        return list(value or ())
+    return _expect_some("cohort.exclude", value, _read_lines("cohort.exclude", value))
+
+
+def _read_lines(setting: str, path: str) -> list[str]:
+    """The lines of a file that say something."""
     try:
-        with open(value, encoding="utf-8-sig") as file:
-            lines = [line.replace(",", "\t").split("\t")[0].strip() for line in file]
+        with open(path, encoding="utf-8-sig") as file:
+            lines = [line.strip() for line in file]
     except (OSError, UnicodeDecodeError) as error:
         found = getattr(error, "strerror", None) or "no text in UTF-8"
-        raise UserError(f"{setting}: {value}", "a list of names", found, cure) from None
-    names = [name for name in lines if name and not name.startswith("#")]
-    if names[:1] in (["participant_id"], ["session_id"]):
-        names = names[1:]
+        raise UserError(f"{setting}: {path}", "a list of names", found, "a file with one name per line") from None
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _expect_some(setting: str, path: str, names: list[str]) -> list[str]:
     if not names:
-        raise UserError(f"{setting}: {value}", "a list of names", "none", cure)
+        raise UserError(f"{setting}: {path}", "a list of names", "none", "a file with one name per line")
     return names
 
 

@@ -81,6 +81,10 @@ class CohortConfig(Section):
         description="a pilot: the sessions to use, a list of BIDS labels such as M000, or a file with one per line; "
         "null: all"
     )
+    exclude: Annotated[Labels, BeforeValidator(_are_labels)] = Field(
+        description="what to leave out: a list of image IDs, names of image files or of subjects, or sub-*_ses-* of a "
+        "BIDS dataset, each with the reason behind a comma; or a file with one per line; null: nothing"
+    )
     max_lost_fraction: Fraction = Field(
         description="share of the earlier subjects or sessions that may be gone, and what was made of them removed: "
         "more stops the run, for the disk may not be mounted. Five may always go"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shlex
+import tempfile
 from pathlib import Path
 
 from ldae.errors import UserError
@@ -19,6 +22,25 @@ def check_interpreter(path: str) -> None:
     if shlex.quote(path) != path:
         cure = "move the checkout, or its environment, to a path without them and install it there (make demo)"
         raise UserError(path, "a Python whose path has no spaces or quotes", "some", cure)
+
+
+def check_temporary() -> None:
+    """Refuse a folder for temporary files that cannot be used, in whose place Python would take another in silence.
+
+    Raises
+    ------
+    UserError
+        TMPDIR, TEMP or TMP names a place that is not there, may not be written to, or is full.
+    """
+    for variable in ("TMPDIR", "TEMP", "TMP"):
+        if folder := os.environ.get(variable):
+            try:
+                with tempfile.NamedTemporaryFile(dir=folder) as file:
+                    file.write(b"x")
+            except OSError as error:
+                found = os.strerror(error.errno or errno.EIO)
+                cure = f"make it, free some of it, or set {variable} to another folder"
+                raise UserError(f"{variable}: {folder}", "a folder that can be written to", found, cure) from None
 
 
 def check_braces(what: str, path: str | Path) -> None:

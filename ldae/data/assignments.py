@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ldae.data.sides import SPLITS
 from ldae.errors import UserError, UserErrors
+from ldae.files import restore
 
 ONE_SIDE = "one side per subject"
 
@@ -43,7 +44,7 @@ def read_assignments(path: str | Path) -> dict[str, Assignment]:
             found = f"'{side}' for {spelled}"
             errors.append(UserError(f"{path}: line {line}", f"one of {', '.join(SPLITS)}", found, "correct the side"))
         else:
-            rows.setdefault(_key(spelled), []).append(Assignment(side, line, spelled))
+            rows.setdefault(bare_label(spelled), []).append(Assignment(side, line, spelled))
     errors += [error for same in rows.values() if (error := _contradiction(path, same))]
     if errors:
         raise UserErrors(errors)
@@ -64,7 +65,7 @@ def _read_rows(path: Path) -> list[tuple[int, str, str]]:
             rows = []
             for cells in reader:
                 cells += [""] * (len(header) - len(cells))
-                subject, side = (cells[place].strip() for place in places)
+                subject, side = (restore(cells[place].strip()) for place in places)
                 rows += [(reader.line_num, subject, side)] if subject or side else []
     except FileNotFoundError:
         raise UserError(path, "a list of subjects and sides", "no such file", "correct split.file") from None
@@ -81,12 +82,12 @@ def refuse_other_spellings(listed: dict[str, Assignment], subjects: set[str], pa
     UserErrors
         One is: other case of letters, ``011_S_4102`` for ``ADNI011S4102``.
     """
-    labels = {_key(subject): subject for subject in subjects}
+    labels = {bare_label(subject): subject for subject in subjects}
     errors = []
     for name, row in listed.items():
-        if name not in subjects and _key(name) in labels:
+        if name not in subjects and bare_label(name) in labels:
             found = f"'{row.spelled}' ({row.split})"
-            errors.append(UserError(f"{path}: line {row.line}", labels[_key(name)], found, "spell it like that"))
+            errors.append(UserError(f"{path}: line {row.line}", labels[bare_label(name)], found, "spell it like that"))
     if errors:
         raise UserErrors(errors)
 
@@ -124,6 +125,6 @@ def _contradiction(path: str | Path, rows: list[Assignment]) -> UserError | None
     return None
 
 
-def _key(subject: str) -> str:
-    """What all spellings of a subject have in common: no prefix, punctuation or capitals."""
+def bare_label(subject: str) -> str:
+    """What all spellings of a subject's label have in common: no prefix, punctuation or capitals."""
     return re.sub(r"[^0-9a-z]", "", subject.lower().removeprefix("sub-")).removeprefix("adni")

@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ldae.errors import UserError
 from ldae.files import atomic_path, read_table
@@ -41,6 +42,8 @@ def save_figure(figure: Figure, output: str | Path, *, phantom: bool = False, st
     stamp : str
         In which words.
     """
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a $ in a reason or a name is a $
     if phantom:
         _stamp(figure, stamp)
     for path in (Path(output), Path(output).with_suffix(".svg")):

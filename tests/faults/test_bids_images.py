@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import struct
 
 import nibabel as nib
@@ -122,18 +121,3 @@ def test_a_bad_sidecar_costs_its_fact_and_no_image(tmp_path, sidecar):
     write_index(root, "bids", [], shard_tables=shards, findings=tmp_path / "findings.csv")
     rows = read_table(shards[0], dtype=str, keep_default_na=False)
     assert rows["status"].tolist() == ["converted"] * 2
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_that_may_not_be_read_is_named(tmp_path):
-    root = describe(tmp_path / "bids")
-    for name in ("sub-01_T1w", BAD):
-        write_image(root, name)
-    (root / "sub-02" / "anat").chmod(0)
-    shards = [str(tmp_path / "0.csv")]
-    try:
-        write_index(root, "bids", [], shard_tables=shards, findings=tmp_path / "findings.csv")
-    finally:
-        (root / "sub-02" / "anat").chmod(0o755)
-    rows = read_table(shards[0], dtype=str, keep_default_na=False).set_index("subject")
-    assert rows.loc["01", "status"] == "converted" and rows.loc["02", "status"] == "broken"

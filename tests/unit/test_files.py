@@ -1,3 +1,4 @@
+import csv
 import hashlib
 
 import pandas as pd
@@ -103,10 +104,51 @@ def test_a_whole_record_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.tsv"])
-def test_no_cell_is_a_formula_for_a_spreadsheet(tmp_path, name):
-    texts = ['=HYPERLINK("http://x")', "+1+1", "-2+3", "@SUM(A1)", "-4.5", "+3", "plain", None]
-    files.write_table(tmp_path / name, pd.DataFrame({"text": texts, "number": range(-8, 0)}))
-    read = files.read_table(tmp_path / name, keep_default_na=False, dtype=str)
-    assert [text[0] for text in read["text"][:4]] == ["'"] * 4
-    assert read["text"][4:7].tolist() == ["-4.5", "+3", "plain"]
-    assert read["number"].tolist() == [str(number) for number in range(-8, 0)]
+def test_no_cell_is_a_formula_for_a_spreadsheet_and_each_is_read_as_it_was(tmp_path, name):
+    formulas = ['=HYPERLINK("http://x")', "+1+1", "-2+3", "@SUM(A1)", "\t=1", "'=1", "''-x"]
+    texts = [*formulas, "-4.5", "+3", "plain", "it's", float("nan")]
+    table = pd.DataFrame({"text": texts, "number": range(-12, 0)})
+    files.write_table(tmp_path / name, table)
+    with (tmp_path / name).open(newline="") as stream:
+        cells = [row[0] for row in csv.reader(stream, delimiter="\t" if name.endswith(".tsv") else ",")]
+    assert [cell[0] for cell in cells[1 : 1 + len(formulas)]] == ["'"] * len(formulas)
+    assert cells[1 + len(formulas) : -1] == ["-4.5", "+3", "plain", "it's"]
+    pd.testing.assert_frame_equal(files.read_table(tmp_path / name), table)
+
+
+def test_labels_are_text_whatever_they_look_like(tmp_path):
+    labels = ["001", "1e5", "True", "inf", "+7", "0x10", "1_000", "NaN", "2010-01-01", "+x", "=", "٣"]
+    table = pd.DataFrame(dict.fromkeys(("subject", "session", "image_id"), labels) | {"slices": 3})
+    files.write_table(tmp_path / "a.csv", table)
+    pd.testing.assert_frame_equal(files.read_table(tmp_path / "a.csv", dtype={"slices": int}), table)
+
+
+MALFORMED = {
+    "a comma in the first row": b"a,b\n1,x,y\n1,2\n",
+    "a comma in a later row": b"a,b\n1,2\n1,x,y\n",
+    "semicolons": b"a;b\n1;2\n",
+    "an open quotation": b'a,b\n1,"2\n',
+    "NUL": b"a,b\n1,\0\n",
+    "UTF-16": "a,b\n1,2\n".encode("utf-16"),
+    "UTF-16, big end first": b"\xfe\xff" + "a,b\n1,2\n".encode("utf-16-be"),
+    "Latin-1": "a,b\n1,é\n".encode("latin-1"),
+    "no text": bytes(range(1, 256)),
+    "nothing": b"",
+    "a byte order mark": b"\xef\xbb\xbf",
+    "empty lines": b"\n\n\n",
+}
+
+
+@pytest.mark.parametrize("fault", MALFORMED)
+def test_a_malformed_table_is_refused_with_its_name_and_none_of_its_cells(tmp_path, fault):
+    path = tmp_path / "clinical.csv"
+    path.write_bytes(MALFORMED[fault].replace(b"x", b"Roe^Jane"))
+    with pytest.raises(UserError) as raised:
+        files.read_table(path, ("a", "b"))
+    assert str(path) in str(raised.value) and raised.value.cure
+    assert "Roe" not in str(raised.value)
+
+
+def test_commas_at_the_end_of_all_rows_are_no_cells(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\n1,2,\n3,4,\n")
+    assert files.read_table(tmp_path / "a.csv").to_numpy().tolist() == [[1, 2], [3, 4]]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ldae.errors import PassingTrouble, UserError
-from ldae.pool import finish_items, is_passing, run_items
+from ldae.errors import PassingTrouble, UserError, is_passing
+from ldae.pool import finish_items, run_items
 
 
 def work(item):

@@ -118,9 +118,9 @@ def test_oasis_reaches_dataset_csv(oasis):
     ]
 
 
-def test_the_scan_that_the_converter_leaves_is_explained(oasis):
+def test_the_scans_that_the_converter_leaves_are_explained(oasis):
     excluded = table(oasis[0], "results/tables/exclusions.csv")
-    assert excluded[["image_id", "stage"]].values.tolist() == [["OAS1_0001_MR2", "check"]]
+    assert excluded[["image_id", "stage"]].values.tolist() == [["OAS1_0001_MR2", "check"], ["OAS1_0005_MR1", "check"]]
 
 
 def test_the_cdr_can_be_mapped_to_mild_impairment(oasis, tmp_path):

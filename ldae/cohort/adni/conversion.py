@@ -23,7 +23,7 @@ from ldae.cohort.adni.tables import hash_tables, read_tables
 from ldae.cohort.adni.timeline import MAX_DAYS_FROM_VISIT, place_visits
 from ldae.cohort.clinica import ConversionFailed, image_files, link_images, run_clinica, write_clinical
 from ldae.cohort.columns import IMAGE_COLUMNS
-from ldae.cohort.programs import find_program
+from ldae.cohort.installed import find_program
 from ldae.cohort.series.converted import RefusedVolume, accept_volume
 from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.faults import BrokenSeries

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ldae.code_hash import hash_script
-from ldae.cohort.disk import group_files
+from ldae.cohort.disk import CLOSED, group_files
 from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.faults import BrokenSeries, OtherImage
 from ldae.cohort.series.nifti import check_nifti
@@ -85,6 +85,10 @@ def check_subject(job: tuple[str, list[dict]]) -> list[dict]:
 def check_image(image: dict, dicom_dir: str | Path) -> dict:
     """`VERDICT_COLUMNS` of one image."""
     try:
+        if image["format"] == CLOSED:
+            raise BrokenSeries(
+                "its folder cannot be read: it is closed, or a link to itself", "open it (chmod), or correct the link"
+            )
         if image["format"] not in ("dcm", "nii"):
             ending = "have no suffix" if image["format"] == "none" else f"end in .{image['format']}"
             cure = "download the image as DICOM or NIfTI, unpack archives, name DICOM files *.dcm"
@@ -113,7 +117,7 @@ def _read_state(state: str | Path | None, code: str) -> pd.DataFrame:
         return pd.DataFrame(columns=columns, dtype=str)
     try:
         known = read_table(state, (*columns, "code"), dtype=str, keep_default_na=False)
-    except (UserError, ValueError) as error:  # a parser's and a decoder's errors among them
+    except UserError as error:
         logger.warning("%s cannot be read, so all images are checked again: %s", state, " ".join(f"{error}".split()))
         return pd.DataFrame(columns=columns, dtype=str)
     return known.loc[known["code"] == code, columns]

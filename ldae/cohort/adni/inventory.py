@@ -16,6 +16,7 @@ from ldae.cohort.adni.timeline import phase_on
 from ldae.cohort.adni.values import is_day
 from ldae.cohort.adni.visits import nearest_visits
 from ldae.cohort.columns import INVENTORY_COLUMNS, QUARANTINE_COLUMNS
+from ldae.cohort.disk import CLOSED
 from ldae.cohort.shards import shard_of
 
 PHASE_FIELD_T = {"ADNI1": 1.5}  # every later phase scanned at 3 T
@@ -173,7 +174,7 @@ def _judge(images: pd.DataFrame, tables: ClinicalTables) -> tuple[pd.Series, pd.
             f"Clinica {version('clinica')} cannot convert subjects with five-digit codes (ADNI4)",
             "none until a Clinica that converts ADNI4 is installed",
         ),
-        (images["image_id"].eq(""), NO_ID, "keep the names of LONI's archive"),
+        (images["image_id"].eq("") & images["format"].ne(CLOSED), NO_ID, "keep the names of LONI's archive"),
         (doubled, "the image is on disk more than once, also in " + _other_places(images), "keep one copy"),
         (images["verdict"].eq(OTHER), images["fault"], images["fault_cure"]),
         (poison.notna(), "its row in MPRAGEMETA was set aside: " + poison.astype(str), poison_cure),

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pandas as pd
 
 from ldae.cohort.adni.findings import by_kind, count, describe_unknown, finding
-from ldae.cohort.adni.headers import SOUND, VERDICT_COLUMNS, check_headers
+from ldae.cohort.adni.headers import OTHER, SOUND, VERDICT_COLUMNS, check_headers
 from ldae.cohort.adni.inventory import list_faults, list_images
 from ldae.cohort.adni.names import MERGE, label_of
 from ldae.cohort.adni.tables import ClinicalTables, read_tables
@@ -19,7 +19,7 @@ from ldae.cohort.adni.visits import DIAGNOSIS
 from ldae.cohort.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
 from ldae.cohort.disk import DISK_COLUMNS, check_level, find_subjects, list_files, list_others
 from ldae.cohort.outlook import list_gaps
-from ldae.cohort.pilot import EVERYBODY, Pilot
+from ldae.cohort.pilot import EVERYBODY, EXCLUDE_CURE, Pilot
 from ldae.errors import UserError, UserErrors
 from ldae.files import write_table
 
@@ -83,7 +83,7 @@ def check_download(
     if subjects:
         on_disk_files = list_files(dicom_dir)
         used = on_disk_files[on_disk_files["ptid"].isin(subjects)]
-        files = check_headers(used, dicom_dir, workers=workers, state=state)
+        files = _check_files(used, dicom_dir, pilot, workers, state)
     images = pd.DataFrame(columns=INVENTORY_COLUMNS)
     notes: list[str] = []
     if tables is None:
@@ -103,6 +103,22 @@ def check_download(
     parts += [_describe_gaps(tables, images) if tables and len(images) else []]
     findings = pd.DataFrame([row for part in parts for row in part], columns=FINDING_COLUMNS)
     return Preflight(files, images, quarantine, findings, errors)
+
+
+def _check_files(
+    files: pd.DataFrame, dicom_dir: str | Path, pilot: Pilot, workers: int, state: str | Path | None
+) -> pd.DataFrame:
+    """The files with the verdicts of `headers.check_headers`; no header is read of what the pilot leaves out."""
+    names = [
+        (row.image_id, f"I{row.image_id}", row.ptid, label_of(row.ptid), f"sub-{label_of(row.ptid)}")
+        for row in files.itertuples(index=False)
+    ]
+    pilot.warn_of_unknown({name for of_image in names for name in of_image})
+    reasons = pd.Series([pilot.why_excluded(*of_image) for of_image in names], files.index, dtype=str)
+    excluded = reasons.ne("")
+    out = files[excluded].assign(verdict=OTHER, fault=reasons[excluded], fault_cure=EXCLUDE_CURE, header_field_t="")
+    checked = check_headers(files[~excluded], dicom_dir, workers=workers, state=state)
+    return pd.concat([checked, out], ignore_index=True) if len(out) else checked
 
 
 def write_inventory(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ldae.cohort.bids.layout import find_folders, find_images
+from ldae.cohort.bids.layout import find_closed, find_folders, find_images
 from ldae.cohort.bids.sidecars import read_facts
 from ldae.cohort.series.faults import NOT_WANTED, BrokenSeries
 from ldae.cohort.series.nifti import check_nifti, read_nifti_header
@@ -60,24 +60,21 @@ class Image:
 def list_images(bids_dir: str | Path) -> dict[tuple[str, str], list[Image]]:
     """The T1w images by (subject, session), both without prefix, in the order of their names.
 
-    Names that do not follow BIDS have the fault said, and the session of their folder. JSON files are read where a
+    Names that do not follow BIDS have the fault said, and the session of their folder. A folder that may not be read
+    stands for the images in it. JSON files are read where a
     session has several images.
     """
     sessions: dict[tuple[str, str], list[Image]] = {}
-    for path in sorted(find_images(Path(bids_dir))):
-        image = _look_at(path, Path(bids_dir))
+    found = [_look_at(path, Path(bids_dir)) for path in sorted(find_images(Path(bids_dir)))]
+    for image in [*found, *_list_closed(bids_dir)]:
         sessions.setdefault((image.subject, image.session), []).append(image)
     return {key: _with_facts(sessions[key], bids_dir) for key in sorted(sessions)}
 
 
 def list_empty(bids_dir: str | Path) -> list[Image]:
     """The T1w images that a converter meant to write: one for each `anat` folder without any file."""
-    empty = []
-    for folder in sorted(folder for folder in find_folders(bids_dir) if not any(folder.iterdir())):
-        stem = "_".join(folder.relative_to(bids_dir).parts[:-1])
-        subject, _, session = stem.removeprefix("sub-").partition("_ses-")
-        empty.append(Image(subject, session or ONLY_SESSION, folder / f"{stem}_T1w.nii.gz"))
-    return empty
+    open_folders = sorted(set(find_folders(bids_dir)) - set(find_closed(bids_dir)))
+    return [_standing_for(folder, Path(bids_dir)) for folder in open_folders if not any(folder.iterdir())]
 
 
 def list_unit1(bids_dir: str | Path) -> list[Image]:
@@ -89,6 +86,20 @@ def list_unit1(bids_dir: str | Path) -> list[Image]:
             subject, session = _labels_of(images[0], Path(bids_dir))
             lone.append(Image(subject, session or ONLY_SESSION, images[0]))
     return lone
+
+
+def _list_closed(bids_dir: str | Path) -> list[Image]:
+    """One image for each folder that may not be read."""
+    fault, cure = "its folder may not be read", "allow yourself to read it (chmod)"
+    closed = (_standing_for(folder, Path(bids_dir)) for folder in sorted(find_closed(bids_dir)))
+    return [replace(image, fault=fault, cure=cure) for image in closed]
+
+
+def _standing_for(folder: Path, root: Path) -> Image:
+    """The image that a folder would have."""
+    stem = "_".join(part for part in folder.relative_to(root).parts if part != "anat")
+    subject, _, session = stem.removeprefix("sub-").partition("_ses-")
+    return Image(subject, session or ONLY_SESSION, folder / f"{stem}_T1w.nii.gz")
 
 
 def _with_facts(images: list[Image], bids_dir: str | Path) -> list[Image]:

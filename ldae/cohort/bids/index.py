@@ -7,6 +7,8 @@ broken, with reason and cure. What the dataset's tables say of the people is rea
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,8 +18,9 @@ from ldae.cohort.bids.images import Image, list_images
 from ldae.cohort.bids.layout import check_dataset
 from ldae.cohort.bids.notes import write_faults
 from ldae.cohort.columns import IMAGE_COLUMNS
-from ldae.cohort.pilot import EVERYBODY, Pilot
+from ldae.cohort.pilot import EVERYBODY, EXCLUDE_CURE, Pilot
 from ldae.cohort.shards import shard_of
+from ldae.data.assignments import bare_label
 from ldae.errors import UserError
 from ldae.files import write_table
 
@@ -88,7 +91,7 @@ def index_images(bids_dir: str | Path, source: str, prefer: list[str], pilot: Pi
         No usable dataset, no T1w image that can be used, or the pilot asks for what is not there.
     """
     check_dataset(bids_dir)
-    images = list_images(bids_dir)
+    images = leave_out(refuse_twins(list_images(bids_dir)), pilot)
     subjects = pilot.choose_subjects({subject: subject for subject, _ in images})
     sessions = pilot.choose_sessions(session for subject, session in images if subject in subjects)
     rows = [
@@ -103,6 +106,40 @@ def index_images(bids_dir: str | Path, source: str, prefer: list[str], pilot: Pi
     return table.sort_values(["subject", "session", "image_id"], ignore_index=True)
 
 
+def refuse_twins(images: dict[tuple[str, str], list[Image]]) -> dict[tuple[str, str], list[Image]]:
+    """The images by (subject, session), with a fault where another label is the subject's in another spelling.
+
+    They may be one person, who must not end on two sides of the split.
+    """
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for subject, _ in images:
+        spellings[bare_label(subject)].add(subject)
+    cure = "rename one of them; if they are one person, put the sessions together"
+    refused = {}
+    for (subject, session), of_session in images.items():
+        if others := sorted(spellings[bare_label(subject)] - {subject}):
+            fault = f"another subject is called sub-{others[0]}, which differs in capitals or signs alone"
+            of_session = [replace(image, fault=image.fault or fault, cure=image.cure or cure) for image in of_session]
+        refused[subject, session] = of_session
+    return refused
+
+
+def leave_out(images: dict[tuple[str, str], list[Image]], pilot: Pilot) -> dict[tuple[str, str], list[Image]]:
+    """The images by (subject, session), with a fault where the pilot leaves them out."""
+    left, known = {}, set()
+    for (subject, session), of_session in images.items():
+        scan = (subject, f"sub-{subject}", f"sub-{subject}_ses-{session}")
+        known |= {*scan, *(image.name for image in of_session), *(image.path.name for image in of_session)}
+        left[subject, session] = [
+            replace(image, fault=why, cure=EXCLUDE_CURE)
+            if (why := pilot.why_excluded(image.name, image.path.name, *scan))
+            else image
+            for image in of_session
+        ]
+    pilot.warn_of_unknown(known)
+    return left
+
+
 def _list_session(images: list[Image], prefer: list[str]) -> list[dict]:
     """Rows of one session: the image that is used, and the others with the reason why not."""
     choice, reasons = explain(images, prefer) if not images[0].fault else ("", {})
@@ -111,7 +148,8 @@ def _list_session(images: list[Image], prefer: list[str]) -> list[dict]:
         row = dict.fromkeys(SHARD_COLUMNS, "") | {"subject": image.subject, "session": image.session}
         row |= {"image_id": image.name, "visit": image.session}
         if image.fault:
-            row |= {"status": "broken", "reason": image.fault, "cure": image.cure}
+            left_out = image.cure == EXCLUDE_CURE
+            row |= {"status": "unselected" if left_out else "broken", "reason": image.fault, "cure": image.cure}
         elif image in reasons:
             row |= {"status": "unselected", "reason": reasons[image], "cure": ONE_PER_SESSION}
         else:

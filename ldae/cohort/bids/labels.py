@@ -122,9 +122,9 @@ def _sidecar(row: dict, bids_dir: str | Path, notes: Notes) -> dict:
     """What the JSON files of an image say."""
     try:
         return read_sidecar(row["path"], bids_dir)
-    except ValueError:
+    except (ValueError, OSError, RecursionError):
         where = f"{row['image_id']}.json or T1w.json"
-        notes.add(where, "a JSON object", "something else", "correct or remove the file")
+        notes.add(where, "a JSON object that can be read", "something else", "correct or remove the file")
         return {}
 
 
@@ -166,7 +166,7 @@ def _note_choices(rows: pd.DataFrame, bids_dir: str | Path, prefer: list[str], n
             continue
         facts, cure = (
             read_facts(row["path"], bids_dir),
-            "none, if such images may be used; else judge it fail in qc_overrides",
+            "none, if such images may be used; else name them in cohort.exclude",
         )
         if names_agent(labels) or facts.has_agent:
             found = "one, by name or JSON file"

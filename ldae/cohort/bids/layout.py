@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,14 @@ def find_folders(bids_dir: str | Path) -> Iterator[Path]:
     return (path for place in PLACES for path in Path(bids_dir).glob(place) if path.is_dir())
 
 
+def find_closed(bids_dir: str | Path) -> Iterator[Path]:
+    """The folders, down to those that may hold T1w images, that may not be read."""
+    for level in ("sub-*", "sub-*/ses-*", *PLACES):
+        for folder in Path(bids_dir).glob(level):
+            if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
+                yield folder
+
+
 def find_images(bids_dir: str | Path) -> Iterator[Path]:
     """The T1w files, links to absent ones included."""
     return (
@@ -60,7 +69,7 @@ def fingerprint(bids_dir: str | Path) -> str:
     """Hash of the names and times of change of what the index depends on: folders, images and tables."""
     root = Path(bids_dir)
     tables = (path for pattern in TABLES for path in root.glob(pattern))
-    return _hash_states({*find_folders(root), *find_images(root), *tables})
+    return _hash_states({*find_folders(root), *find_closed(root), *find_images(root), *tables})
 
 
 def fingerprint_images(bids_dir: str | Path) -> str:
@@ -68,7 +77,7 @@ def fingerprint_images(bids_dir: str | Path) -> str:
 
     Where a session has several, what is chosen by is part of it.
     """
-    images = set(find_images(bids_dir))
+    images = {*find_images(bids_dir), *find_closed(bids_dir)}
     several = {folder for folder, count in Counter(path.parent for path in images).items() if count > 1}
     facts = [read_facts(path, bids_dir) for path in sorted(images) if path.parent in several]
     return hash_content([_hash_states(images), facts])[:16]

@@ -11,13 +11,13 @@ from typing import cast
 import nibabel as nib
 from pydicom import misc
 
-from ldae.cohort.programs import THREAD_VARIABLES, find_program
+from ldae.cohort.installed import THREAD_VARIABLES, find_program
 from ldae.cohort.series.converted import RefusedVolume, accept_volume
 from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.faults import BrokenSeries
 from ldae.cohort.series.orientation import dicom_stack
 from ldae.errors import PassingTrouble, UserError, say_exit
-from ldae.program import run_program
+from ldae.subprocesses import run_program
 
 EXPECTED = "the DICOM files of one T1-weighted volume of a head"
 

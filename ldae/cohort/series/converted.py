@@ -11,6 +11,7 @@ import nibabel as nib
 import numpy as np
 
 from ldae.cohort.series.orientation import Stack, Uncheckable, WrongOrientation, check_orientation
+from ldae.errors import is_passing
 from ldae.files import atomic_path
 
 TEXT_FIELDS = ("descrip", "aux_file", "intent_name", "db_name", "data_type")
@@ -48,6 +49,8 @@ def accept_volume(folder: Path, name: str, stack: Stack) -> str:
         stored = cast(nib.arrayproxy.ArrayProxy, image.dataobj)
         voxels = np.asanyarray(stored.get_unscaled()).reshape(image.shape[:3], order="F")
     except (OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError) as error:
+        if is_passing(error):
+            raise
         raise RefusedVolume(f"the converted image cannot be read ({type(error).__name__})") from None
     if sorted(voxels.shape) != sorted(stack.shape):
         sizes = [" x ".join(map(str, shape)) for shape in (voxels.shape, stack.shape)]

@@ -17,6 +17,7 @@ from pydicom.errors import InvalidDicomError
 from ldae.cohort.series.contrast import CONTRAST_ELEMENTS, other_contrast
 from ldae.cohort.series.faults import BrokenSeries, OtherImage
 from ldae.cohort.series.slices import Slice, check_slices
+from ldae.errors import is_passing
 
 # pydicom's warnings quote header text.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
@@ -113,7 +114,11 @@ class _Header:
             raise BrokenSeries(f"{self.name} is {'not a DICOM file' if path.stat().st_size else 'empty'}") from None
         except EOFError:
             raise BrokenSeries(f"{self.name} is truncated") from None
+        except PermissionError:
+            raise BrokenSeries(f"{self.name} may not be read", "allow yourself to read it (chmod)") from None
         except Exception as error:  # a damaged file can make the parser raise anything
+            if is_passing(error):
+                raise
             raise BrokenSeries(f"{self.name} cannot be read ({type(error).__name__})") from None
         self.frames = self.find("NumberOfFrames", int, 1)
         if left <= 0:
@@ -131,6 +136,8 @@ class _Header:
         except BrokenSeries:
             raise
         except Exception as error:  # as above
+            if is_passing(error):
+                raise
             raise BrokenSeries(f"{self.name} has an unreadable {element} ({type(error).__name__})") from None
 
     def find(self, element: str, convert: Callable, default: Any) -> Any:
@@ -155,10 +162,10 @@ def _each(read: Callable, items: Sequence) -> list:
         try:
             results.append(read(item))
         except BrokenSeries as fault:
-            faults.append(str(fault))
+            faults.append(fault)
     if faults:
         more = f", and {len(faults) - 1} more of {len(items)} files" if len(faults) > 1 else ""
-        raise BrokenSeries(faults[0] + more)
+        raise BrokenSeries(f"{faults[0]}{more}", faults[0].cure)
     return results
 
 
@@ -189,6 +196,8 @@ def _frames(header: _Header) -> list[Slice]:
             position = value(group, "PlanePositionSequence", "ImagePositionPatient", 3)
             spacing = value(group, "PixelMeasuresSequence", "PixelSpacing", 2)
         except Exception as error:  # as above
+            if is_passing(error):
+                raise
             fault = f"{header.name} has unreadable functional groups ({type(error).__name__})"
             raise BrokenSeries(fault) from None
         return Slice(str(index), index + 1, orientation, spacing, position)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ldae.cohort.series.dicom import VolumeFacts
 from ldae.cohort.series.faults import BrokenSeries, OtherImage
 from ldae.cohort.series.forms import read_orientation
 from ldae.cohort.series.geometry import check_geometry
+from ldae.errors import is_passing
 
 CHUNK = 1 << 20
 ONE_VOLUME = "none if these are no T1-weighted volumes; if they are, like echoes of one scan, make one of them"
@@ -113,9 +115,19 @@ def _reading(path: Path, read: Callable[[Path], Any]) -> Any:
     except (EOFError, zlib.error):
         raise BrokenSeries(f"{path.name} is truncated") from None
     except Exception as error:  # a damaged file can make the parser raise anything
-        empty = path.is_file() and not path.stat().st_size
+        if is_passing(error):
+            raise
+        if path.exists() and not os.access(path, os.R_OK, effective_ids=True):
+            raise BrokenSeries(f"{path.name} may not be read", "allow yourself to read it (chmod)") from None
+        empty = path.is_file() and not _first_bytes(path)
         fault = "is empty" if empty else f"cannot be read ({type(error).__name__})"
         raise BrokenSeries(f"{path.name} {fault}") from None
+
+
+def _first_bytes(path: Path) -> bytes:
+    """What nibabel looks at, which takes no error of the machine there for one."""
+    with path.open("rb") as stream:
+        return stream.read(1024)
 
 
 def _count_bytes(path: Path) -> int:

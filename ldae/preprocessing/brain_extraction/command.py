@@ -14,10 +14,10 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 
 from ldae.config.preprocessing import PreprocessingConfig
-from ldae.errors import PassingTrouble, UserError, say_exit
+from ldae.errors import PassingTrouble, UserError, is_passing, say_exit
 from ldae.files import hash_file
 from ldae.preprocessing.volume import Volume
-from ldae.program import run_program
+from ldae.subprocesses import run_program
 
 KEY, VERSION_KEY = "preprocessing.brain_extraction_command", "preprocessing.brain_extraction_version"
 SHARE_OF_TIMEOUT = 0.9  # so that the program is stopped here before the scan's own time is over
@@ -96,6 +96,8 @@ def _read_mask(path: Path, volume: Volume) -> np.ndarray:
         image = nib.as_closest_canonical(nib.load(path))
         data = np.asanyarray(image.dataobj)
     except (OSError, EOFError, ImageFileError, ValueError) as error:
+        if is_passing(error):
+            raise
         raise UserError(KEY, "a NIfTI mask at {output}", f"{type(error).__name__}", "run it by hand") from None
     data = data[..., 0] if data.ndim == 4 and data.shape[3] == 1 else data
     if data.shape != volume.data.shape or not np.allclose(image.affine, volume.affine, atol=SAME_MM):

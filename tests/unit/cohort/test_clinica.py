@@ -7,7 +7,7 @@ from ldae.cohort.adni.names import TABLE_COLUMNS
 from ldae.cohort.adni.selection import selection_tables
 from ldae.cohort.adni.tables import read_tables
 from ldae.cohort.clinica import ConversionFailed, link_images, run_clinica, write_clinical
-from ldae.cohort.programs import find_program
+from ldae.cohort.installed import find_program
 from ldae.errors import PassingTrouble, UserError
 from tests.adni_download import SLICES, Download
 

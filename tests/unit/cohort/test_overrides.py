@@ -61,7 +61,7 @@ def test_all_faults_come_at_once(read):
     "text, options, said",
     [
         ("A\tM000\tfail\tx\n", {"header": "subject\tsession\tverdict\treason\n"}, "no column rater"),
-        ("A\tM000\tfail\tx\ty\tAB\n", {}, "without tabs"),
+        ("A\tM000\tfail\tx\ty\tAB\n", {}, "more cells"),
         ("A,M000,fail,x,AB\n", {"name": "list.csv"}, "ends in .tsv"),
         ("A\tM000\tfail\tmüde\tAB\n", {"encoding": "latin-1"}, "UTF-8"),
         ("", {"header": ""}, "empty"),

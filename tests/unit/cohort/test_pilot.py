@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from ldae.cohort.pilot import EVERYBODY, Pilot, read_names
+from ldae.cohort.pilot import EVERYBODY, Pilot, read_exclusions, read_names
 from ldae.errors import UserError
 
 NAMES = {f"ADNI011S{number:04d}": f"011_S_{number:04d}" for number in range(40)}
@@ -84,3 +84,24 @@ def test_a_file_without_names_is_an_error_that_says_where(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(UserError, match=f"cohort.sessions: {path}"):
         read_names("cohort.sessions", str(path))
+
+
+def test_what_is_left_out_has_its_reason():
+    pilot = Pilot(exclude=["123, it never ends, ever", "sub-01_ses-M000\tmoved", " 011_S_0003 "])
+    assert pilot.why_excluded("9", "123") == "left out by cohort.exclude: it never ends, ever"
+    assert pilot.why_excluded("sub-01_ses-M000") == "left out by cohort.exclude: moved"
+    assert pilot.why_excluded("011_S_0003") == "left out by cohort.exclude"
+    assert pilot.why_excluded("12", "1234", "") == ""
+
+
+def test_a_file_of_exclusions_keeps_their_reasons(tmp_path, caplog):
+    file = tmp_path / "left_out.csv"
+    file.write_text("# mine\n\n123,it moves\n124\n", encoding="utf-8-sig")
+    pilot = Pilot(exclude=read_exclusions(str(file)))
+    assert pilot.excluded == {"123": "it moves", "124": ""}
+    pilot.warn_of_unknown({"123"})
+    assert "nothing here is called 124" in caplog.text
+    assert (read_exclusions(None), read_exclusions(["5"])) == ([], ["5"])
+    file.write_text("# nothing\n")
+    with pytest.raises(UserError, match="a list of names"):
+        read_exclusions(str(file))

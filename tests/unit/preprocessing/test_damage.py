@@ -14,7 +14,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from ldae.cohort.programs import find_program
+from ldae.cohort.installed import find_program
 from ldae.errors import UserError
 from ldae.preprocessing.layout import ScanFiles
 from ldae.preprocessing.scan import preprocess_scan

@@ -5,6 +5,7 @@ from ldae.cohort.adni.names import label_of
 from ldae.cohort.adni.preflight import check_download, describe_check, write_check, write_inventory
 from ldae.cohort.columns import FINDING_COLUMNS, INVENTORY_COLUMNS, QUARANTINE_COLUMNS
 from ldae.cohort.pilot import Pilot
+from ldae.cohort.series.dicom import VolumeFacts
 from ldae.cohort.shards import shard_of
 from ldae.errors import UserErrors
 from ldae.files import read_table
@@ -236,3 +237,19 @@ class TestAPilot:
         for key, name in (("subjects", "099_S_9999"), ("sessions", "M099")):
             errors = self.check(download, **{key: [name]}).errors
             assert f"cohort.{key}" in [error.where for error in errors]
+
+    @pytest.mark.parametrize("name", ["20", "I20", A, label_of(A), f"sub-{label_of(A)}"])
+    def test_what_is_left_out_is_not_read_and_says_why(self, download, monkeypatch, name):
+        download.images.append(image_row(A, 20))
+        write_series(download.dicom_dir, A, 20)
+        download.write()
+        read = []
+        monkeypatch.setattr(
+            "ldae.cohort.adni.headers.check_series", lambda files, _: read.extend(files) or VolumeFacts(1, 1, 1)
+        )
+        checked = self.check(download, exclude=[f"{name}, it never ends"])
+        gone = {"20"} if name.endswith("20") else {"10", "20"}
+        assert set(checked.images["image_id"]) == {"10", "11", "20"} - gone
+        why = checked.quarantine.set_index("image_id")["reason"].to_dict()
+        assert why == dict.fromkeys(gone, "left out by cohort.exclude: it never ends")
+        assert not [path for path in read if path.parent.name.removeprefix("I") in gone]

@@ -33,3 +33,14 @@ def test_a_pilot_of_nobody_is_an_error_in_the_findings(dataset, tmp_path):
     with pytest.raises(UserError, match="1 that are not: 99"):
         write_index(dataset, "bids", [], Pilot(["99"]), **places)
     assert "cohort.subjects" in set(read_table(tmp_path / "f.csv")["where"])
+
+
+def test_what_is_left_out_says_why_and_gives_way_to_another_image(dataset, tmp_path):
+    exclude = ["sub-02_run-1_T1w, it moves", "sub-01_ses-M012", "03", "nobody"]
+    pilot = Pilot(exclude=exclude)
+    write_index(dataset, "bids", [], pilot, shard_tables=[str(tmp_path / "0.csv")], findings=tmp_path / "findings.csv")
+    rows = read_table(tmp_path / "0.csv", keep_default_na=False).set_index("image_id")
+    used = rows.index[rows["status"] == "converted"]
+    assert list(used) == ["sub-01_ses-M000_T1w", "sub-02_run-2_T1w"]
+    assert rows.loc["sub-02_run-1_T1w", "reason"] == "left out by cohort.exclude: it moves"
+    assert set(rows["status"].drop(used)) == {"unselected"} and rows["cure"].drop(used).str.contains("exclude").all()

@@ -1,6 +1,6 @@
 import pytest
 
-from ldae.cohort.programs import clinica_environment, find_program
+from ldae.cohort.installed import clinica_environment, find_program
 from ldae.errors import UserError
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ldae.program import run_program
+from ldae.subprocesses import run_program
 
 CHILD = "import subprocess, sys, time; p = subprocess.Popen(['sleep', '300']); print(p.pid, flush=True); "
 
@@ -45,7 +45,9 @@ def test_its_children_end_with_it(tmp_path, ends):
 def test_it_ends_with_the_process_that_runs_it(tmp_path):
     pid = tmp_path / "pid"
     inner = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(300)"
-    outer = f"import sys; from ldae.program import run_program; run_program([sys.executable, '-c', {inner!r}], 300)"
+    outer = (
+        f"import sys; from ldae.subprocesses import run_program; run_program([sys.executable, '-c', {inner!r}], 300)"
+    )
     process = subprocess.Popen([sys.executable, "-c", outer])
     while not pid.exists() or not pid.read_text():
         time.sleep(0.05)
