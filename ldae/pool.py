@@ -17,7 +17,8 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from ldae.errors import Busy, PassingTrouble, UserError, UserErrors, say_exit
+from ldae.discretion import tell_kinds_only
+from ldae.errors import Busy, PassingTrouble, UserError, UserErrors, kind_of, say_exit
 from ldae.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,9 @@ def finish_items(
 def _run(function: Callable, items: list, workers: int, timeout_s: float) -> Iterator[tuple[Outcome, bool]]:
     """Each outcome, and whether the item's process ended before it."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPool(max_workers=max(1, min(workers, len(items))), context=context) as pool:
+    with ProcessPool(
+        max_workers=max(1, min(workers, len(items))), context=context, initializer=tell_kinds_only
+    ) as pool:
         futures: dict[Future, Any] = {pool.schedule(function, args=(item,), timeout=timeout_s): item for item in items}
         for future in as_completed(futures):
             item, error = futures[future], future.exception()
@@ -128,7 +131,7 @@ def _describe(error: BaseException, timeout_s: float) -> str:
         return f"took longer than {timeout_s:.0f} s"
     if isinstance(error, ProcessExpired):
         return f"its process ended by {say_exit(error.exitcode)}"
-    return f"{type(error).__name__}: {error}"
+    return kind_of(error)
 
 
 def _told(outcome: Outcome, label: str, progress: Progress) -> Outcome:

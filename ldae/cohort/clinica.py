@@ -13,7 +13,7 @@ import pandas as pd
 from ldae.cohort.adni.names import APOE, DIAGNOSES, MERGE, META, TABLE_COLUMNS
 from ldae.cohort.adni.row_rules import converter_phases
 from ldae.cohort.disk import group_files
-from ldae.cohort.programs import clinica_environment
+from ldae.cohort.programs import clinica_environment, kinds_said
 from ldae.errors import PassingTrouble, say_exit
 from ldae.program import run_program
 
@@ -85,7 +85,7 @@ def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> p
     Raises
     ------
     ConversionFailed
-        Clinica ended with an error; the message holds its last words.
+        Clinica ended with an error; the message holds its kind.
     PassingTrouble
         It was killed or took too long, or memory or disk space did not suffice.
     """
@@ -103,10 +103,10 @@ def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> p
     lists = sorted(bids.glob("conversion_info/*/t1_paths.tsv"))
     selected = pd.read_csv(lists[0], sep="\t", dtype=str, keep_default_na=False) if len(lists) == 1 else None
     if done.returncode and (selected is None or len(selected)):
-        words = " ".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-3:])
-        words = re.sub(r"\x1b\[[0-9;]*m", "", words)  # colours
-        kind = PassingTrouble if re.search(MACHINE, done.stderr + done.stdout) else ConversionFailed
-        raise kind(f"Clinica ended with code {done.returncode}: {words[-300:]}")
+        said = done.stdout + done.stderr
+        if trouble := re.search(MACHINE, said):
+            raise PassingTrouble(f"Clinica ended with code {done.returncode}: {trouble[0]}")
+        raise ConversionFailed(f"Clinica ended with code {done.returncode}: {kinds_said(said)}")
     if selected is None:
         raise ConversionFailed("Clinica wrote no list of the images it selected")
     return selected

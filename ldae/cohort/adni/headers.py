@@ -12,7 +12,7 @@ from ldae.cohort.disk import group_files
 from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.faults import BrokenSeries, OtherImage
 from ldae.cohort.series.nifti import check_nifti
-from ldae.errors import UserError
+from ldae.errors import UserError, kind_of
 from ldae.files import read_table, write_table
 from ldae.pool import finish_items
 
@@ -114,6 +114,6 @@ def _read_state(state: str | Path | None, code: str) -> pd.DataFrame:
     try:
         known = read_table(state, (*columns, "code"), dtype=str, keep_default_na=False)
     except (UserError, ValueError) as error:  # a parser's and a decoder's errors among them
-        logger.warning("%s cannot be read, so all images are checked again: %s", state, " ".join(f"{error}".split()))
+        logger.warning("%s cannot be read, so all images are checked again: %s", state, kind_of(error))
         return pd.DataFrame(columns=columns, dtype=str)
     return known.loc[known["code"] == code, columns]

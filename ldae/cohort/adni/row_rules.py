@@ -26,7 +26,7 @@ from ldae.cohort.adni.names import (
 )
 from ldae.cohort.adni.values import MARK, T1_SERIES
 from ldae.cohort.columns import QUARANTINE_COLUMNS
-from ldae.errors import UserError
+from ldae.errors import UserError, kind_of
 
 NOT_T1 = "no T1-weighted series by its name"
 OWN_FILE = "use LONI's own file; spreadsheets rewrite dates and numbers"
@@ -54,7 +54,7 @@ def converter_phases() -> tuple[str, ...]:
         from clinica.converters.adni_to_bids._utils import ADNIStudy
     except ImportError as error:
         cure = "install the locked environment"
-        raise UserError("clinica", "Clinica's ADNI converter with its list of phases", str(error), cure) from None
+        raise UserError("clinica", "Clinica's ADNI converter with its list of phases", kind_of(error), cure) from None
     return tuple(study.value for study in ADNIStudy)
 
 
