@@ -1,4 +1,4 @@
-"""Where files of people are read, libraries are told by the kind of what they say: they quote headers, names and cells."""
+"""Where files of people are read, what libraries say is told by its kind: they quote headers, names and cells."""
 
 from __future__ import annotations
 

@@ -44,11 +44,11 @@ def clinica_environment(log_dir: Path) -> dict[str, str]:
 
 
 def kinds_said(output: str) -> str:
-    """What may be told of what a converter printed: which exceptions it ended with, and where in its own code.
+    r"""What may be told of what a converter printed: which exceptions it ended with, and where in its own code.
 
     Examples
     --------
-    >>> kinds_said('File "/x/clinica/utils/io.py", line 7, in read\\nKeyError: "Roe^Jane"')
+    >>> kinds_said('File "/x/clinica/utils/io.py", line 7, in read\nKeyError: "Roe^Jane"')
     'KeyError, at clinica/utils/io.py:7'
     >>> kinds_said("Roe^Jane has no scan")
     'no known exception'

@@ -16,7 +16,7 @@ from ldae.preprocessing import alignment
 from ldae.preprocessing.layout import ScanFiles
 from ldae.preprocessing.scan import preprocess_scan
 from tests.planted_download import SECRETS
-from tests.unit.preprocessing.conftest import config, head  # noqa: F401  (fixtures)
+from tests.unit.preprocessing.conftest import config, head, limits, qc  # noqa: F401  (fixtures)
 
 COLUMNS = {
     # codes and names of files
@@ -151,7 +151,7 @@ def test_face_and_skull_are_gone_from_every_derivative(planted):
     assert_brains_only(planted[0].directory / "results" / "derivatives")
 
 
-def test_the_picture_is_drawn_of_the_extracted_brain_alone(head, config, tmp_path, monkeypatch):  # noqa: F811
+def test_the_picture_is_drawn_of_the_extracted_brain_alone(head, config, limits, tmp_path, monkeypatch):  # noqa: F811
     resampled = []
     resample = alignment.resample_brain
 
@@ -161,7 +161,7 @@ def test_the_picture_is_drawn_of_the_extracted_brain_alone(head, config, tmp_pat
 
     monkeypatch.setattr(alignment, "resample_brain", keep)
     files = ScanFiles.of(tmp_path, "X", "M000")
-    preprocess_scan(head, files, config)
+    preprocess_scan(head, files, config, limits)
     drawn = np.asarray(nib.load(files.qc_image).dataobj)
     _brain, mask = next(pair for pair in resampled if pair[1].shape == drawn.shape)
     assert (drawn[~mask] == 0).all() and (drawn[mask] > 0).mean() > 0.9
