@@ -14,13 +14,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ldae.discretion import describe_error, tell_kinds_only
 from ldae.errors import UserError
+from ldae.scratch import remove_abandoned
 
 
 @contextmanager
 def rule_log(path: str, *, private: bool = False) -> Iterator[None]:
     """Send everything printed to the rule's log; progress, warnings and errors go to the terminal as well.
 
-    Where the script reads files of people (`private`), libraries and unexpected errors are told by their kind alone.
+    Where the script reads files of people (`private`), libraries and unexpected errors are told by their kind alone,
+    and copies that killed jobs left are removed.
     An earlier attempt's log stays, above this one's. Of a training on several devices the first process writes all; the
     others add their errors.
     """
@@ -41,6 +43,7 @@ def rule_log(path: str, *, private: bool = False) -> Iterator[None]:
     package.propagate = False
     if private:
         tell_kinds_only()
+        remove_abandoned()
     try:
         yield
     except UserError as error:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ldae.cohort.adni.names import APOE, DIAGNOSES, MERGE, META, TABLE_COLUMNS
 from ldae.cohort.adni.row_rules import converter_phases
-from ldae.cohort.disk import group_files
+from ldae.cohort.disk import find_files
 from ldae.cohort.programs import clinica_environment, kinds_said
 from ldae.errors import PassingTrouble, say_exit
 from ldae.program import run_program
@@ -66,15 +66,9 @@ def link_images(images: list[dict], dicom_dir: str | Path, folder: Path) -> None
     for image in images:
         target = folder / image["ptid"] / f"I{image['image_id']}"
         target.mkdir(parents=True)
-        for number, source in enumerate(image_files(image, dicom_dir)):
+        for number, source in enumerate(find_files(image, dicom_dir)):
             suffix = ".nii.gz" if source.name.lower().endswith(".gz") else f".{image['format']}"
             (target / f"{number:05d}_I{image['image_id']}{suffix}").symlink_to(source.resolve())
-
-
-def image_files(image: dict, dicom_dir: str | Path) -> list[Path]:
-    """Files of one image of the inventory."""
-    entries = group_files(Path(dicom_dir) / image["folder"]).get((image["image_id"], image["format"]), [])
-    return [Path(entry.path) for entry in entries]
 
 
 def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> pd.DataFrame:

@@ -31,7 +31,7 @@ def find_program(name: str) -> Path:
 
 
 def clinica_environment(log_dir: Path) -> dict[str, str]:
-    """Environment variables for Clinica: one thread, dcm2niix on PATH, its own log files in `log_dir`."""
+    """Environment variables for Clinica: one thread, dcm2niix on PATH, its log and temporary files in `log_dir`."""
     beside = [str(find_program(name).parent) for name in ("clinica", "dcm2niix")]
     return (
         os.environ
@@ -39,6 +39,7 @@ def clinica_environment(log_dir: Path) -> dict[str, str]:
         | {
             "PATH": os.pathsep.join([*beside, os.environ.get("PATH", "")]),
             "CLINICA_LOGGING_DIR": str(log_dir),
+            "TMPDIR": str(log_dir),
         }
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from ldae.preprocessing.mask_limits import MaskLimits
 from ldae.preprocessing.recognition import Recognition, recognise, write_recognised
 from ldae.preprocessing.scan import preprocess_scan, versions
 from ldae.preprocessing.verdict import LIMITS, judge
+from ldae.scratch import scratch_folder
 
 ERROR, FAIL = "error", "fail"
 ANOTHER = "give another --out, or replace it with --overwrite"
@@ -131,8 +131,7 @@ def prepare_item(job: PrepareJob) -> dict:
         found = recognise(given, model_grid(config), job.settings.qc)
         if found.brain is not None:
             return write_recognised(found, given, job.files, config, job.key)
-    Path(job.output_dir).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=job.output_dir, prefix=".partial-") as scratch:
+    with scratch_folder() as scratch:
         dicom = job.scan.kind == "dicom"
         source = convert_series(job.scan.files, scratch, config.timeout_s) if dicom else given
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -172,7 +173,9 @@ def _read_strings(path: Path) -> pd.DataFrame:
     try:
         frame = read_table(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise UserError(path, "a comma-separated UTF-8 table", str(error), "download it again") from None
+        line = re.search(r"(?:line|row) \d+", f"{error}")
+        found = f"{type(error).__name__}{f' in {line[0]}' if line else ''}"
+        raise UserError(path, "a comma-separated UTF-8 table", found, "download it again") from None
     frame.columns = frame.columns.str.strip()
     doubled = frame.columns[frame.columns.duplicated()]
     if len(doubled):

@@ -7,7 +7,8 @@ from ldae.errors import UserError
 from ldae.files import read_table
 
 PLAY = """#!/bin/sh
-echo "said: $@"
+echo "said: Roe^Jane"
+echo "$@" > {home}/said
 {commands}
 """
 
@@ -21,7 +22,7 @@ def convert(tmp_path, monkeypatch):
 
     def run(commands, timeout_s=30.0, arguments=("{clinical}", "{bids}", "{dataset}")):
         program = tmp_path / "play_clinica"
-        program.write_text(PLAY.format(commands=commands))
+        program.write_text(PLAY.format(commands=commands, home=tmp_path))
         program.chmod(0o755)
         monkeypatch.setattr(converters, "find_program", lambda name: program)
         names = {"lost": tmp_path / "lost.csv", "log": tmp_path / "logs" / "clinica.log"}
@@ -36,13 +37,12 @@ GOOD = 'mkdir -p "$4/sub-OASIS10001/ses-M000/anat"; echo {} > "$4/dataset_descri
 GOOD += 'touch "$4/sub-OASIS10001/ses-M000/anat/sub-OASIS10001_ses-M000_T1w.nii.gz"'
 
 
-def test_the_result_is_moved_as_a_whole_and_the_log_is_kept(convert, tmp_path):
+def test_the_result_is_moved_as_a_whole_and_the_log_has_no_words_of_clinica(convert, tmp_path):
     bids = convert(GOOD)
     assert sorted(path.name for path in bids.iterdir()) == ["dataset_description.json", "sub-OASIS10001"]
     assert [path.name for path in bids.parent.iterdir()] == ["bids"]
-    said = (tmp_path / "logs" / "clinica.log").read_text()
-    assert said.startswith(f"said: convert oasis-to-bids {tmp_path}/tables {tmp_path}/out/.partial-")
-    assert said.rstrip().endswith(f"{tmp_path}/images")
+    assert (tmp_path / "logs" / "clinica.log").read_text() == "clinica convert oasis-to-bids ended with code 0\n"
+    assert (tmp_path / "said").read_text().split()[:4:3] == ["convert", f"{tmp_path}/images"]
 
 
 def test_folders_that_gave_nothing_are_set_aside(convert, tmp_path):
@@ -55,7 +55,7 @@ def test_folders_that_gave_nothing_are_set_aside(convert, tmp_path):
 @pytest.mark.parametrize(
     "commands, found",
     [
-        (f"{GOOD}; echo KeyError: no such row >&2; exit 1", "KeyError: no such row"),
+        (f"{GOOD}; echo KeyError: Roe^Jane >&2; exit 1", "code 1, KeyError\n"),
         ("true", "no such folder"),
         ('mkdir -p "$4"; echo {} > "$4/dataset_description.json"', "no sub-"),
     ],
@@ -63,7 +63,7 @@ def test_folders_that_gave_nothing_are_set_aside(convert, tmp_path):
 def test_a_failed_or_empty_conversion_leaves_nothing_and_says_why(convert, tmp_path, commands, found):
     with pytest.raises(UserError, match=found) as raised:
         convert(commands)
-    assert "clinica.log" in str(raised.value)
+    assert "clinica convert oasis-to-bids" in raised.value.cure and "Roe" not in str(raised.value)
     assert not list((tmp_path / "out").iterdir())
     assert not (tmp_path / "lost.csv").exists()
 
@@ -81,6 +81,7 @@ def test_a_conversion_that_hangs_is_ended(convert):
         ("oasis3", ["OAS30001_MR_d0129", "OAS30002_MR_d0001"], {"OAS30001"}, {"OAS30002_MR_d0001": "OAS30002"}),
         ("aibl", ["12", "345"], {"AIBL12"}, {"345": "AIBL345"}),
         ("nifd", ["1_S_0001", "2_S_0002"], {"NIFD1S0001"}, {"2_S_0002": "NIFD2S0002"}),
+        ("oasis", ["Roe^Jane_1947-03-12", "OAS1_0001_MR1"], {"OASIS10001"}, {"(2 of 2)": ""}),
         ("ixi", ["IXI-T1"], {"IXI002"}, {}),
     ],
 )

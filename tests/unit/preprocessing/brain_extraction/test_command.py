@@ -22,7 +22,7 @@ FLIPPED = (
     + ".as_reoriented(np.array([[1, 1], [0, -1], [2, 1]]))\nturned.to_filename(sys.argv[2])\n"
 )
 BAD = {
-    "fails": ("import sys\nsys.exit('no licence')\n", "no licence"),
+    "fails": ("import sys\nsys.exit('Roe^Jane')\n", r"(?s)^(?!.*Roe).*by hand"),
     "writes nothing": ("", "no file"),
     "not an image": ("import sys\nopen(sys.argv[2], 'w').write('mask')\n", "NIfTI mask"),
     "other voxels": (READ + "mask = np.ones((4, 4, 4), np.uint8); affine = image.affine\n" + WRITE, "voxels of"),
