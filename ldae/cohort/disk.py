@@ -68,7 +68,7 @@ def check_level(dicom_dir: str | Path) -> None:
                     folder,
                     expected,
                     "subjects deeper in it",
-                    f"set cohort.dicom_dir to {folder}/{below}; counted by name",
+                    f"set cohort.dicom_dir to {folder}/{below}",
                 )
     entries = len(list(folder.iterdir()))
     found = f"no subject among its {entries} entries" if entries else "an empty folder"
@@ -133,7 +133,8 @@ def place_of(folder: str | Path, top: str | Path) -> str:
         if re.fullmatch(OWN_NAME, part):
             told.append(part)
         else:
-            beside = sorted(entry.name for entry in os.scandir(here) if entry.is_dir())
+            seen = (entry.name for entry in os.scandir(here) if entry.is_dir())
+            beside = sorted(name for name in seen if name == part or not name.startswith("."))
             told.append(f"({beside.index(part) + 1} of {len(beside)})")
         here /= part
     return "/".join(told)
