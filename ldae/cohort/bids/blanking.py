@@ -13,7 +13,7 @@ import pandas as pd
 from nibabel.wrapstruct import WrapStructError
 
 from ldae.cohort.bids.description import describe
-from ldae.cohort.bids.images import NAME
+from ldae.cohort.bids.images import LABEL, NAME
 from ldae.cohort.bids.layout import find_folders
 from ldae.cohort.bids.sidecars import AGENT_ELEMENTS, SECONDS, has_agent
 from ldae.cohort.series.converted import blank_text
@@ -112,6 +112,8 @@ def _keep_table(path: Path) -> None:
         path.unlink()
         return
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    for key in [name for name in KEYS if name in table]:
+        table = table[table[key].str.fullmatch(rf"((sub|ses)-)?{LABEL}")]
     for column in [name for name in table if name not in KEYS]:
         if re.fullmatch(TELLING_COLUMN, column):
             table = table.drop(columns=column)
