@@ -82,7 +82,7 @@ def plant(folder: Path) -> None:
 
 
 def name_folders(images: Path) -> str:
-    """Name people and days in files and folders of an ADNI download; the last subject, which is returned, loses its image."""
+    """Name people and days in files and folders of an ADNI download; return the last subject, who loses the image."""
     subjects = sorted(path for path in images.iterdir() if path.is_dir())
     for subject in subjects:
         for number, series in enumerate(sorted(subject.iterdir())):
