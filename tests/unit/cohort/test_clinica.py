@@ -42,7 +42,7 @@ def test_links_carry_the_image_id_whatever_the_files_are_called(tmp_path):
     source.mkdir(parents=True)
     for number in range(SLICES):
         (source / f"{number}.DCM").write_bytes(b"x")
-    image = {"ptid": GOOD, "image_id": "10", "format": "dcm", "folder": f"{GOOD}/scan/I10"}
+    image = {"ptid": GOOD, "image_id": "10", "format": "dcm", "files_hash": ""}
     link_images([image], tmp_path / "images", tmp_path / "shown")
     links = list((tmp_path / "shown" / GOOD).rglob("*_I10.dcm"))
     assert len(links) == SLICES
