@@ -42,6 +42,7 @@ from ldae.preprocessing.brain_mask import extract_brain  # noqa: E402
 from ldae.preprocessing.grid import Grid, covering_grid, mni_template  # noqa: E402
 from ldae.preprocessing.intensity import scale_intensities  # noqa: E402
 from ldae.preprocessing.layout import ScanFiles  # noqa: E402
+from ldae.preprocessing.mask_limits import MaskLimits  # noqa: E402
 from ldae.preprocessing.pose import find_starts  # noqa: E402
 from ldae.preprocessing.precheck import load_scan  # noqa: E402
 from ldae.preprocessing.resampling import resample_brain  # noqa: E402
@@ -174,12 +175,13 @@ def make_phantom(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def whole_scan(path: Path, configs: dict[str, PreprocessingConfig]) -> None:
     """CPU seconds of everything a scan needs, files and pictures included."""
+    none = MaskLimits((0, 0), (1e6, 1e6), (1, 1))
     with tempfile.TemporaryDirectory() as folder:
         for name, config in configs.items():
             seconds: dict[str, float] = {}
             files = ScanFiles.of(folder, name, "M000")
-            preprocess_scan(path, files, config)  # loads networks and templates, once a worker
-            timed(seconds, name, lambda f=files, c=config: preprocess_scan(path, f, c))
+            preprocess_scan(path, files, config, none)  # loads networks and templates, once a worker
+            timed(seconds, name, lambda f=files, c=config: preprocess_scan(path, f, c, none))
             print(f"a whole scan, {name:8s} {seconds[name]:7.1f} CPU-s")
     print(f"largest memory         {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:7.0f} MiB")
 

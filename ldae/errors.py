@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import signal
+import traceback
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
 
 # Of the machine, not of a file: space, memory, processes and open files, a file system that answers late or no more.
 PASSING = {
@@ -94,3 +100,37 @@ def say_exit(code: int) -> str:
         return f"exit code {code}"
     known = {number.value: number.name for number in signal.Signals}
     return f"signal {-code} ({known.get(-code, 'unknown')})"
+
+
+def kind_of(error: BaseException) -> str:
+    """What may be told of an error where files of people were read.
+
+    The project's own exceptions are told in their words. Those of libraries quote what they read, so that only their
+    class, the machine's own word for an `OSError`, and the place in this package are told.
+
+    Examples
+    --------
+    >>> kind_of(ValueError("Jane Roe is no number")), kind_of(FileNotFoundError(2, "Jane Roe"))
+    ('ValueError', 'FileNotFoundError: No such file or directory')
+    >>> kind_of(PassingTrouble("no memory"))
+    'no memory'
+    """
+    if type(error).__module__.split(".")[0] == PACKAGE.name:
+        return str(error)
+    said = type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None:
+        said += f": {os.strerror(error.errno)}"
+    place = place_of(error)
+    return f"{said}, at {place}" if place else said
+
+
+def place_of(error: BaseException) -> str:
+    """Module and line of this package at which an error arose, also in another process; empty if in none."""
+    lines = re.findall(rf'File "[^"]*/({PACKAGE.name}/[\w/]+\.py)", line (\d+)', _trace(error))
+    own = [f"{module}:{line}" for module, line in lines if (PACKAGE.parent / module).is_file()]
+    return own[-1] if own else ""
+
+
+def _trace(error: BaseException) -> str:
+    """The frames of an error as Python prints them; `pebble` keeps those of another process as text."""
+    return getattr(error, "traceback", "") + "".join(traceback.format_tb(error.__traceback__))

@@ -52,6 +52,17 @@ def move_folder(source: str | Path, target: str | Path) -> None:
         shutil.rmtree(source)
 
 
+def replace_folder(source: str | Path, target: str | Path) -> None:
+    """Put a folder in the place of another, if there is one, which stays until the new one is there as a whole."""
+    target = Path(target)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as folder:
+        new, old = Path(folder, "new"), Path(folder, "old")
+        move_folder(source, new)
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` in UTF-8, atomically."""
     with atomic_path(path) as temporary:

@@ -23,7 +23,8 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from ldae.errors import UserError, UserErrors, is_passing, say_exit
+from ldae.discretion import tell_kinds_only
+from ldae.errors import UserError, UserErrors, is_passing, kind_of, say_exit
 from ldae.progress import Progress
 from ldae.signals import Stopped, stopped_by_sigterm
 
@@ -114,7 +115,7 @@ def _run(function: Callable, items: list, workers: int, timeout_s: float) -> Ite
 def _open_pool(workers: int) -> Iterator[ProcessPool]:
     """A pool whose processes are stopped at once, not waited for, where the body ends early."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(max_workers=workers, context=context, initializer=_end_with_parent)
+    pool = ProcessPool(max_workers=workers, context=context, initializer=_start_process)
     try:
         with stopped_by_sigterm():
             yield pool
@@ -137,6 +138,11 @@ def _work(function: Callable, item: Any) -> Any:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)  # the pool would take an exception for the item's own
         raise
+
+
+def _start_process() -> None:
+    tell_kinds_only()
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:
@@ -165,7 +171,7 @@ def _describe(error: BaseException, timeout_s: float) -> str:
         return f"took longer than {timeout_s:.0f} s"
     if isinstance(error, ProcessExpired):
         return f"its process ended by {say_exit(error.exitcode)}"
-    return f"{type(error).__name__}: {error}"
+    return kind_of(error)
 
 
 def _told(outcome: Outcome, label: str, progress: Progress) -> Outcome:

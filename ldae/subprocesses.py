@@ -20,15 +20,16 @@ SET_PARENT_DEATH_SIGNAL = 1  # from Linux's sys/prctl.h
 NO_ROOM = "No space left on device|Disk quota exceeded|Cannot allocate memory|MemoryError|Too many open files"
 
 
-def lacks_room(printed: str) -> bool:
-    """Whether a program says, in Python's words, that the machine lacked memory, disk space or open files.
+def find_trouble(printed: str) -> str:
+    """What a program says that the machine lacked (memory, disk space, open files), in Python's words; else nothing.
 
     Examples
     --------
-    >>> lacks_room("OSError: [Errno 28] No space left on device: '/tmp/x'"), lacks_room("ValueError: no image")
-    (True, False)
+    >>> find_trouble("OSError: [Errno 28] No space left on device: '/tmp/x'"), find_trouble("ValueError: no image")
+    ('No space left on device', '')
     """
-    return re.search(NO_ROOM, printed) is not None
+    found = re.search(NO_ROOM, printed)
+    return found[0] if found else ""
 
 
 def run_program(command: Sequence[str | Path], timeout_s: float, **options: Any) -> subprocess.CompletedProcess:

@@ -13,7 +13,7 @@ rule preprocess:
     resources:
         **needs(4000, 240),
     params:
-        config=section("preprocessing"),
+        config=section("preprocessing", "qc.min_brain_volume_ml", "qc.max_brain_volume_ml", "qc.max_outside"),
         output_dir="results/derivatives/preproc",
         # What makes an image: other code of the shard's bookkeeping runs the job again, but keeps every scan.
         image_code=code_of("../ldae/preprocessing/scan.py"),

@@ -36,7 +36,9 @@ PHANTOM = {
     "strata": {},
     "convert": {"timeout_s": "cohort.conversion_timeout_s"},
     "bids": LOST,
-    "preprocess": {"config": ("preprocessing",)},
+    "preprocess": {
+        "config": ("preprocessing", "qc.min_brain_volume_ml", "qc.max_brain_volume_ml", "qc.max_outside"),
+    },
     "pictures": {},
     "qc": {"config": ("qc",)} | LOST,
     "figure_qc_montage": {"config": ("qc",), "scans": "report.montage_scans"},

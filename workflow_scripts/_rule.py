@@ -12,13 +12,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ldae.discretion import describe_error, tell_kinds_only
 from ldae.errors import UserError
+from ldae.scratch import remove_abandoned
 
 
 @contextmanager
-def rule_log(path: str) -> Iterator[None]:
+def rule_log(path: str, *, private: bool = False) -> Iterator[None]:
     """Send everything printed to the rule's log; progress, warnings and errors go to the terminal as well.
 
+    Where the script reads files of people (`private`), libraries and unexpected errors are told by their kind alone,
+    and copies that killed jobs left are removed.
     An earlier attempt's log stays, above this one's. Of a training on several devices the first process writes all; the
     others add their errors.
     """
@@ -37,11 +41,17 @@ def rule_log(path: str) -> Iterator[None]:
     package.setLevel(logging.INFO if first else logging.ERROR)
     package.handlers = [shown, kept] if first else [kept]
     package.propagate = False
+    if private:
+        tell_kinds_only()
+        remove_abandoned()
     try:
         yield
     except UserError as error:
         package.error("%s", error)
         sys.exit(1)
-    except Exception:
+    except Exception as error:
+        if private:
+            package.error("unexpected error: %s\nthe full log is %s", describe_error(error), path)
+            sys.exit(1)
         package.exception("unexpected error; the full log is %s", path)
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +11,11 @@ import pandas as pd
 
 from ldae.cohort.adni.names import APOE, DIAGNOSES, MERGE, META, TABLE_COLUMNS
 from ldae.cohort.adni.row_rules import converter_phases
-from ldae.cohort.disk import group_files
-from ldae.cohort.installed import clinica_environment
+from ldae.cohort.disk import find_files
+from ldae.cohort.installed import clinica_environment, kinds_said
 from ldae.errors import PassingTrouble, say_exit
 from ldae.files import read_table
-from ldae.subprocesses import lacks_room, run_program
+from ldae.subprocesses import find_trouble, run_program
 
 # What `clinica convert adni-to-bids` runs, by the Python that runs this.
 CONVERTER = "clinica.converters.adni_to_bids.cli"
@@ -66,15 +65,9 @@ def link_images(images: list[dict], dicom_dir: str | Path, folder: Path) -> None
     for image in images:
         target = folder / image["ptid"] / f"I{image['image_id']}"
         target.mkdir(parents=True)
-        for number, source in enumerate(image_files(image, dicom_dir)):
+        for number, source in enumerate(find_files(image, dicom_dir)):
             suffix = ".nii.gz" if source.name.lower().endswith(".gz") else f".{image['format']}"
             (target / f"{number:05d}_I{image['image_id']}{suffix}").symlink_to(source.resolve())
-
-
-def image_files(image: dict, dicom_dir: str | Path) -> list[Path]:
-    """Files of one image of the inventory."""
-    entries = group_files(Path(dicom_dir) / image["folder"]).get((image["image_id"], image["format"]), [])
-    return [Path(entry.path) for entry in entries]
 
 
 def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> pd.DataFrame:
@@ -85,7 +78,7 @@ def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> p
     Raises
     ------
     ConversionFailed
-        Clinica ended with an error; the message holds its last words.
+        Clinica ended with an error; the message holds its kind.
     PassingTrouble
         It was killed or took too long, or memory or disk space did not suffice.
     """
@@ -103,10 +96,10 @@ def run_clinica(images: Path, clinical: Path, bids: Path, timeout_s: float) -> p
     lists = sorted(bids.glob("conversion_info/*/t1_paths.tsv"))
     selected = read_table(lists[0], dtype=str, keep_default_na=False) if len(lists) == 1 else None
     if done.returncode and (selected is None or len(selected)):
-        words = " ".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-3:])
-        words = re.sub(r"\x1b\[[0-9;]*m", "", words)  # colours
-        kind = PassingTrouble if lacks_room(done.stderr + done.stdout) else ConversionFailed
-        raise kind(f"Clinica ended with code {done.returncode}: {words[-300:]}")
+        said = done.stdout + done.stderr
+        if trouble := find_trouble(said):
+            raise PassingTrouble(f"Clinica ended with code {done.returncode}: {trouble}")
+        raise ConversionFailed(f"Clinica ended with code {done.returncode}: {kinds_said(said)}")
     if selected is None:
         raise ConversionFailed("Clinica wrote no list of the images it selected")
     return selected

@@ -6,7 +6,7 @@ QUARANTINE_COLUMNS = ["subject", "session", "image_id", "table", "line", "reason
 FINDING_COLUMNS = ["severity", "where", "expected", "found", "cure"]
 INVENTORY_COLUMNS = [
     *("shard", "subject", "ptid", "image_id", "series_id", "session", "visit", "scan_date", "sequence", "source"),
-    *("field_strength_t", "folder", "format", "files", "files_hash"),
+    *("field_strength_t", "format", "files", "files_hash"),
 ]
 # What a shard of the conversion says of each image: nothing of the person, and the visit by its code alone.
 IMAGE_COLUMNS = [

@@ -22,7 +22,6 @@ DATASET_COLUMNS = [
 ]
 EXCLUSION_COLUMNS = ["subject", "session", "image_id", "stage", "reason", "cure"]
 STAGES = {"fail": "quality control", "error": "preprocessing"}
-LONI_TIME = r"(?<=_)(?:19|20)\d{6,}(?=_)"  # date and time of the scan in the names of LONI's files
 CURES = {
     "fail": "look at the scan's montage (results/qc.html); a person's verdict in qc_overrides readmits it",
     "error": "see the reason; run again after mending the cause",
@@ -90,7 +89,7 @@ def label_scans(scans: pd.DataFrame, joined: pd.DataFrame, latents_dir: str | Pa
 def list_exclusions(
     images: pd.DataFrame, scans: pd.DataFrame, quarantine: pd.DataFrame, overrides: str | Path | None
 ) -> pd.DataFrame:
-    """One row for each image that is not in the dataset, columns `EXCLUSION_COLUMNS`; no reason tells a date."""
+    """One row for each image that is not in the dataset, columns `EXCLUSION_COLUMNS`."""
     in_quarantine = quarantine[quarantine["image_id"].notna()].assign(stage="check")
     unconverted = images[images["status"] != "converted"].assign(stage="conversion")
     failed = scans[~scans["verdict"].isin(USABLE)]
@@ -105,7 +104,6 @@ def list_exclusions(
     if not parts:
         return pd.DataFrame(columns=EXCLUSION_COLUMNS)
     table = pd.concat(parts)
-    table["reason"] = table["reason"].str.replace(LONI_TIME, "…", regex=True)
     return table.sort_values(["subject", "session", "image_id"], ignore_index=True)
 
 

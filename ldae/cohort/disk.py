@@ -1,4 +1,8 @@
-"""The image files of a download, as they lie on disk; imported by the Snakefile, so without pandas."""
+"""The image files of a download, as they lie on disk; imported by the Snakefile, so without pandas.
+
+Names of files and folders may hold names of people and dates. They stay in memory: what is written or said of a folder
+is its `place`, in which names of ADNI's own stand as they are and others as their position among their neighbours.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUBJECT_FOLDER = r"\d{3}_S_\d{4,5}"
-DISK_COLUMNS = ["ptid", "image_id", "series_id", "folder", "format", "files", "files_hash"]
+OWN_NAME = rf"{SUBJECT_FOLDER}|[IS]\d{{1,8}}|ADNI[1-4]?"
+DISK_COLUMNS = ["ptid", "image_id", "series_id", "folder", "place", "format", "files", "files_hash"]
 UNREADABLE = {errno.EACCES, errno.EPERM, errno.ELOOP}  # closed, or a link to itself
 CLOSED = "closed"  # stands for the format of the images in a folder that may not be read
+OTHER_FORMATS = set("zip gz tar tgz bz2 7z rar ima hdr img mgz mgh mnc nrrd v par".split())
 COMPANIONS = {".xml", ".txt", ".csv", ".tsv", ".json", ".html", ".pdf"}  # files that LONI or users put beside images
 
 
@@ -43,9 +49,15 @@ def check_level(dicom_dir: str | Path) -> None:
     for pattern in ("*/*", "*/*/*"):
         for deeper in sorted(folder.glob(pattern)):
             if deeper.is_dir() and re.fullmatch(SUBJECT_FOLDER, deeper.name):
-                raise UserError(folder, expected, "subjects deeper in it", f"set cohort.dicom_dir: {deeper.parent}")
-    entries = sorted(entry.name for entry in folder.iterdir())[:5]
-    found = f"no subject, but {', '.join(entries)}" if entries else "an empty folder"
+                below = place_of(deeper.parent, folder)
+                raise UserError(
+                    folder,
+                    expected,
+                    "subjects deeper in it",
+                    f"set cohort.dicom_dir to {folder}/{below}",
+                )
+    entries = len(list(folder.iterdir()))
+    found = f"no subject among its {entries} entries" if entries else "an empty folder"
     raise UserError(folder, expected, found, "set cohort.dicom_dir to where LONI's archives were unpacked")
 
 
@@ -68,12 +80,50 @@ def list_files(dicom_dir: str | Path) -> pd.DataFrame:
     for ptid in find_subjects(dicom_dir):
         for folder in _walk(Path(dicom_dir) / ptid):
             for (image, form), entries in _group(folder).items():
-                stats = [(entry.name, *_size_and_time(entry)) for entry in entries]
                 named = {match[1] for entry in entries if (match := re.search(r"_S(\d+)_I\d+\.", entry.name))}
                 series = named.pop() if len(named) == 1 else ""
                 relative = Path(folder).relative_to(dicom_dir).as_posix()
-                rows.append((ptid, image, series, relative, form, len(entries), hash_content(stats)[:16]))
+                place = place_of(folder, dicom_dir)
+                rows.append((ptid, image, series, relative, place, form, len(entries), hash_entries(entries)))
     return pd.DataFrame(rows, columns=DISK_COLUMNS).sort_values(["ptid", "folder", "image_id"], ignore_index=True)
+
+
+def find_files(image: dict, dicom_dir: str | Path) -> list[Path]:
+    """The files of one image, wherever in its subject's folder they lie.
+
+    Parameters
+    ----------
+    image : ptid, image_id, format and files_hash of a row of the inventory, which names no folder
+    dicom_dir : the download
+
+    Returns
+    -------
+    list of Path
+        Those of the same hash, or, where they changed since, the most of one folder; none if there are none.
+    """
+    wanted = image["image_id"], image["format"]
+    groups = [_group(folder).get(wanted, []) for folder in _walk(Path(dicom_dir) / image["ptid"])]
+    groups.sort(key=lambda entries: (hash_entries(entries) == image["files_hash"], len(entries)))
+    return [Path(entry.path) for entry in groups[-1]] if groups else []
+
+
+def hash_entries(entries: list[os.DirEntry]) -> str:
+    """Hash of the names, sizes and times of change of files."""
+    return hash_content([(entry.name, *_size_and_time(entry)) for entry in entries])[:16]
+
+
+def place_of(folder: str | Path, top: str | Path) -> str:
+    """Where a folder lies below another, without names but those that ADNI gives; "(2 of 3)" counts by name."""
+    told, here = [], Path(top)
+    for part in Path(folder).relative_to(top).parts:
+        if re.fullmatch(OWN_NAME, part):
+            told.append(part)
+        else:
+            seen = (entry.name for entry in os.scandir(here) if _ask(entry.is_dir, False))
+            beside = sorted(name for name in seen if name == part or not name.startswith("."))
+            told.append(f"({beside.index(part) + 1} of {len(beside)})")
+        here /= part
+    return "/".join(told)
 
 
 def _walk(top: Path) -> Iterator[str]:
@@ -132,7 +182,8 @@ def _group_others(folder: str | Path) -> dict[tuple[str, str], list[os.DirEntry]
         if suffix not in COMPANIONS and not entry.name.startswith(".") and _ask(entry.is_file, False):
             match = re.search(r"_I(\d+)(\.\w+)*$", entry.name)
             image = match[1] if match else (parent[1] if parent else "")
-            groups.setdefault((image, suffix.lstrip(".") or "none"), []).append(entry)
+            known = suffix.lstrip(".") if suffix.lstrip(".") in OTHER_FORMATS else "other"
+            groups.setdefault((image, known if suffix else "none"), []).append(entry)
     return groups
 
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from ldae.cohort.series.faults import BrokenSeries
 from ldae.cohort.series.nifti import read_nifti_header
-from ldae.errors import UserError, is_passing
+from ldae.errors import UserError, is_passing, kind_of
 from ldae.preprocessing.volume import Volume, coarsen
 
 FINEST_MM = 0.8  # voxels of at most two thirds of it are averaged to about it: memory grows with the voxels
@@ -69,7 +69,7 @@ def load_scan(path: str | Path) -> RawScan:
     except Exception as error:  # a damaged file can make the parser raise anything
         if is_passing(error):
             raise
-        raise UserError(path, "a NIfTI image", f"{type(error).__name__}: {error}", "convert this scan again") from None
+        raise UserError(path, "a NIfTI image", kind_of(error), "convert this scan again") from None
     turned = nib.as_closest_canonical(nib.Nifti1Image(data, header.affine))
     volume, factors = coarsen(Volume(cast(np.ndarray, turned.dataobj), turned.affine), FINEST_MM)
     finite = np.isfinite(volume.data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,11 @@ from ldae.preprocessing.brain_mask import engine_record
 from ldae.preprocessing.grid import model_grid
 from ldae.preprocessing.inputs import ScanInput
 from ldae.preprocessing.layout import ScanFiles
+from ldae.preprocessing.mask_limits import MaskLimits
 from ldae.preprocessing.recognition import Recognition, recognise, write_recognised
 from ldae.preprocessing.scan import preprocess_scan, versions
 from ldae.preprocessing.verdict import LIMITS, judge
+from ldae.scratch import scratch_folder
 
 ERROR, FAIL = "error", "fail"
 ANOTHER = "give another --out, or replace it with --overwrite"
@@ -33,6 +34,11 @@ class Settings:
     preprocessing: PreprocessingConfig
     qc: QCConfig
     code: str
+
+    @property
+    def mask_limits(self) -> MaskLimits:
+        """Beyond which a mask may hold a face."""
+        return MaskLimits(self.qc.min_brain_volume_ml, self.qc.max_brain_volume_ml, self.qc.max_outside)
 
 
 @dataclass(frozen=True)
@@ -125,12 +131,11 @@ def prepare_item(job: PrepareJob) -> dict:
         found = recognise(given, model_grid(config), job.settings.qc)
         if found.brain is not None:
             return write_recognised(found, given, job.files, config, job.key)
-    Path(job.output_dir).mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=job.output_dir, prefix=".partial-") as scratch:
+    with scratch_folder() as scratch:
         dicom = job.scan.kind == "dicom"
         source = convert_series(job.scan.files, scratch, config.timeout_s) if dicom else given
         try:
-            sidecar = preprocess_scan(source, job.files, config)
+            sidecar = preprocess_scan(source, job.files, config, job.settings.mask_limits)
         except UserError as error:
             why = f"; it is on the model's grid, but not preprocessed: {found.reason}" if found.reason else ""
             where = given if error.where == str(source) else error.where

@@ -6,7 +6,6 @@ different products: which one was used stands in every sidecar.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 
 from ldae.preprocessing.grid import covering_grid, mni_template
 from ldae.preprocessing.volume import LPS_FROM_RAS, Volume, coarsen
+from ldae.scratch import scratch_folder
 
 SEED = 1
 FROM_NEARBY = {  # antspyx's own, without the coarsest level, and 8 instead of 10 iterations at the finest
@@ -62,7 +62,7 @@ def register(
     """
     grid = covering_grid(spacing_mm)
     moving, _ = coarsen(brain, spacing_mm)
-    with tempfile.TemporaryDirectory(prefix="ldae-registration-") as folder:
+    with scratch_folder() as folder:
         first = str(Path(folder, "start.mat"))
         ants.write_transform(_to_ants(start), first)
         found = ants.registration(

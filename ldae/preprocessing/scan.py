@@ -16,6 +16,7 @@ from ldae.preprocessing.grid import QC_GRID, model_grid
 from ldae.preprocessing.intensity import scale_intensities, to_grey_levels
 from ldae.preprocessing.kinds import STRIPPED, recognise_kind
 from ldae.preprocessing.layout import ScanFiles
+from ldae.preprocessing.mask_limits import MaskLimits
 from ldae.preprocessing.precheck import check_brain, load_scan
 from ldae.preprocessing.quality import measure_native
 from ldae.preprocessing.registration import use_one_thread
@@ -31,11 +32,14 @@ def versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in PACKAGES}
 
 
-def preprocess_scan(source: str | Path, files: ScanFiles, config: PreprocessingConfig, key: str = "") -> dict:
+def preprocess_scan(
+    source: str | Path, files: ScanFiles, config: PreprocessingConfig, limits: MaskLimits, key: str = ""
+) -> dict:
     """Extract, correct, align and scale one brain, and write image, mask, QC image and, last, the sidecar.
 
     The bias-corrected native intensities are interpolated once onto each grid (see `resampling`). Outside the brain
-    mask every image is 0: face and skull are gone.
+    mask every image is 0: face and skull are gone. Where the mask may hold more, nothing is
+    written.
 
     Parameters
     ----------
@@ -45,6 +49,8 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: PreprocessingC
         Where to write.
     config : PreprocessingConfig
         The section `preprocessing`.
+    limits : MaskLimits
+        What a mask of a brain must keep to.
     key : str
         Hash of everything the result depends on, kept in the sidecar.
 
@@ -57,7 +63,8 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: PreprocessingC
     Raises
     ------
     UserError
-        The scan cannot be worked on (see `precheck`), no brain is found, or values are absent in it.
+        The scan cannot be worked on (see `precheck`), no brain is found, values are absent in it, or its mask may hold
+        a face (see `mask_limits`).
     """
     use_one_thread()
     files.remove()
@@ -66,10 +73,12 @@ def preprocess_scan(source: str | Path, files: ScanFiles, config: PreprocessingC
     absent = check_brain(source, raw, mask)
     scan, mask, kind = recognise_kind(raw.volume, mask)
     numbers = measure_native(scan, mask, cut_out=STRIPPED in kind)
+    limits.check(source, numbers)
     scan, mask = crop(scan, mask, CROP_MARGIN_MM)
     brain = correct_bias_field(scan, mask, config.bias_field_spacing_mm, config.bias_field_iterations)
     aligned = align(brain, mask, start, config)
     numbers |= aligned.numbers | {"extractions": extractions}
+    limits.check(source, numbers)
     grid = model_grid(config)
     write_volume(files.image, scale_intensities(aligned.image, aligned.mask, config.clip_percentiles), grid.affine)
     write_volume(files.mask, aligned.mask.astype(np.uint8), grid.affine)

@@ -1,7 +1,7 @@
 """All scans of one shard: worked through in separate processes, kept across retries, one manifest row per scan.
 
 The manifest holds recorded numbers only. Whether they pass is decided where the shards are merged, so that other limits
-preprocess nothing.
+preprocess nothing; only where a mask may hold a face is a scan refused here, for then no image of it may lie anywhere.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from pathlib import Path
 import pandas as pd
 
 from ldae.config.preprocessing import PreprocessingConfig
+from ldae.errors import UserError
 from ldae.files import hash_content, hash_file, read_table, write_table
 from ldae.lock import one_at_a_time
 from ldae.pool import finish_items
+from ldae.preprocessing.mask_limits import MaskLimits
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class ScanJob:
     source: str
     output_dir: str
     config: PreprocessingConfig
+    limits: MaskLimits
     code: str
     engine: dict[str, str]
 
@@ -50,6 +53,7 @@ def preprocess_shard(
     manifest: str | Path,
     output_dir: str | Path,
     config: PreprocessingConfig,
+    limits: MaskLimits,
     *,
     code: str,
     workers: int,
@@ -70,6 +74,8 @@ def preprocess_shard(
         Root of the derivative.
     config : PreprocessingConfig
         The section `preprocessing`.
+    limits : MaskLimits
+        What a mask must keep to; a kept scan that does not any more is removed.
     code : str
         Hash of the modules that make an image.
     workers : int
@@ -88,7 +94,7 @@ def preprocess_shard(
     table = read_table(images, ("subject", "session", "status", "path"), dtype=str, keep_default_na=False)
     converted = table[table["status"] == "converted"]
     jobs = [
-        ScanJob(row.subject, row.session, row.path, str(output_dir), config, code, engine)
+        ScanJob(row.subject, row.session, row.path, str(output_dir), config, limits, code, engine)
         for row in converted.itertuples(index=False)
     ]
     label = f"preprocess {Path(manifest).stem}"
@@ -108,8 +114,14 @@ def preprocess_item(job: ScanJob) -> dict:
     files = ScanFiles.of(job.output_dir, job.subject, job.session)
     parameters = job.config.model_dump(exclude={"timeout_s"})
     key = hash_content([hash_file(job.source), job.source, parameters, job.code, versions(), job.engine])
-    kept = files.kept(key)
-    sidecar = kept if kept is not None else preprocess_scan(job.source, files, job.config, key)
+    sidecar = files.kept(key)
+    if sidecar is None:
+        sidecar = preprocess_scan(job.source, files, job.config, job.limits, key)
+    try:
+        job.limits.check(job.source, sidecar["QC"])
+    except UserError:
+        files.remove()
+        raise
     return {
         "path": files.image.as_posix(),
         "image_sha256": sidecar["ImageSHA256"],

@@ -1,13 +1,16 @@
 import errno
 import logging
 import os
+import re
 import signal
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
 from ldae.errors import PassingTrouble, UserError, is_passing
+from ldae.files import hash_file
 from ldae.pool import finish_items, run_items
 
 
@@ -39,7 +42,7 @@ def test_good_items_are_done_whatever_befalls_the_others(outcomes):
 
 
 def test_an_exception_is_its_items_own_error(outcomes):
-    assert outcomes["raise"].error == "ValueError: a bad scan"
+    assert outcomes["raise"].error.startswith("ValueError, at ")
 
 
 def test_a_dead_process_is_its_items_own_error(outcomes):
@@ -105,8 +108,23 @@ def test_a_trouble_that_persists_ends_the_work_after_the_others_and_names_its_it
 
 def test_an_items_own_fault_is_its_outcome_and_not_tried_again(tmp_path):
     outcomes = finish_items(count, [tmp_path / "tries"], workers=1, timeout_s=60, label="test", name=str)
-    assert [outcome.error for outcome in outcomes] == ["ValueError: a bad scan"]
+    assert [outcome.error.split(",")[0] for outcome in outcomes] == ["ValueError"]
     assert (tmp_path / "tries").read_text() == "x"
+
+
+def quote(text):
+    """Say a text in every way that a library has, then fail inside the package."""
+    warnings.warn(f"warned {text}", stacklevel=1)
+    logging.getLogger("nibabel.global").warning("logged %s", text)
+    hash_file(text)
+
+
+def test_what_libraries_say_in_a_worker_is_told_by_its_kind(capfd):
+    (outcome,) = run_items(quote, ["Roe^Jane"], workers=1, timeout_s=60, label="test")
+    assert re.fullmatch(r"FileNotFoundError: No such file or directory, at ldae/files.py:\d+", outcome.error)
+    printed = "".join(capfd.readouterr())
+    assert "UserWarning of test_pool.py" in printed and "a message of nibabel.global" in printed
+    assert "Roe" not in printed
 
 
 def count(path):

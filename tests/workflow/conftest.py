@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.planted_download import damage_subjects, plant
+from tests.planted_download import damage_subjects, name_folders, plant, write_into_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("Snakefile", "config.yaml", "requirements.lock")
@@ -108,9 +108,10 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def planted(tmp_path_factory):
-    """Phantoms with private text in all their headers, some of them damaged, taken from DICOM to the QC page.
+    """Phantoms with private text in headers, names and tables, some of them damaged, taken from DICOM to the QC page.
 
-    The workflow, all it printed, and the codes of the damaged subjects.
+    Temporary files go to the folder `tmp` beside the run. The workflow, all it printed, and the subjects without an
+    image in the end.
     """
     folder = tmp_path_factory.mktemp("planted")
     tiny_yaml = Path(shutil.copy2(Path(__file__).parent / "tiny.yaml", folder / "tiny.yaml"))
@@ -118,11 +119,15 @@ def planted(tmp_path_factory):
     for name in ("phantom", "run"):
         (folder / name).mkdir()
     workflow = Workflow(checkout, folder / "phantom", (tiny_yaml,))
-    small = "phantom: {subjects: 10, visits_per_subject: [1.0, 0.0]}\n"
+    small = "phantom: {subjects: 11, visits_per_subject: [1.0, 0.0]}\n"
     workflow.with_overlay(folder / "phantom.yaml", small).run("--cores", "2", "phantom")
     download = (folder / "phantom" / "results" / "phantom").rename(folder / "download")
     plant(download / "images")
-    damaged = damage_subjects(download / "images")
+    write_into_tables(download / "clinical")
+    damaged = [*damage_subjects(download / "images"), name_folders(download / "images")]
     paths = f"cohort: {{source: adni, dicom_dir: {download}/images, clinical_dir: {download}/clinical}}\n"
     workflow = Workflow(checkout, folder / "run", (tiny_yaml,)).with_overlay(folder / "paths.yaml", paths)
-    return workflow, workflow.run("--cores", "2", "preprocess_all"), damaged
+    (folder / "tmp").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder / "tmp"))
+        return workflow, workflow.run("--cores", "2", "preprocess_all"), damaged

@@ -152,11 +152,11 @@ def test_a_wrong_column_stops_the_index_with_the_columns_that_are_there(bids, tm
     assert "cure:" in output
 
 
-def test_a_converter_that_fails_says_its_last_words(oasis, tmp_path):
+def test_of_a_converter_that_fails_the_kind_is_told_and_how_to_read_its_words(oasis, tmp_path):
     tables, directory = tmp_path / "tables", tmp_path / "run"
     tables.mkdir(), directory.mkdir()
     own = f"cohort:\n  clinical_dir: {tables}\n"
     workflow = Workflow(oasis[0].checkout, directory, oasis[0].overlays).with_overlay(tmp_path / "own.yaml", own)
     output = workflow.run("--cores", "1", "check", check=False)
-    assert "oasis_cross-sectional" in output and "cure:" in output
+    assert "Error" in output and "run `clinica convert oasis-to-bids` yourself" in output
     assert not (directory / "results" / "bids").exists()

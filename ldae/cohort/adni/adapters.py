@@ -25,6 +25,7 @@ from ldae.cohort.adni.names import (
     rid_of,
 )
 from ldae.cohort.adni.spellings import renamed_columns
+from ldae.cohort.adni.values import tell_cell
 
 # Columns that the list of images may lack, and what is done without.
 ABSENT = {
@@ -110,7 +111,9 @@ def name_visits(meta: pd.DataFrame, phases: dict[str, str]) -> tuple[pd.DataFram
     if any(code != name for (code, _), name in names.items()):
         notes.append("visit codes were given the names that Clinica looks up (sc and bl: the screening scan)")
     if unknown:
-        notes.append(f"visits without a known name are found by the day of the scan: {', '.join(unknown[:8])}")
+        notes.append(
+            f"visits without a known name are found by the day of the scan: {', '.join(map(tell_cell, unknown[:8]))}"
+        )
     return meta.assign(Visit=named), notes
 
 

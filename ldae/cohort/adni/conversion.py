@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,17 +20,19 @@ from ldae.cohort.adni.names import MERGE, label_of, session_of
 from ldae.cohort.adni.selection import explain, selection_tables, show
 from ldae.cohort.adni.tables import hash_tables, read_tables
 from ldae.cohort.adni.timeline import MAX_DAYS_FROM_VISIT, place_visits
-from ldae.cohort.clinica import ConversionFailed, image_files, link_images, run_clinica, write_clinical
+from ldae.cohort.clinica import ConversionFailed, link_images, run_clinica, write_clinical
 from ldae.cohort.columns import IMAGE_COLUMNS
+from ldae.cohort.disk import find_files
 from ldae.cohort.installed import find_program
 from ldae.cohort.series.converted import RefusedVolume, accept_volume
 from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.faults import BrokenSeries
 from ldae.cohort.series.nifti import check_nifti
 from ldae.cohort.series.orientation import Stack, dicom_stack, nifti_stack
-from ldae.files import hash_content, move_folder, read_table, write_table
+from ldae.files import hash_content, read_table, replace_folder, write_table
 from ldae.lock import one_at_a_time
 from ldae.pool import finish_items
+from ldae.scratch import scratch_folder
 
 logger = logging.getLogger(__name__)
 
@@ -136,17 +137,15 @@ def _crashed(job: SubjectConversion, error: str) -> list[dict]:
 
 
 def _convert(job: SubjectConversion, earlier: EarlierConversion) -> tuple[dict[str, dict], bool]:
-    """Convert into a scratch folder beside the state, and put the subject's folder in place as a whole.
+    """Convert into a scratch folder, and put the subject's folder in place as a whole.
 
     An image that fails now and was converted before from the same files is kept as it was. Returns how each image
     ended, and whether none failed.
     """
     Path(job.state_dir).mkdir(parents=True, exist_ok=True)
     Path(job.bids_dir).mkdir(parents=True, exist_ok=True)
-    for stale in Path(job.state_dir).glob(f".partial-{job.name}-*"):
-        shutil.rmtree(stale)
-    with tempfile.TemporaryDirectory(dir=job.state_dir, prefix=f".partial-{job.name}-") as scratch:
-        work = Path(scratch).resolve()
+    with scratch_folder() as scratch:
+        work = scratch.resolve()
         stacks, ends = _look_at_images(job)
         facts = selection_tables(job.tables)
         shown, hidden = show([image for image in job.images if image["image_id"] in stacks], facts)
@@ -172,10 +171,10 @@ def _convert(job: SubjectConversion, earlier: EarlierConversion) -> tuple[dict[s
             table.unlink()  # Clinica's, with dates and laboratory values; the rule bids writes what is needed
         final = all(end["status"] != "failed" for end in ends.values())
         ends |= earlier.keep(ends, job.images, made)
-        if place.exists():
-            move_folder(place, work / "earlier")
         if any(end["status"] == "converted" for end in ends.values()):
-            move_folder(made, place)
+            replace_folder(made, place)
+        elif place.exists():
+            shutil.rmtree(place)
     return ends, final
 
 
@@ -185,7 +184,7 @@ def _look_at_images(job: SubjectConversion) -> tuple[dict[str, Stack], dict[str,
     for image in job.images:
         name = image["image_id"]
         try:
-            files = image_files(image, job.dicom_dir)
+            files = find_files(image, job.dicom_dir)
             if image["format"] == "dcm":
                 check_series(files, job.ptid)
                 stacks[name] = dicom_stack(files)

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 SOUND, BROKEN, OTHER = "sound", "broken", "other"
 VERDICT_COLUMNS = ["verdict", "fault", "fault_cure", "header_field_t"]
-KEY = ["ptid", "folder", "image_id", "format", "files_hash"]
+KEY = ["ptid", "image_id", "format", "files_hash"]
 SUBJECT_TIMEOUT_S = 3600.0
 
 
@@ -49,11 +49,11 @@ def check_headers(
     """
     code = hash_script(__file__, Path(__file__).parents[3])
     known = _read_state(state, code)
-    table = files.merge(known, on=KEY, how="left")
+    table = files.merge(known, on=KEY, how="left", validate="many_to_one")
     waiting = table[table["verdict"].isna()]
     if len(waiting) < len(table):
         logger.info("%d of %d images are unchanged since they were checked", len(table) - len(waiting), len(table))
-    jobs = [(str(dicom_dir), group[KEY].to_dict("records")) for _, group in waiting.groupby("ptid")]
+    jobs = [(str(dicom_dir), group[[*KEY, "folder"]].to_dict("records")) for _, group in waiting.groupby("ptid")]
     verdicts, failures = [table.loc[table["verdict"].notna(), KEY + VERDICT_COLUMNS]], []
     try:
         for outcome in finish_items(
@@ -69,11 +69,11 @@ def check_headers(
             else:
                 verdicts.append(pd.DataFrame(outcome.result, columns=KEY + VERDICT_COLUMNS))
     finally:
-        judged = pd.concat(verdicts, ignore_index=True)
+        judged = pd.concat(verdicts, ignore_index=True).drop_duplicates(KEY)
         if state is not None:
             write_table(state, judged.assign(code=code))
     judged = pd.concat([judged, pd.DataFrame(failures, columns=KEY + VERDICT_COLUMNS)], ignore_index=True)
-    return files.merge(judged, on=KEY, how="left", validate="one_to_one")
+    return files.merge(judged.drop_duplicates(KEY), on=KEY, how="left", validate="many_to_one")
 
 
 def check_subject(job: tuple[str, list[dict]]) -> list[dict]:
@@ -90,7 +90,9 @@ def check_image(image: dict, dicom_dir: str | Path) -> dict:
                 "its folder cannot be read: it is closed, or a link to itself", "open it (chmod), or correct the link"
             )
         if image["format"] not in ("dcm", "nii"):
-            ending = "have no suffix" if image["format"] == "none" else f"end in .{image['format']}"
+            ending = {"none": "have no suffix", "other": "have another suffix"}.get(
+                image["format"], f"end in .{image['format']}"
+            )
             cure = "download the image as DICOM or NIfTI, unpack archives, name DICOM files *.dcm"
             raise BrokenSeries(f"its files {ending}; only .dcm, .nii and .nii.gz are read", cure)
         entries = group_files(Path(dicom_dir) / image["folder"])[image["image_id"], image["format"]]

@@ -53,7 +53,7 @@ def list_images(
     images, quarantine, notes
         Columns `INVENTORY_COLUMNS` and `QUARANTINE_COLUMNS`, and what was assumed. What is set aside concerns only
         subjects on disk, but for one line that counts the listed subjects without a folder. An image without an ID
-        stands there under its folder.
+        stands there under its place (see `disk`).
     """
     listed = _listed(tables.frames[META])
     listed = listed[~listed["listed_ptid"].isin(others)]
@@ -78,9 +78,9 @@ def list_images(
 
 
 def list_faults(images: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the quarantine, for images with `reason` and `cure`; an image without an ID goes by its folder."""
+    """Rows of the quarantine, for images with `reason` and `cure`; an image without an ID goes by its place."""
     bad = images.assign(table=META, line="", session="", subject=images["ptid"].map(label_of))
-    bad["image_id"] = bad["image_id"].mask(bad["image_id"].eq(""), bad["folder"])
+    bad["image_id"] = bad["image_id"].mask(bad["image_id"].eq(""), bad["place"])
     return bad[QUARANTINE_COLUMNS]
 
 
@@ -102,7 +102,7 @@ def drop_strays(files: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     most = files["files"].groupby(key).transform("max")
     strays = one_sound & ~sound & files["files"].lt(most)
     notes = [
-        f"{row.folder}: {row.files} stray files of image {row.image_id} are not read: another folder holds it all"
+        f"{row.place}: {row.files} stray files of image {row.image_id} are not read: another folder holds it all"
         for row in files[strays].itertuples(index=False)
     ]
     return files[~strays], notes
@@ -210,8 +210,8 @@ def _joined(first: pd.Series, second: pd.Series) -> pd.Series:
 
 
 def _other_places(images: pd.DataFrame) -> pd.Series:
-    """For each image, a folder (or the same with another format) that holds the same image ID."""
-    places = images["folder"] + " (." + images["format"] + ")"
+    """For each image, a place (or the same with another format) that holds the same image ID."""
+    places = images["place"] + " (." + images["format"] + ")"
     first = places.groupby(images["image_id"]).transform("first")
     return first.where(first.ne(places), places.groupby(images["image_id"]).transform("last"))
 

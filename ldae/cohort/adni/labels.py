@@ -12,7 +12,7 @@ import pandas as pd
 
 from ldae.cohort.adni.names import MERGE, META, VISCODE
 from ldae.cohort.adni.row_rules import describe_rows
-from ldae.cohort.adni.values import DATE, NUMBER, is_day
+from ldae.cohort.adni.values import DATE, NUMBER, is_day, tell_cell
 from ldae.cohort.columns import QUARANTINE_COLUMNS
 
 UNKNOWN = {"na", "n/a", "nan", "none", "null", "."}
@@ -87,7 +87,7 @@ def blank_labels(frame: pd.DataFrame, name: str, file: str, absent: list[str]) -
             bad |= ~values.map(is_day).astype(bool)
         frame[label.column] = values.mask(bad, "")
         reasons = f"{label.column} must be {label.meaning}, found "
-        reasons += "something else" if label.column in UNQUOTED else "'" + found[bad].str.slice(0, 40) + "'"
+        reasons += "something else" if label.column in UNQUOTED else found[bad].map(tell_cell)
         said.append(describe_rows(frame[bad], name, file, reasons, label.cure))
     return frame, pd.concat(said, ignore_index=True) if said else pd.DataFrame(columns=QUARANTINE_COLUMNS)
 

@@ -244,14 +244,14 @@ def _describe_folders(dicom_dir: str | Path, subjects: list[str], files: pd.Data
     holding, others = list_others(dicom_dir)
     findings = []
     if holding and subjects:
-        found = f"subjects deeper in {len(holding)} folders, which are not read: {', '.join(holding[:5])}"
+        found = f"subjects deeper in {len(holding)} folders, which are not read"
         findings.append(finding("warning", dicom_dir, expected, found, "move those subjects' folders up"))
     empty = sorted(set(subjects) - set(files["ptid"]))
     if empty:
         found = f"{len(empty)} subjects' folders without an image file, e.g. {empty[0]}"
         findings.append(finding("warning", dicom_dir, "images in each", found, "unpack all of LONI's archives"))
     if others and subjects:
-        found = f"{len(others)} other entries, which are not read: {', '.join(others[:5])}"
+        found = f"{len(others)} other entries, which are not read"
         findings.append(finding("note", dicom_dir, expected, found, "none, if they are not images"))
     return findings
 

@@ -24,9 +24,9 @@ from ldae.cohort.adni.names import (
     label_of,
     session_of,
 )
-from ldae.cohort.adni.values import MARK, T1_SERIES
+from ldae.cohort.adni.values import MARK, T1_SERIES, tell_cell
 from ldae.cohort.columns import QUARANTINE_COLUMNS
-from ldae.errors import UserError
+from ldae.errors import UserError, kind_of
 
 NOT_T1 = "no T1-weighted series by its name"
 OWN_FILE = "use LONI's own file; spreadsheets rewrite dates and numbers"
@@ -54,7 +54,7 @@ def converter_phases() -> tuple[str, ...]:
         from clinica.converters.adni_to_bids._utils import ADNIStudy
     except ImportError as error:
         cure = "install the locked environment"
-        raise UserError("clinica", "Clinica's ADNI converter with its list of phases", str(error), cure) from None
+        raise UserError("clinica", "Clinica's ADNI converter with its list of phases", kind_of(error), cure) from None
     return tuple(study.value for study in ADNIStudy)
 
 
@@ -126,7 +126,7 @@ def set_aside(frame: pd.DataFrame, name: str, file: str, legacy: bool) -> tuple[
         mark(~frame["Sequence"].str.fullmatch(T1_SERIES), NOT_T1, "none: only T1-weighted series are converted")
     rules = [rule for rule in rules_of(name) if rule.column in frame]
     for column, pattern, meaning, cure in rules:
-        found = f"{column} must be {meaning}, found '" + frame[column].str.slice(0, 40) + "'"
+        found = f"{column} must be {meaning}, found " + frame[column].map(tell_cell)
         mark(~frame[column].str.fullmatch(pattern), found, cure)
     if name == MERGE:
         roster = frame["PTID"].str.rsplit("_", n=1).str[-1].str.lstrip("0")
@@ -147,10 +147,13 @@ def describe_rows(rows: pd.DataFrame, name: str, file: str, reasons: pd.Series, 
         subjects = rows["PTID"].where(rows["PTID"].ne(""), subjects)
     labelled = subjects.str.fullmatch(r"\d{3}_S_\d{4,5}")
     codes = rows["VISCODE"] if name == MERGE else pd.Series("", index=rows.index, dtype=str)
+    roster = subjects.str.fullmatch(r"\d{1,5}")
     described = {
-        "subject": subjects.mask(labelled, subjects.map(label_of)),
+        "subject": subjects.where(roster, "").mask(labelled, subjects.map(label_of)),
         "session": codes.where(codes.str.fullmatch(VISCODE), "").map(lambda code: session_of(code) if code else ""),
-        "image_id": rows.get("ImageUID", ""),
+        "image_id": rows["ImageUID"].where(rows["ImageUID"].str.fullmatch(r"\d{1,8}"), "")
+        if "ImageUID" in rows
+        else "",
         "table": file,
         "line": rows.index + 2,
         "reason": reasons,

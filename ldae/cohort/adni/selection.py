@@ -220,9 +220,15 @@ def _unmatched(image: dict, shown: list[dict], viscodes: dict[str, str]) -> tupl
     others = [other for other in shown if session_of(viscodes.get(other["image_id"], "m9999")) == image["session"]]
     if others:
         reason = f"a second scan nearest {image['session']}, for which Clinica took image {others[0]['image_id']}"
-        return f"{reason} ('{others[0]['visit']}')", ONE_PER_VISIT
-    reason = f"Clinica matched no visit of ADNIMERGE with '{image['visit']}', or knows the visit as one that fails"
+        return reason + _quoted(others[0]["visit"], " ({})"), ONE_PER_VISIT
+    which = _quoted(image["visit"], " with {}")
+    reason = f"Clinica matched no visit of ADNIMERGE{which}, or knows the visit as one that fails"
     return reason, "download the current ADNIMERGE"
+
+
+def _quoted(visit: str, within: str) -> str:
+    """The name of a visit, if it is one that ADNI gives, put into a text; else nothing, for it may hold a date."""
+    return within.format(f"'{visit}'") if re.fullmatch(r"ADNI[\w/ .-]*|[a-z]{1,2}\d{0,3}", visit) else ""
 
 
 def _aliases(images: list[dict], facts: dict[str, pd.DataFrame]) -> dict[str, str]:

@@ -12,6 +12,10 @@ DATE = r"(200[3-9]|20[1-9]\d)-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"  # ADNI has
 NUMBER = r"\d+(\.\d+)?"
 MARK = r"(-?\d+(\.\d+)?)?"
 T1_SERIES = r"(?i).*((?<![a-z])mp[- _]?rage|spgr|(?<![a-z0-9])(mpr|mt1|t1w?)(?![a-z0-9])).*"
+# What ADNI writes into its tables, perhaps into the wrong column.
+OWN_WORDS = (
+    r"\d{3}_S_\d{4,5}|ADNI\w{0,4}|bl|sc|f|scmri|nv|uns\d|[mvy]\d{1,3}|CN|MCI|AD|SMC|EMCI|LMCI|Dementia|Male|Female"
+)
 MAX_DAYS_FROM_CODE = 366  # of an examination from the day that its visit code and EXAMDATE_bl give
 
 
@@ -56,3 +60,16 @@ def is_in_order(viscode: str, examdate: str, baseline: str) -> bool:
 def is_t1_name(sequence: str) -> bool:
     """Whether a series is T1-weighted by its name."""
     return re.fullmatch(T1_SERIES, sequence) is not None
+
+
+def tell_cell(text: str) -> str:
+    """A cell that makes no sense, as it may be told: what ADNI itself writes, and small numbers; of others the kind.
+
+    Examples
+    --------
+    >>> [tell_cell(text) for text in ("v04", "", "131", "13.03.2006", "13MAR2006", "1947", "Roe^Jane")]
+    ["'v04'", "''", "'131'", 'a date or number', 'a date or number', 'a date or number', 'text']
+    """
+    if re.fullmatch(rf"({OWN_WORDS}|[-+]?\d{{1,3}}(\.\d{{1,2}})?)?", text):
+        return f"'{text}'"
+    return "a date or number" if re.search(r"\d", text) else "text"

@@ -9,7 +9,16 @@ from collections import Counter
 from ldae.cohort.bids.notes import Notes
 from ldae.cohort.bids.tables import SESSION, DatasetTables, candidates_of
 from ldae.cohort.bids.tsv import CONTRADICTED
-from ldae.cohort.bids.values import EMPTY, MISSING, SEXES, expected_number, normalise, read_number
+from ldae.cohort.bids.values import (
+    EMPTY,
+    MISSING,
+    SEXES,
+    expected_number,
+    normalise,
+    read_number,
+    tell_label,
+    tell_value,
+)
 from ldae.config.cohort import ColumnsConfig
 
 MONTHS_PER_YEAR = 12
@@ -138,8 +147,10 @@ class Facts:
         return self._diagnoses.get(normalise(text), "")
 
     def _unclear(self, key: str, expected: str, text: str, cure: str, subject: str, session: str = "") -> None:
-        self._notes.add(key, expected, f"'{text}'", f"{cure}; until then this is not known", _name(subject, session))
+        self._notes.add(
+            key, expected, tell_value(text), f"{cure}; until then this is not known", _name(subject, session)
+        )
 
 
 def _name(subject: str, session: str) -> str:
-    return f"sub-{subject}_ses-{session}" if session else f"sub-{subject}"
+    return f"sub-{tell_label(subject)}" + (f"_ses-{tell_label(session)}" if session else "")

@@ -22,6 +22,7 @@ from ldae.cohort.series.nifti import check_nifti, read_nifti_header
 ONLY_SESSION = "M000"
 LABEL = r"[0-9A-Za-z+]+"
 NAME = rf"sub-(?P<subject>{LABEL})(_ses-(?P<session>{LABEL}))?(?P<entities>(_[a-z]+-{LABEL})*)_T1w\.nii(\.gz)?"
+STEM = rf"sub-{LABEL}(_[a-z]+-{LABEL})*_[A-Za-z0-9]+"
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,11 @@ class Image:
 
     @property
     def name(self) -> str:
-        """The file's name without extension, which stands for an image ID."""
-        return self.path.name.removesuffix(".gz").removesuffix(".nii")
+        """The file's name without extension, which stands for an image ID; of one against BIDS, where it is by name."""
+        if re.fullmatch(STEM, stem := self.path.name.removesuffix(".gz").removesuffix(".nii")):
+            return stem
+        beside = sorted(path.name for path in self.path.parent.iterdir())
+        return f"({beside.index(self.path.name) + 1} of {len(beside)})"
 
     @property
     def labels(self) -> dict[str, str]:
@@ -97,8 +101,9 @@ def _list_closed(bids_dir: str | Path) -> list[Image]:
 
 def _standing_for(folder: Path, root: Path) -> Image:
     """The image that a folder would have."""
-    stem = "_".join(part for part in folder.relative_to(root).parts if part != "anat")
-    subject, _, session = stem.removeprefix("sub-").partition("_ses-")
+    anat = folder if folder.name == "anat" else folder / "anat"
+    subject, session = _labels_of(anat / "image", root)
+    stem = f"sub-{subject}" + (f"_ses-{session}" if session else "")
     return Image(subject, session or ONLY_SESSION, folder / f"{stem}_T1w.nii.gz")
 
 
@@ -111,7 +116,7 @@ def _with_facts(images: list[Image], bids_dir: str | Path) -> list[Image]:
 
 def _look_at(path: Path, root: Path) -> Image:
     """One file with its labels and, if it cannot be used, the reason."""
-    folders = path.relative_to(root).parts[:-2]
+    folders = _folders(path, root)
     subject, session = _labels_of(path, root)
     image: dict[str, Any] = {"subject": subject, "session": session or ONLY_SESSION, "path": path}
     match = re.fullmatch(NAME, path.name)
@@ -135,5 +140,17 @@ def _look_at(path: Path, root: Path) -> Image:
 
 def _labels_of(path: Path, root: Path) -> tuple[str, str]:
     """Subject and session by the folders; an empty session where there is no such level."""
-    subject, *session = path.relative_to(root).parts[:-2]
+    subject, *session = _folders(path, root)
     return subject.removeprefix("sub-"), "".join(session).removeprefix("ses-")
+
+
+def _folders(path: Path, root: Path) -> list[str]:
+    """Names of the subject's and the session's folder; one against BIDS goes by its position."""
+    told, here = [], root
+    for part in path.relative_to(root).parts[:-2]:
+        prefix = part[:4]
+        beside = sorted(entry.name for entry in here.glob(f"{prefix}*"))
+        good = re.fullmatch(rf"(sub|ses)-{LABEL}", part)
+        told.append(part if good else f"{prefix}({beside.index(part) + 1} of {len(beside)})")
+        here /= part
+    return told

@@ -19,6 +19,7 @@ from ldae.cohort.bids.notes import Notes, write_faults
 from ldae.cohort.bids.sidecars import names_agent, read_facts, read_sidecar
 from ldae.cohort.bids.spellings import note_spellings
 from ldae.cohort.bids.tables import DatasetTables, read_tables
+from ldae.cohort.bids.values import tell_label
 from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS, STRATA_COLUMNS
 from ldae.cohort.outlook import list_gaps
 from ldae.config.cohort import ColumnsConfig
@@ -153,7 +154,7 @@ def _without_image(bids_dir: str | Path, imaged: set[str], participants: list[st
     lost = {row["subject"] for row in rows}
     for subject in sorted(set(participants) - imaged - lost):
         reason = {"reason": "a participant without T1w image", "cure": "none, if there is no scan"}
-        rows.append(empty | {"subject": subject, "table": "participants.tsv"} | reason)
+        rows.append(empty | {"subject": tell_label(subject), "table": "participants.tsv"} | reason)
     return pd.DataFrame(rows, columns=QUARANTINE_COLUMNS)
 
 

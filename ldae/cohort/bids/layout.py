@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ldae.cohort.bids.sidecars import read_facts
+from ldae.cohort.disk import place_of
 from ldae.errors import UserError, UserErrors
 from ldae.files import hash_content
 
@@ -31,12 +32,15 @@ def check_dataset(bids_dir: str | Path) -> None:
     if not (root / "dataset_description.json").is_file():
         other = next((path for path in (*root.resolve().parents, *sorted(root.glob("*"))) if _is_root(path)), None)
         if other:
-            raise UserError(root, expected, f"that in {other}", f"set cohort.bids_dir: {other}")
+            if root.resolve().is_relative_to(other):
+                raise UserError(root, expected, "a folder of one", f"set cohort.bids_dir: {other}")
+            cure = f"set cohort.bids_dir to its folder {place_of(other, root)}, counted by name"
+            raise UserError(root, expected, "one in a folder of it", cure)
         cure = "write the file; BIDS wants Name and BIDSVersion in it"
         errors.append(UserError(root, expected, "no dataset_description.json", cure))
     if not any(find_images(root)):
-        folders = sorted(path.name for path in root.glob("sub-*"))
-        found = f"no T1w image in {len(folders)} folders, {', '.join(folders[:3])} …" if folders else "no sub-* folder"
+        folders = len(list(root.glob("sub-*")))
+        found = f"no T1w image in {folders} sub-* folders" if folders else "no sub-* folder"
         errors.append(UserError(root, expected, found, "see that the anat folders were downloaded"))
     if errors:
         raise UserErrors(errors)

@@ -54,7 +54,7 @@ def read_facts(image: str | Path, bids_dir: str | Path) -> JsonFacts:
     content: dict = {}
     for path in _places(Path(image), Path(bids_dir)):
         content |= read_record(path) or {}
-    return JsonFacts(_has_agent(content), _words(content.get("ImageType")), other_contrast(_finder(content)))
+    return JsonFacts(has_agent(content), _words(content.get("ImageType")), other_contrast(_finder(content)))
 
 
 def names_agent(entities: dict[str, str]) -> bool:
@@ -68,7 +68,7 @@ def _places(image: Path, root: Path) -> tuple[Path, Path]:
     return root / "T1w.json", image.with_name(f"{image.name.removesuffix('.gz').removesuffix('.nii')}.json")
 
 
-def _has_agent(content: dict) -> bool:
+def has_agent(content: dict) -> bool:
     """Whether an agent is named; where it is denied, its volume and route stand for nothing."""
     said = {name: value for name, value in content.items() if re.fullmatch(AGENT_ELEMENTS, name)}
     named = [value for name, value in said.items() if re.search("Agent|Ingredient", name)]

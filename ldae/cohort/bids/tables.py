@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ldae.cohort.bids.notes import Notes
 from ldae.cohort.bids.tsv import CONTRADICTED, Tsv, read_tsv, table_of
-from ldae.cohort.bids.values import agree_on
+from ldae.cohort.bids.values import agree_on, tell_label
 from ldae.config.cohort import ColumnsConfig
 from ldae.errors import UserError, UserErrors
 
@@ -59,7 +59,9 @@ def read_tables(bids_dir: str | Path, columns: ColumnsConfig, notes: Notes) -> D
             tables.session_columns = list(table.columns)
     else:
         notes.add(str(path), "a table of the participants", "none", "write one, if ages and diagnoses are known")
-    tables.participants = {label: _join(rows, path, f"sub-{label}", notes) for label, rows in subjects.items()}
+    tables.participants = {
+        label: _join(rows, path, f"sub-{tell_label(label)}", notes) for label, rows in subjects.items()
+    }
     for path in sorted(root.glob("sub-*/sub-*_sessions.tsv")):
         table = _read(path, SESSION, names, alone, notes, errors)
         tables.session_columns += [name for name in table.columns if name not in tables.session_columns]
@@ -68,7 +70,8 @@ def read_tables(bids_dir: str | Path, columns: ColumnsConfig, notes: Notes) -> D
     for (subject, session), rows in sessions.items():
         place = root / f"sub-{subject}" / f"sub-{subject}_sessions.tsv"
         place = place if place.is_file() else root / "participants.tsv"
-        tables.sessions[subject, session] = _join(rows, place, f"sub-{subject}_ses-{session}", notes)
+        who = f"sub-{tell_label(subject)}_ses-{tell_label(session)}"
+        tables.sessions[subject, session] = _join(rows, place, who, notes)
     errors += _absent_columns(tables, columns, notes)
     if errors:
         raise UserErrors(errors)

@@ -52,5 +52,25 @@ def agree_on(values: Iterable[str]) -> str | None:
     return None if len({normalise(text) for text in said}) > 1 else next(iter(said), "")
 
 
+def tell_value(text: str) -> str:
+    """A value that is not understood, as it may be told: a small number, or a word or two without digits.
+
+    Examples
+    --------
+    >>> [tell_value(text) for text in ("Lewy", "131", "89+", "12.03.1947", "1947", "Jane Roe, 2nd floor")]
+    ["'Lewy'", "'131'", "'89+'", 'a date or number', 'a date or number', 'a date or number']
+    """
+    if re.fullmatch(rf"[<>]?[-+]?\d{{1,3}}([.,]\d{{1,2}})?\+?( ?({UNITS['age']}|{UNITS['months']}))?", text.lower()):
+        return f"'{text}'"
+    if re.fullmatch(r"[^\W\d]+([ /+-][^\W\d]+)?", text) and len(text) <= 20:
+        return f"'{text}'"
+    return "a date or number" if re.search(r"\d", text) else "text"
+
+
+def tell_label(label: str) -> str:
+    """A subject's or session's label, as it may be told: one that is none in BIDS may name a person or a day."""
+    return label if re.fullmatch(r"[0-9A-Za-z+]+", label) else "(no label)"
+
+
 def _as_float(number: str) -> float:
     return float(number.replace(",", "."))

@@ -49,7 +49,7 @@ class VolumeFacts:
 def check_series(files: Sequence[Path], ptid: str = "") -> VolumeFacts:
     """Read all headers of a series and check that it makes one complete volume.
 
-    No message quotes header text, which may name people: only file names, names of elements, and numbers.
+    No message quotes header text or the name of a file, which may name people: only names of elements, and numbers.
 
     Parameters
     ----------
@@ -74,7 +74,8 @@ def check_series(files: Sequence[Path], ptid: str = "") -> VolumeFacts:
 
 
 def _check(files: Sequence[Path], ptid: str) -> VolumeFacts:
-    headers = _each(_Header, [Path(path) for path in files])
+    named = [(Path(path), f"file {number} of {len(files)}") for number, path in enumerate(files, 1)]
+    headers = _each(lambda item: _Header(*item), named)
     first = headers[0]
     if len(series := {header.need("SeriesInstanceUID", str) for header in headers}) > 1:
         raise BrokenSeries(f"{len(series)} series in one folder", "put each series into a folder of its own")
@@ -99,10 +100,10 @@ def _check(files: Sequence[Path], ptid: str) -> VolumeFacts:
 
 
 class _Header:
-    """The elements of one file; a complaint names the file and the element, never what stands in it."""
+    """The elements of one file; a complaint names the element and `name`, never what stands in it."""
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
+    def __init__(self, path: Path, name: str) -> None:
+        self.name = name
         try:
             with path.open("rb") as stream:
                 self._elements = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=TAGS)

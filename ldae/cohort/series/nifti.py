@@ -53,7 +53,7 @@ def check_nifti(files: Sequence[Path]) -> VolumeFacts:
     expected = int(stored.offset) + math.prod(stored.shape) * stored.dtype.itemsize
     present = _reading(path, _count_bytes)
     if present < expected:
-        raise BrokenSeries(f"{path.name} is truncated: {present} of {expected} bytes")
+        raise BrokenSeries(f"the file is truncated: {present} of {expected} bytes")
     return VolumeFacts(*header.shape)
 
 
@@ -101,7 +101,7 @@ def _load_header(path: Path) -> tuple[nib.Nifti1Header, tuple[int, ...], np.dtyp
     kind = next((kind for kind in kinds if kind.path_maybe_image(path)[0]), None)
     if kind is None:
         nib.load(path)
-        raise BrokenSeries(f"{path.name} has no NIfTI header", "convert it to NIfTI with an sform")
+        raise BrokenSeries("the file has no NIfTI header", "convert it to NIfTI with an sform")
     with nib.openers.ImageOpener(str(path)) as stream:
         header = kind.header_class.from_fileobj(stream, check=False)
     return header, header.get_data_shape(), header.get_data_dtype()
@@ -113,7 +113,7 @@ def _reading(path: Path, read: Callable[[Path], Any]) -> Any:
     except BrokenSeries:
         raise
     except (EOFError, zlib.error):
-        raise BrokenSeries(f"{path.name} is truncated") from None
+        raise BrokenSeries("the file is truncated") from None
     except Exception as error:  # a damaged file can make the parser raise anything
         if is_passing(error):
             raise
@@ -121,7 +121,7 @@ def _reading(path: Path, read: Callable[[Path], Any]) -> Any:
             raise BrokenSeries(f"{path.name} may not be read", "allow yourself to read it (chmod)") from None
         empty = path.is_file() and not _first_bytes(path)
         fault = "is empty" if empty else f"cannot be read ({type(error).__name__})"
-        raise BrokenSeries(f"{path.name} {fault}") from None
+        raise BrokenSeries(f"the file {fault}") from None
 
 
 def _first_bytes(path: Path) -> bytes:

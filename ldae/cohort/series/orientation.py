@@ -21,7 +21,9 @@ import pydicom
 from nibabel.orientations import apply_orientation, io_orientation
 from pydicom.pixels import pixel_array
 
+from ldae.cohort.series.faults import BrokenSeries
 from ldae.cohort.series.nifti import read_nifti_header
+from ldae.errors import kind_of
 
 SAMPLES = (0.18, 0.35, 0.5, 0.62, 0.8)  # positions in the stack, not symmetric about its middle
 MIN_CORRELATION = 0.999
@@ -59,8 +61,14 @@ class Stack:
 
 
 def dicom_stack(files: list[Path]) -> Stack:
-    """Stack of a DICOM series, one file per slice or one file with all frames."""
-    planes = [plane for path in files for plane in _read_planes(path)]
+    """Stack of a DICOM series, one file per slice or one file with all frames.
+
+    Raises
+    ------
+    BrokenSeries
+        The geometry of a slice cannot be read.
+    """
+    planes = _planes_of(files)
     _, _, orientation, _, spacing, size = planes[0]
     normal = np.cross(orientation[:3], orientation[3:])
     planes.sort(key=lambda plane: float(normal @ plane[3]))
@@ -71,8 +79,10 @@ def dicom_stack(files: list[Path]) -> Stack:
         source, frame = planes[index][:2]
         try:
             return pixel_array(source, index=frame).T
-        except RuntimeError as error:
-            raise Uncheckable(f"compressed pixels cannot be read ({error!s:.80})") from None
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # damaged pixels can make a decoder raise anything
+            raise Uncheckable(f"compressed pixels cannot be read ({kind_of(error)})") from None
 
     return Stack(axes, (size[1], size[0], len(planes)), plane)
 
@@ -126,6 +136,15 @@ def check_orientation(stack: Stack, volume: np.ndarray, spacing_mm: Sequence[flo
     if not np.allclose(spacing_mm, spacing, rtol=SPACING_TOLERANCE):
         sizes = [" x ".join(f"{size:.2f}" for size in sizes) for sizes in (spacing_mm, spacing)]
         raise WrongOrientation(f"the converted volume has voxels of {sizes[0]} mm, its source {sizes[1]} mm")
+
+
+def _planes_of(files: list[Path]) -> list[tuple]:
+    try:
+        return [plane for path in files for plane in _read_planes(path)]
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # a damaged header can make the parser raise anything
+        raise BrokenSeries(f"the geometry of its slices cannot be read ({kind_of(error)})") from None
 
 
 def _read_planes(path: Path) -> list[tuple]:

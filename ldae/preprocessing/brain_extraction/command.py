@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from ldae.config.preprocessing import PreprocessingConfig
 from ldae.errors import PassingTrouble, UserError, is_passing, say_exit
 from ldae.files import hash_file
 from ldae.preprocessing.volume import Volume
+from ldae.scratch import scratch_folder
 from ldae.subprocesses import run_program
 
 KEY, VERSION_KEY = "preprocessing.brain_extraction_command", "preprocessing.brain_extraction_version"
@@ -36,13 +36,13 @@ def extract(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
     PassingTrouble
         It was killed or took too long.
     """
-    with tempfile.TemporaryDirectory(prefix="ldae-brain-") as folder:
+    with scratch_folder() as folder:
         paths = {"{input}": str(Path(folder, "head.nii.gz")), "{output}": str(Path(folder, "mask.nii.gz"))}
         nib.Nifti1Image(volume.data, volume.affine).to_filename(paths["{input}"])
         words = shlex.split(config.brain_extraction_command)
         for placeholder, path in paths.items():
             words = [word.replace(placeholder, path) for word in words]
-        _run(KEY, words, SHARE_OF_TIMEOUT * config.timeout_s, folder)
+        _run(KEY, words, SHARE_OF_TIMEOUT * config.timeout_s, str(folder))
         return _read_mask(Path(paths["{output}"]), volume)
 
 
@@ -84,8 +84,7 @@ def _run(key: str, words: list[str], timeout_s: float, folder: str | None) -> st
     if done.returncode < 0:
         raise PassingTrouble(f"{key}: ended by {say_exit(done.returncode)}")
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip())[-MESSAGE_CHARACTERS:]
-        raise UserError(key, expected, f"{done.returncode}; it said: {said}", "run it by hand on this scan")
+        raise UserError(key, expected, f"{done.returncode}", "run it by hand on this scan to read what it says")
     return done.stdout
 
 

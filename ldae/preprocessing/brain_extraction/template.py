@@ -8,7 +8,6 @@ heads and a real one), and long necks mislead it: prefer deepbet, and look at th
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from scipy import ndimage
 from ldae.config.preprocessing import PreprocessingConfig
 from ldae.preprocessing.grid import covering_grid, mni_template
 from ldae.preprocessing.volume import Volume, coarsen
+from ldae.scratch import scratch_folder
 
 SPACING_MM = 2.0
 MARGIN_VOXELS = 5  # of the metric's mask around the template's brain
@@ -35,7 +35,7 @@ def extract(volume: Volume, config: PreprocessingConfig) -> np.ndarray:
         "mask": grid.volume(near.astype(np.float32)).to_ants(),
         "mask_all_stages": True,
     }
-    with tempfile.TemporaryDirectory(prefix="ldae-brain-") as folder:
+    with scratch_folder() as folder:
         affine = ants.registration(type_of_transform="Affine", outprefix=str(Path(folder, "affine-")), **images)
         found = ants.registration(
             type_of_transform="SyNOnly",

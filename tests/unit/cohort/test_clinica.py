@@ -42,7 +42,7 @@ def test_links_carry_the_image_id_whatever_the_files_are_called(tmp_path):
     source.mkdir(parents=True)
     for number in range(SLICES):
         (source / f"{number}.DCM").write_bytes(b"x")
-    image = {"ptid": GOOD, "image_id": "10", "format": "dcm", "folder": f"{GOOD}/scan/I10"}
+    image = {"ptid": GOOD, "image_id": "10", "format": "dcm", "files_hash": ""}
     link_images([image], tmp_path / "images", tmp_path / "shown")
     links = list((tmp_path / "shown" / GOOD).rglob("*_I10.dcm"))
     assert len(links) == SLICES
@@ -56,11 +56,12 @@ def test_links_carry_the_image_id_whatever_the_files_are_called(tmp_path):
         ("time.sleep(60)", PassingTrouble, "longer than 2 s"),
         ("raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))", PassingTrouble, "No space left"),
         ("raise MemoryError", PassingTrouble, "MemoryError"),
-        ("raise ValueError('no such column')", ConversionFailed, "no such column"),
+        ("raise ValueError('Roe^Jane')", ConversionFailed, "ended with code 1: ValueError$"),
+        ("sys.exit('Roe^Jane has no scan')", ConversionFailed, "ended with code 1: no known exception$"),
     ],
 )
 def test_what_ends_clinica_is_told_from_what_is_wrong_with_the_data(tmp_path, monkeypatch, ends, kind, said):
-    (tmp_path / "stub.py").write_text(f"import errno, os, signal, time\n{ends}\n")
+    (tmp_path / "stub.py").write_text(f"import errno, os, signal, sys, time\n{ends}\n")
     monkeypatch.setattr("ldae.cohort.clinica.CONVERTER", "stub")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     with pytest.raises(kind, match=said):

@@ -11,7 +11,8 @@ from ldae.errors import UserError
 from ldae.files import read_table
 
 PLAY = """#!/bin/sh
-echo "said: $@"
+echo "said: Roe^Jane"
+echo "$@" > {home}/said
 {commands}
 """
 
@@ -25,7 +26,7 @@ def convert(tmp_path, monkeypatch):
 
     def run(commands, timeout_s=30.0, arguments=("{clinical}", "{bids}", "{dataset}")):
         program = tmp_path / "play_clinica"
-        program.write_text(PLAY.format(commands=commands))
+        program.write_text(PLAY.format(commands=commands, home=tmp_path))
         program.chmod(0o755)
         monkeypatch.setattr(converters, "find_program", lambda name: program)
         names = {"lost": tmp_path / "lost.csv", "log": tmp_path / "logs" / "clinica.log"}
@@ -40,13 +41,12 @@ GOOD = 'mkdir -p "$4/sub-OASIS10001/ses-M000/anat"; echo {} > "$4/dataset_descri
 GOOD += 'touch "$4/sub-OASIS10001/ses-M000/anat/sub-OASIS10001_ses-M000_T1w.nii.gz"'
 
 
-def test_the_result_is_moved_as_a_whole_and_the_log_is_kept(convert, tmp_path):
+def test_the_result_is_moved_as_a_whole_and_the_log_has_no_words_of_clinica(convert, tmp_path):
     bids = convert(GOOD)
     assert sorted(path.name for path in bids.iterdir()) == ["dataset_description.json", "sub-OASIS10001"]
     assert [path.name for path in bids.parent.iterdir()] == ["bids"]
-    said = (tmp_path / "logs" / "clinica.log").read_text()
-    assert said.startswith(f"said: convert oasis-to-bids {tmp_path}/tables {tmp_path}/out/.partial-")
-    assert said.rstrip().endswith(f"{tmp_path}/images")
+    assert (tmp_path / "logs" / "clinica.log").read_text() == "clinica convert oasis-to-bids ended with code 0\n"
+    assert (tmp_path / "said").read_text().split()[::4] == ["convert", f"{tmp_path}/images"]
 
 
 def test_folders_that_gave_nothing_are_set_aside(convert, tmp_path):
@@ -59,7 +59,7 @@ def test_folders_that_gave_nothing_are_set_aside(convert, tmp_path):
 @pytest.mark.parametrize(
     "commands, found",
     [
-        (f"{GOOD}; echo KeyError: no such row >&2; exit 1", "KeyError: no such row"),
+        (f"{GOOD}; echo KeyError: Roe^Jane >&2; exit 1", "code 1, KeyError\n"),
         ("true", "no such folder"),
         ('mkdir -p "$4"; echo {} > "$4/dataset_description.json"', "no sub-"),
     ],
@@ -67,8 +67,8 @@ def test_folders_that_gave_nothing_are_set_aside(convert, tmp_path):
 def test_a_failed_or_empty_conversion_leaves_nothing_and_says_why(convert, tmp_path, commands, found):
     with pytest.raises(UserError, match=found) as raised:
         convert(commands)
-    assert "clinica.log" in str(raised.value)
-    assert not list((tmp_path / "out").iterdir())
+    assert "clinica convert oasis-to-bids" in raised.value.cure and "Roe" not in str(raised.value)
+    assert not (tmp_path / "out").exists()
     assert not (tmp_path / "lost.csv").exists()
 
 
@@ -85,6 +85,7 @@ def test_a_conversion_that_hangs_is_ended(convert):
         ("oasis3", ["OAS30001_MR_d0129", "OAS30002_MR_d0001"], {"OAS30001"}, {"OAS30002_MR_d0001": "OAS30002"}),
         ("aibl", ["12", "345"], {"AIBL12"}, {"345": "AIBL345"}),
         ("nifd", ["1_S_0001", "2_S_0002"], {"NIFD1S0001"}, {"2_S_0002": "NIFD2S0002"}),
+        ("oasis", ["Roe^Jane_1947-03-12", "OAS1_0001_MR1"], {"OASIS10001"}, {"(2 of 2)": ""}),
         ("ixi", ["IXI-T1"], {"IXI002"}, {}),
     ],
 )
@@ -97,7 +98,7 @@ def test_subjects_are_known_by_their_folders(tmp_path, source, folders, subjects
     assert rows["cure"].ne("").all()
 
 
-STOPS = 'for bad in {bad}; do [ ! -e "$5/OAS1_${{bad}}_MR1/scan.img" ] || {{ echo "x.{kind}: Roe"; exit 1; }}; done; '
+STOPS = 'for bad in {bad}; do [ ! -e "$5/OAS1_${{bad}}_MR1/scan.img" ] || {{ echo "{kind}: Roe"; exit 1; }}; done; '
 COPY = (
     'mkdir -p "$4"; echo {} > "$4/dataset_description.json"; for folder in "$5"/OAS1_*; do number=${folder##*OAS1_}; '
 )
@@ -123,7 +124,7 @@ def test_who_stops_the_converter_is_left_out_and_named_and_all_others_are_conver
     assert made == {f"000{number}" for number in range(1, 9)} - bad
     lost = read_table(tmp_path / "lost.csv", keep_default_na=False).set_index("image_id")["reason"]
     assert set(lost.index) == {f"OAS1_{number}_MR1" for number in {*bad, "0009"}}
-    assert all("stops at this subject (KeyError)" in lost[f"OAS1_{number}_MR1"] for number in bad)
+    assert all("stops at this subject (code 1, KeyError)" in lost[f"OAS1_{number}_MR1"] for number in bad)
     assert "Roe" not in " ".join(lost)
     assert [path.name for path in bids.parent.iterdir()] == ["bids"]
 

@@ -129,10 +129,3 @@ def test_a_persons_verdict_decides_and_is_told(build):
     assert excluded["reason"].to_dict() == {"A": "judged fail by AB: motion", "D": "no brain found"}
     assert excluded.loc["A", "cure"] == "correct or remove its row in qc_overrides.tsv"
     assert excluded.loc["D", "cure"].endswith("qc_overrides.tsv cannot readmit a scan without image")
-
-
-@pytest.mark.parametrize("time", ["20120104133051004", "20120104"])
-def test_a_reason_names_the_file_without_the_time_of_the_scan(build, time):
-    name = "ADNI_005_S_4002_MR_MPRAGE__br_raw_{}_4_S20020_I100200.dcm is truncated: 7856 of 7906 bytes"
-    row = dict.fromkeys(QUARANTINE_COLUMNS, "") | {"subject": "B", "image_id": "2", "reason": name.format(time)}
-    assert build([image("A")], [scan("A")], [row])["exclusions"]["reason"].tolist() == [name.format("…")]

@@ -1,6 +1,6 @@
 import pytest
 
-from ldae.cohort.disk import check_level, fingerprint, group_files, list_files, list_others
+from ldae.cohort.disk import check_level, find_files, fingerprint, group_files, list_files, list_others, place_of
 from ldae.errors import UserError
 from tests.adni_download import SLICES, write_series
 
@@ -12,12 +12,43 @@ def test_the_right_level_passes(tmp_path):
     check_level(tmp_path)
 
 
-@pytest.mark.parametrize("above", ["ADNI", "download/ADNI"])
-def test_a_level_too_high_names_the_right_folder(tmp_path, above):
+@pytest.mark.parametrize("above, place", [("ADNI", "ADNI"), ("Roe^Jane/ADNI", "(2 of 2)/ADNI")])
+def test_a_level_too_high_tells_the_right_folder(tmp_path, above, place):
     write_series(tmp_path / above, PTID, 10)
+    (tmp_path / "Doe").mkdir()
     with pytest.raises(UserError) as error:
         check_level(tmp_path)
-    assert error.value.cure.endswith(str(tmp_path / above))
+    assert f"{tmp_path}/{place}" in error.value.cure and "Roe" not in str(error.value)
+
+
+def test_a_place_has_no_names_but_those_of_adni_and_can_be_counted_out(tmp_path):
+    first = write_series(tmp_path, PTID, 10)[0].parent
+    moved = first.rename(first.with_name("Roe^Jane_1947-03-12"))
+    (first.with_name("I11")).mkdir()
+    assert place_of(moved, tmp_path) == f"{PTID}/(1 of 1)/(1 of 1)/(2 of 2)"
+    assert place_of(first, tmp_path) == f"{PTID}/(1 of 1)/(1 of 1)/I10"
+
+
+@pytest.mark.parametrize("name", ["Roe^Jane.13MAR2006", "scan.1947-03-12", "x.jane"])
+def test_a_suffix_that_is_no_known_format_is_not_told(tmp_path, name):
+    folder = tmp_path / PTID / "MP-RAGE" / "I77"
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(b"x")
+    assert list_files(tmp_path)["format"].tolist() == ["other"]
+
+
+def test_the_files_of_an_image_are_found_without_its_folder(tmp_path):
+    paths = write_series(tmp_path, PTID, 10)
+    stray = tmp_path / PTID / "a stray"
+    stray.mkdir()
+    (stray / paths[0].name).write_bytes(b"")
+    listed = list_files(tmp_path)
+    assert len(listed) == 2
+    for image in listed.drop(columns=["folder", "place"]).to_dict("records"):
+        found = find_files(image, tmp_path)
+        assert found == (sorted(paths) if image["files"] > 1 else [stray / paths[0].name])
+    assert find_files(image | {"files_hash": "changed"}, tmp_path) == sorted(paths)
+    assert find_files(image | {"image_id": "11"}, tmp_path) == []
 
 
 @pytest.mark.parametrize("below", [PTID, f"{PTID}/MP-RAGE", f"{PTID}/MP-RAGE/2010-03-02_10_00_00.0"])

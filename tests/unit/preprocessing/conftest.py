@@ -9,9 +9,11 @@ import pytest
 from ldae.config.load import load_config
 from ldae.config.preprocessing import PreprocessingConfig, QCConfig
 from ldae.phantom.anatomy import Anatomy, render_head
+from ldae.preprocessing.mask_limits import MaskLimits
 
 ROOT = Path(__file__).resolve().parents[3]
 HEAD_SCALE = 0.95  # the MNI152 brain is larger than most people's
+NO_LIMITS = MaskLimits((0, 0), (1e6, 1e6), (1, 1))
 LESION_MM, LESION_RADIUS_MM = (28.0, -10.0, 32.0), 11.0  # in MNI152 space, in the right white matter
 
 
@@ -23,6 +25,11 @@ def config() -> PreprocessingConfig:
 @pytest.fixture(scope="session")
 def qc() -> QCConfig:
     return load_config(ROOT / "config.yaml").qc
+
+
+@pytest.fixture(scope="session")
+def limits(qc) -> MaskLimits:
+    return MaskLimits(qc.min_brain_volume_ml, qc.max_brain_volume_ml, qc.max_outside)
 
 
 def make_head(spacing_mm: float, ventricle_mm: float = 1.0, grey_loss: float = 0.1, seed: int = 0) -> nib.Nifti1Image:

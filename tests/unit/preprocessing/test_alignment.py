@@ -12,7 +12,7 @@ from ldae.preprocessing.pose import Start
 from ldae.preprocessing.registration import use_one_thread
 from ldae.preprocessing.scan import preprocess_scan
 from ldae.preprocessing.verdict import judge
-from tests.unit.preprocessing.conftest import make_head
+from tests.unit.preprocessing.conftest import NO_LIMITS, make_head
 
 GRID = covering_grid(4.0)
 QUICK = {"registration_spacing_mm": 4.0, "bias_field_iterations": [10, 10]}
@@ -90,7 +90,7 @@ def numbers_of(config, tmp_path):
     def run(image, **settings):
         image.to_filename(tmp_path / "copy.nii.gz")
         files = ScanFiles.of(tmp_path, "X", "M000")
-        return preprocess_scan(tmp_path / "copy.nii.gz", files, config.model_copy(update=settings))["QC"]
+        return preprocess_scan(tmp_path / "copy.nii.gz", files, config.model_copy(update=settings), NO_LIMITS)["QC"]
 
     return run
 

@@ -55,13 +55,13 @@ def real(tmp_path_factory) -> nib.Nifti1Image:
 
 
 @pytest.fixture
-def examine(config, qc, tmp_path):
+def examine(config, qc, limits, tmp_path):
     """`examine(image)`: verdict and reason, by the steps every scan goes through."""
 
     def examined(image, settings=config):
         image.to_filename(tmp_path / "copy.nii.gz")
         try:
-            record = preprocess_scan(tmp_path / "copy.nii.gz", ScanFiles.of(tmp_path, "X", "M000"), settings)
+            record = preprocess_scan(tmp_path / "copy.nii.gz", ScanFiles.of(tmp_path, "X", "M000"), settings, limits)
         except UserError as error:
             return "error", str(error)
         return judge(record["QC"], qc)

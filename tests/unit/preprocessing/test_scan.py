@@ -1,9 +1,11 @@
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from ldae.errors import UserError
 from ldae.files import hash_file, read_json
+from ldae.preprocessing import upright
 from ldae.preprocessing.brain_mask import extract_brain
 from ldae.preprocessing.grid import QC_GRID, Grid, mni_template
 from ldae.preprocessing.kinds import STRIPPED
@@ -13,20 +15,24 @@ from ldae.preprocessing.scan import preprocess_scan
 from ldae.preprocessing.verdict import judge
 from tests.unit.preprocessing.conftest import LESION_MM
 
+QUICK = {"registration_spacing_mm": 4.0, "bias_field_iterations": [10, 10]}
+
 
 @pytest.fixture(scope="module")
-def done(head, config, tmp_path_factory):
+def done(head, config, limits, tmp_path_factory):
     files = ScanFiles.of(tmp_path_factory.mktemp("preproc"), "ADNI011S0001", "M000")
-    return preprocess_scan(head, files, config, key="k"), files
+    return preprocess_scan(head, files, config, limits, key="k"), files
 
 
 @pytest.mark.parametrize("outside", [0, np.nan])
-def test_a_brain_without_its_skull_gives_the_same_image_and_is_marked(done, head, config, qc, tmp_path, outside):
+def test_a_brain_without_its_skull_gives_the_same_image_and_is_marked(
+    done, head, config, qc, limits, tmp_path, outside
+):
     whole = load_scan(head).volume
     brain = np.where(extract_brain(whole, config), whole.data, outside)
     nib.Nifti1Image(brain, whole.affine).to_filename(tmp_path / "brain.nii.gz")
     files = ScanFiles.of(tmp_path, "ADNI011S0001", "M000")
-    record = preprocess_scan(tmp_path / "brain.nii.gz", files, config)
+    record = preprocess_scan(tmp_path / "brain.nii.gz", files, config, limits)
     assert STRIPPED in record["Notes"]
     assert done[0]["Notes"] == []
     assert judge(record["QC"], qc) == ("pass", "")
@@ -99,14 +105,71 @@ def test_the_image_of_quality_control_is_the_same_brain(done):
     assert np.corrcoef(preprocessed.get_fdata()[tuple(points.T)], levels[tuple(at.T)])[0, 1] > 0.7
 
 
-def test_an_earlier_result_is_gone_when_the_scan_cannot_be_worked_on(config, tmp_path):
-    files = ScanFiles.of(tmp_path, "X", "M012")
+def test_an_earlier_result_is_gone_when_the_scan_cannot_be_worked_on(config, limits, tmp_path):
+    files = earlier_result(tmp_path)
+    with pytest.raises(UserError):
+        preprocess_scan(tmp_path / "absent.nii.gz", files, config, limits)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def earlier_result(folder):
+    files = ScanFiles.of(folder, "X", "M012")
     for path in vars(files).values():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"old")
-    with pytest.raises(UserError):
-        preprocess_scan(tmp_path / "absent.nii.gz", files, config)
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    return files
+
+
+def whole_head(volume):
+    return ndimage.binary_fill_holes(ndimage.gaussian_filter(volume.data, 1) > 0.1 * volume.data.max())
+
+
+def anterior_half(volume):
+    """The front of the head, as deep as the brain's middle: the face with a part of the brain."""
+    mask = whole_head(volume)
+    places = np.flatnonzero(mask.any((0, 2)))
+    mask[:, : int(np.median(places))] = False
+    return mask
+
+
+def with_the_nose(brain):
+    """A brain's mask with a block in front of it and below, as large as the volume's limit allows."""
+
+    def mask(volume):
+        found, (right, front, bottom) = (
+            brain.copy(),
+            (np.flatnonzero(brain.any(axes)) for axes in ((1, 2), (0, 2), (0, 1))),
+        )
+        middle = int(np.median(right))
+        found[middle - 8 : middle + 8, front[-1] - 10 : front[-1] + 3, max(bottom[0] - 4, 0) : bottom[0] + 8] = True
+        return found
+
+    return mask
+
+
+@pytest.mark.parametrize(
+    "kind, said",
+    [
+        ("whole head", "above 2100"),
+        pytest.param("front of the head", "outside", marks=pytest.mark.slow),
+        ("brain and nose", "outside"),
+        ("a small piece", "below 900"),
+    ],
+)
+def test_of_a_mask_that_may_hold_a_face_nothing_is_left(head, config, limits, tmp_path, monkeypatch, kind, said):
+    brain = extract_brain(load_scan(head).volume, config)
+    masks = {
+        "whole head": whole_head,
+        "front of the head": anterior_half,
+        "brain and nose": with_the_nose(brain),
+        "a small piece": lambda volume: ndimage.binary_erosion(brain, iterations=5),
+    }
+    monkeypatch.setattr(upright, "extract_brain", lambda volume, config: masks[kind](volume))
+    files = earlier_result(tmp_path / "out")
+    with pytest.raises(UserError, match=said) as raised:
+        preprocess_scan(head, files, config.model_copy(update=QUICK), limits)
+    assert "no image is kept" in str(raised.value) and "qc.m" in raised.value.cure
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
 def test_right_stays_right(done):
@@ -121,6 +184,6 @@ def test_right_stays_right(done):
 
 
 @pytest.mark.slow
-def test_the_same_scan_twice_gives_the_same_bytes(head, config, done, tmp_path):
-    again = preprocess_scan(head, ScanFiles.of(tmp_path, "ADNI011S0001", "M000"), config, key="k")
+def test_the_same_scan_twice_gives_the_same_bytes(head, config, limits, done, tmp_path):
+    again = preprocess_scan(head, ScanFiles.of(tmp_path, "ADNI011S0001", "M000"), config, limits, key="k")
     assert again["ImageSHA256"] == done[0]["ImageSHA256"]

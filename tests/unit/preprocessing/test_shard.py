@@ -1,6 +1,7 @@
 """The shard's bookkeeping, with a stand-in for the slow preprocessing of one scan."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def in_this_process(function, items, **_):
 
 
 @pytest.fixture
-def shop(tmp_path, monkeypatch, config):
+def shop(tmp_path, monkeypatch, config, limits):
     """Three converted scans and one failed conversion; `run()` preprocesses, `done` lists what was really worked on."""
     sources = [tmp_path / f"sub-{name}_T1w.nii.gz" for name in "ABC"]
     for value, source in enumerate(sources):
@@ -56,7 +57,7 @@ def shop(tmp_path, monkeypatch, config):
     pd.DataFrame(rows).to_csv(tmp_path / "conversion.csv", index=False)
     done = []
 
-    def stand_in(source, files, config, key):
+    def stand_in(source, files, config, limits, key):
         done.append(files.image.name[4])
         files.remove()
         if files.image.name[4] == "C":
@@ -72,15 +73,17 @@ def shop(tmp_path, monkeypatch, config):
             | {"Key": key, "Notes": notes, "QC": GOOD | {"dice": 0.9 + 0.01 * ord(files.image.name[4])}}
         )
         write_json(files.sidecar, sidecar)
+        files.montage.parent.mkdir(exist_ok=True)
+        files.montage.touch()
         return sidecar
 
     monkeypatch.setattr(scan, "preprocess_scan", stand_in)
     monkeypatch.setattr(shard, "finish_items", in_this_process)
 
-    def run(config=config, code="1"):
+    def run(config=config, code="1", limits=limits):
         done.clear()
-        manifest = tmp_path / "manifest.csv"
-        shard.preprocess_shard(tmp_path / "conversion.csv", manifest, tmp_path / "out", config, code=code, workers=1)
+        images, manifest = tmp_path / "conversion.csv", tmp_path / "manifest.csv"
+        shard.preprocess_shard(images, manifest, tmp_path / "out", config, limits, code=code, workers=1)
         return pd.read_csv(manifest).set_index("subject")
 
     return run, done, sources
@@ -116,6 +119,20 @@ def test_finished_scans_are_kept(shop):
     second = run()
     assert done == ["C"]
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_kept_scan_that_a_new_limit_refuses_is_removed_with_its_picture_and_made_again_for_the_old_one(
+    shop, limits, tmp_path
+):
+    run, done, _ = shop
+    first = run()
+    narrow = replace(limits, max_brain_volume_ml=(1300, GOOD["brain_volume_ml"] - 1))
+    table = run(limits=narrow)
+    assert done == ["C"] and set(table["status"]) == {"error"} and table["path"].isna().all()
+    assert table["reason"].str.contains("brain_volume_ml 1500 is above 1499").sum() == 2
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    pd.testing.assert_frame_equal(run(), first)
+    assert done == ["A", "B", "C"]
 
 
 CHANGED_IMAGES = {"image": "desc-preproc_T1w", "mask": "desc-brain_mask", "QC image": "desc-qc_T1w"}

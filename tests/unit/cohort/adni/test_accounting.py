@@ -127,7 +127,7 @@ def keys(table):
 
 def test_every_image_on_disk_is_used_or_explained_exactly_once(account):
     disk = account["disk"]
-    names = disk["image_id"].mask(disk["image_id"].eq(""), disk["folder"])
+    names = disk["image_id"].mask(disk["image_id"].eq(""), disk["place"])
     on_disk = keys(pd.DataFrame({"subject": disk["ptid"].map(label_of), "image_id": names}))
     assert set(on_disk.values()) == {1}
     assert len(on_disk) == len(account["folders"]) >= 30

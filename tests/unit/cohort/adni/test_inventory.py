@@ -4,7 +4,7 @@ import pytest
 from ldae.cohort.adni.headers import check_headers
 from ldae.cohort.adni.inventory import list_images
 from ldae.cohort.adni.tables import read_tables
-from ldae.cohort.disk import find_subjects, list_files
+from ldae.cohort.disk import find_subjects, list_files, place_of
 from ldae.cohort.shards import shard_of
 from tests.adni_download import Download, image_row, visit_row, write_series
 
@@ -171,13 +171,14 @@ def test_a_faulty_image_is_set_aside_and_all_its_faults_are_said(download):
     assert rows.loc["11", "cure"].endswith("; download it again")
 
 
-def test_an_image_without_an_id_goes_by_its_folder(download):
+def test_an_image_without_an_id_goes_by_its_place(download):
     series = write_series(download.dicom_dir, A, 12)
-    folder = series[0].parent.rename(series[0].parent.with_name("unknown"))
+    folder = series[0].parent.rename(series[0].parent.with_name("Roe^Jane_1947-03-12"))
     for number, path in enumerate(sorted(folder.iterdir())):
         path.rename(folder / f"{number}.dcm")
     _, quarantine, _ = run(download.write())
-    assert quarantine["image_id"].tolist() == [folder.relative_to(download.dicom_dir).as_posix()]
+    assert quarantine["image_id"].tolist() == [place_of(folder, download.dicom_dir)]
+    assert quarantine["image_id"].item().startswith(f"{A}/(") and "Roe" not in quarantine["image_id"].item()
     assert "image ID" in quarantine.loc[0, "reason"]
 
 

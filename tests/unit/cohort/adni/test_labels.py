@@ -5,6 +5,7 @@ import pytest
 
 from ldae.cohort.adni.labels import LABELS, UNQUOTED, blank_labels
 from ldae.cohort.adni.names import MERGE, META
+from ldae.cohort.adni.values import tell_cell
 from ldae.cohort.columns import QUARANTINE_COLUMNS
 from tests.adni_download import image_row, visit_row
 
@@ -51,7 +52,7 @@ def test_a_senseless_cell_is_emptied_and_said_with_place_and_cure(name, column, 
     row = unknown.iloc[0]
     assert (row["table"], row["line"], row["subject"]) == ("x.csv", 3, "ADNI012S0345")
     assert row["reason"].startswith(f"{column} must be ")
-    assert row["reason"].endswith("something else" if column in UNQUOTED else f"found '{value}'")
+    assert row["reason"].endswith("something else" if column in UNQUOTED else f"found {tell_cell(value)}")
     assert row["cure"]
 
 

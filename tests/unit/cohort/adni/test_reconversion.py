@@ -97,7 +97,6 @@ def test_a_converter_that_swaps_left_and_right_is_caught(tmp_path, monkeypatch, 
 def test_nothing_of_an_interrupted_conversion_is_taken_as_done(single, monkeypatch):
     download, out, before = single
     (out / "state" / "ADNI011S0021.json").unlink()
-    (out / "state" / ".partial-sub-ADNI011S0021-x" / "bids").mkdir(parents=True)
     path = Path(before.loc["10", "path"])
     path.write_bytes(b"half")
     (path.parent / "stray.nii.gz").write_bytes(b"half")

@@ -42,7 +42,7 @@ def test_a_truncated_file_is_found(series, lost):
 @pytest.mark.parametrize("size", [0, 100, 140, 400])
 def test_a_file_cut_in_its_header_is_found(series, size):
     series[4].write_bytes(series[4].read_bytes()[:size])
-    with pytest.raises(BrokenSeries, match=series[4].name):
+    with pytest.raises(BrokenSeries, match=f"file 5 of {SLICES}"):
         check_series(series)
 
 
@@ -95,7 +95,7 @@ def test_the_field_strength_comes_along(series):
 def test_all_faulty_files_are_counted(series):
     for path in series[3:6]:
         path.write_bytes(b"")
-    with pytest.raises(BrokenSeries, match=f"{series[3].name} is empty, and 2 more of {SLICES} files"):
+    with pytest.raises(BrokenSeries, match=f"file 4 of {SLICES} is empty, and 2 more of {SLICES} files"):
         check_series(series)
 
 
@@ -152,7 +152,7 @@ def test_an_absent_element_is_named(series, element):
     image = pydicom.dcmread(series[3])
     del image[element]
     image.save_as(series[3])
-    with pytest.raises(BrokenSeries, match=f"{series[3].name} lacks {element}"):
+    with pytest.raises(BrokenSeries, match=f"file 4 of {SLICES} lacks {element}"):
         check_series(series)
 
 

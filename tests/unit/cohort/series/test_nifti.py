@@ -50,7 +50,7 @@ def test_colour_and_complex_numbers_are_named(path, dtype, reason):
 def test_a_truncated_file_is_found(path, share):
     content = write(path).read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(BrokenSeries, match=path.name):
+    with pytest.raises(BrokenSeries, match=r"^the file "):
         check_nifti([path])
 
 

@@ -1,8 +1,10 @@
 """An external command, played by small Python programs."""
 
 import hashlib
+import multiprocessing
 import shlex
 import sys
+import tempfile
 import time
 
 import nibabel as nib
@@ -12,6 +14,7 @@ import pytest
 from ldae.errors import PassingTrouble, UserError
 from ldae.preprocessing.brain_extraction import command
 from ldae.preprocessing.volume import Volume
+from ldae.scratch import remove_abandoned
 
 READ = "import sys, nibabel as nib, numpy as np\nimage = nib.load(sys.argv[1]); data = image.get_fdata()\n"
 WRITE = "nib.Nifti1Image(mask, affine).to_filename(sys.argv[2])\n"
@@ -22,7 +25,7 @@ FLIPPED = (
     + ".as_reoriented(np.array([[1, 1], [0, -1], [2, 1]]))\nturned.to_filename(sys.argv[2])\n"
 )
 BAD = {
-    "fails": ("import sys\nsys.exit('no licence')\n", "no licence"),
+    "fails": ("import sys\nsys.exit('Roe^Jane')\n", r"(?s)^(?!.*Roe).*by hand"),
     "writes nothing": ("", "no file"),
     "not an image": ("import sys\nopen(sys.argv[2], 'w').write('mask')\n", "NIfTI mask"),
     "other voxels": (READ + "mask = np.ones((4, 4, 4), np.uint8); affine = image.affine\n" + WRITE, "voxels of"),
@@ -87,6 +90,22 @@ def test_a_program_that_hangs_is_stopped(settings, volume):
 def test_a_program_that_was_killed_says_nothing_of_the_scan(settings, volume):
     with pytest.raises(PassingTrouble, match="SIGKILL"):
         command.extract(volume, settings("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"))
+
+
+def test_the_head_that_a_killed_process_gave_to_a_program_is_gone_after_the_next_run(
+    settings, volume, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    arguments = volume, settings("import time\ntime.sleep(60)\n")
+    process = multiprocessing.get_context("spawn").Process(target=command.extract, args=arguments)
+    process.start()
+    while process.is_alive() and not any(tmp_path.rglob("head.nii.gz")):
+        time.sleep(0.05)
+    process.kill(), process.join()
+    assert any(tmp_path.rglob("head.nii.gz"))
+    remove_abandoned()
+    assert not any(tmp_path.rglob("head*"))
 
 
 def test_an_absent_program_is_named(settings):
