@@ -18,6 +18,7 @@ LAYERS = [
         "lazy",
         "lock",
         "pool",
+        "precision",
         "progress",
         "scratch",
         "seeds",
