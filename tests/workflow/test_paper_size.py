@@ -14,7 +14,7 @@ from ldae.planning.plan import plan_run
 from ldae.planning.resources import count_sides, memory_mb
 from tests.workflow.conftest import ROOT, Workflow, copy_sources
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3 * 3600)]
 OVERLAYS = (ROOT / "presets" / "paper.yaml", Path(__file__).parent / "paper_size.yaml")
 
 
