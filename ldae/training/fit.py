@@ -110,7 +110,7 @@ def fit(
         board = _tensorboard(tensorboard_dir, anew=last is None)
         keeper = Keeper(state_dir, course, settings.save_every_minutes)
         trainer = make_trainer(module, [course, stop, Overflows(), keeper], board)
-        if trainer.strategy.root_device.type == "cpu" and "bf16" in settings.precision:
+        if trainer.strategy.root_device.type == "cpu" and "bf16" in trainer.precision:
             convolve_soundly(module)
         if settings.compile:
             compile_networks(module, trainer.strategy.root_device)
