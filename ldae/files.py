@@ -39,11 +39,11 @@ def durable_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     with atomic_path(path) as temporary:
         yield temporary
-        _flush(temporary)
-    _flush(path.parent)
+        flush(temporary)
+    flush(path.parent)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Wait until a file's content, or a folder's list of names, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
