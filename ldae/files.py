@@ -27,15 +27,37 @@ FORMULA = r"'*[=+\-@\t\r]"  # how a text begins that a spreadsheet would compute
 DEFUSED = f"^'(?={FORMULA})"
 
 
+PARTIAL = ".partial-"  # how the names begin of what is not yet whole
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`, with its suffixes; rename it to `path` on success only."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=PARTIAL) as folder:
         temporary = Path(folder) / path.name
         yield temporary
         os.replace(temporary, path)
+
+
+@contextmanager
+def durable_path(path: str | Path) -> Iterator[Path]:
+    """As `atomic_path`; what stands under either name is on the disk, also where the power fails."""
+    path = Path(path)
+    with atomic_path(path) as temporary:
+        yield temporary
+        flush(temporary)
+    flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def move_folder(source: str | Path, target: str | Path) -> None:
@@ -46,7 +68,7 @@ def move_folder(source: str | Path, target: str | Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as folder:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=PARTIAL) as folder:
             copy = shutil.copytree(source, Path(folder) / target.name, symlinks=True)
             copy.rename(target)
         shutil.rmtree(source)

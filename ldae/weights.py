@@ -11,14 +11,18 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ldae.errors import UserError
-from ldae.files import atomic_path, hash_file, read_json, sidecar_path, write_json
+from ldae.files import durable_path, flush, hash_file, read_record, sidecar_path, write_json
 
 
 def save_tensors(tensors: dict[str, torch.Tensor], path: str | Path, sidecar: dict) -> None:
-    """Write named tensors to `path` (.safetensors) and `sidecar`, with the file's hash added, beside it (.json)."""
-    with atomic_path(path) as temporary:
+    """Write named tensors to `path` (.safetensors) and `sidecar`, with the file's hash added, beside it (.json).
+
+    Both are on the disk when this returns: what they were made of, such as the state of a training, may then go.
+    """
+    with durable_path(path) as temporary:
         save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, temporary)
         write_json(sidecar_path(path), {**sidecar, "weights_sha256": hash_file(temporary)})
+        flush(sidecar_path(path))
 
 
 def load_tensors(
@@ -45,10 +49,7 @@ def load_tensors(
     for file in (path, sidecar):
         if not file.is_file():
             raise UserError(file, "a trained model", "no such file", "run the workflow up to the rule that writes it")
-    try:
-        description = read_json(sidecar)
-    except json.JSONDecodeError as error:
-        raise UserError(sidecar, "a JSON sidecar", f"{error}", cure) from None
+    description = read_sidecar(sidecar, cure)
     if hash_file(path) != description.get("weights_sha256"):
         raise UserError(path, f"the file that {sidecar.name} describes", "other or damaged content", cure)
     _check_config(path, description.get("config", {}), config or {})
@@ -61,6 +62,20 @@ def load_tensors(
         return load_file(path), description
     except SafetensorError as error:
         raise UserError(path, "a safetensors file", f"{error}", cure) from None
+
+
+def read_sidecar(sidecar: str | Path, cure: str) -> dict:
+    """What stands beside a file of weights.
+
+    Raises
+    ------
+    UserError
+        The file is missing or damaged; with this cure.
+    """
+    description = read_record(sidecar)
+    if description is None:
+        raise UserError(sidecar, "JSON that describes the weights of this name", "no or damaged content", cure)
+    return description
 
 
 def save_weights(module: nn.Module, path: str | Path, sidecar: dict) -> None:

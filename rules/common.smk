@@ -186,6 +186,7 @@ def computes(stage):
     return {
         "devices": lambda wildcards, input: training.devices,
         "compiled": lambda wildcards, input: training.compile,
+        "save_every_minutes": lambda wildcards, input: training.save_every_minutes,
         "activation_checkpointing": lambda wildcards, input: training.activation_checkpointing,
     }
 

@@ -23,7 +23,8 @@ COMPUTED = tuple(
 
 def computes(stage: str) -> dict[str, str]:
     """Of a training that is no part of what it is."""
-    settings = {"devices": "devices", "compiled": "compile", "activation_checkpointing": "activation_checkpointing"}
+    settings = {"compiled": "compile"} | {name: name for name in ("devices", "save_every_minutes")}
+    settings["activation_checkpointing"] = "activation_checkpointing"
     return {param: f"{stage}.training.{name}" for param, name in settings.items()}
 
 

@@ -18,6 +18,7 @@ def trained_section(snakemake: Any, model: type[Trained], name: str) -> Trained:
     computed = {
         "devices": params.devices,
         "compile": params.compiled,
+        "save_every_minutes": params.save_every_minutes,
         "activation_checkpointing": params.activation_checkpointing,
     }
     return section.model_copy(update={"training": section.training.model_copy(update=computed)})

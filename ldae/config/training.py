@@ -16,7 +16,7 @@ class TrainingConfig(Section):
     batch_size: Count = Field(description="scans per forward pass, which is made on one device")
     accumulate: Count = Field(description="forward passes per optimizer step, those of all devices together")
     # How a training is computed is no part of what it is: left out of what sidecars tell and rules compare, whence a
-    # section may be read without these two.
+    # section may be read without these three.
     devices: Count = Field(
         1,
         exclude=True,
@@ -28,6 +28,12 @@ class TrainingConfig(Section):
         exclude=True,
         description="whether the networks are compiled (torch.compile), which takes minutes and then saves time on a "
         "GPU; what cannot be compiled runs as it is, with a message",
+    )
+    save_every_minutes: NonNegative = Field(
+        20,
+        exclude=True,
+        description="minutes after which the state is saved within a validation interval, where a killed training goes "
+        "on; 0: after each step",
     )
     validate_every_steps: Count = Field(description="optimizer steps from one validation to the next")
     patience: Count = Field(description="validations without improvement after which the training ends")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class StepBatchSampler(Sampler):
-    """Endless passes over shuffled items, cut into epochs of `steps` batches; batch N depends on (seed, N) alone.
+    """Endless passes over shuffled items, cut into epochs of `batches`; batch N depends on (seed, N) alone.
 
     Parameters
     ----------
@@ -31,13 +32,15 @@ class StepBatchSampler(Sampler):
     seed : int
     rank, world_size : int
         Which of how many processes that share the batches: rank r of n takes every n-th.
+    done : int
+        Batches that this process has had before: a resumed epoch begins after them.
     """
 
     def __init__(
-        self, items: int, batch_size: int, batches: int, seed: int, rank: int = 0, world_size: int = 1
+        self, items: int, batch_size: int, batches: int, seed: int, rank: int = 0, world_size: int = 1, done: int = 0
     ) -> None:
         self.items, self.batch_size, self.batches, self.seed = items, batch_size, batches, seed
-        self.rank, self.world_size = rank, world_size
+        self.rank, self.world_size, self.done = rank, world_size, done
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -45,7 +48,7 @@ class StepBatchSampler(Sampler):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.batches
+        return self.batches  # of a whole epoch: Lightning adds to a resumed one what was done of it
 
     def number(self, index: int) -> int:
         """Which batch of all the `index`-th of this epoch and process is."""
@@ -53,10 +56,10 @@ class StepBatchSampler(Sampler):
 
     def __iter__(self) -> Iterator[list[int]]:
         current, order = -1, np.empty(0, dtype=int)
-        for number in map(self.number, range(self.batches)):
-            first = number * self.batch_size
+        first = max(0, self.done - self.epoch * self.batches)
+        for number in map(self.number, range(first, self.batches)):
             indices = []
-            for position in range(first, first + self.batch_size):
+            for position in range(number * self.batch_size, (number + 1) * self.batch_size):
                 if position // self.items != current:
                     current = position // self.items
                     order = np.random.default_rng([self.seed, current]).permutation(self.items)
@@ -104,9 +107,16 @@ def make_loader(data: Volumes | Aligned, sampler: Sampler, processes: int = 1) -
         batch_size=None,
         num_workers=workers,
         persistent_workers=workers > 0,
+        worker_init_fn=_leave_signals,
         pin_memory=torch.cuda.is_available(),
         generator=torch.Generator(),  # else the loader draws from the global one
     )
+
+
+def _leave_signals(worker: int) -> None:
+    """Ignore what asks all processes to end: the one that is served decides when, and needs its last batches."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def scan_batches(table: pd.DataFrame, batch_size: int, label: str) -> Iterator[tuple[pd.DataFrame, torch.Tensor]]:

@@ -38,7 +38,8 @@ class Work(NamedTuple):
     flop : float
         Operations of the networks; 0 where there are none.
     gpu_mb, host_mb, disk_mb : float
-        Memory of the GPU, 0 without one, and of the host; what stays on disk.
+        Memory of the GPU, 0 without one, and of the host; the most on disk, of a
+        training with its states, which go when it is done.
     hours : float
     """
 

@@ -20,6 +20,7 @@ from ldae.planning.networks import (
 
 FORWARD_AND_BACKWARD = 3  # a backward pass takes twice the operations of a forward pass
 NUMBER = 4  # bytes
+STATES = 3  # at once on the disk: two, and the one that is being written
 TRAINED = 4  # numbers per trained parameter: itself, its gradient, Adam's two moments
 DRAWS = 4  # noise levels at which a validation scan is judged
 NOTHING = Network()
@@ -85,8 +86,9 @@ class Training:
 
     @property
     def disk(self) -> float:
-        """Bytes of the state, the best weights and the result."""
-        return NUMBER * self.parameters * (TRAINED - 1 + (self.settings.ema_decay > 0) + 2)
+        """Bytes of the states, the weights that are the best at each of them, and the result."""
+        state, weights = TRAINED - 1 + (self.settings.ema_decay > 0), 1
+        return NUMBER * self.parameters * (STATES * (state + weights) + weights)
 
 
 def list_trainings(config: Config) -> dict[str, Training]:

@@ -91,7 +91,7 @@ class AutoencoderStage(Stage):
             losses["discriminator"] = self.discriminator_loss(batch, reconstruction.detach())
             self.manual_backward(losses["discriminator"] / parts)
         self.track("train", losses, len(batch))
-        if (batch_idx + 1) % parts == 0:
+        if self.ends_step(batch_idx):
             optimizers: Any = self.optimizers()
             schedulers: Any = self.lr_schedulers()
             generator, discriminator = optimizers

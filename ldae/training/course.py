@@ -1,4 +1,4 @@
-"""The course of a training: the randomness of each step, and the history, a row per validation."""
+"""The course of a training: its steps, their randomness and mean losses, and the history, a row per validation."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import torch
 from ldae.errors import UserError
 from ldae.files import write_table
 from ldae.progress import Progress
+from ldae.training.means import Means, Sums
 from ldae.training.overflows import REPEATED
 from ldae.training.stage import Stage
 from ldae.training.state import is_main_process
@@ -25,8 +26,8 @@ logger = logging.getLogger(__name__)
 class Course(L.Callback):
     """Randomness of each step; history, progress and a check of the losses at each validation.
 
-    The history is part of the checkpoint: a resumed training goes on from the rows it had when that was written. (The
-    file of Lightning's CSVLogger is emptied by a resumed training.)
+    All this is part of the checkpoint: a resumed training goes on from the rows, and from the losses since the last
+    one, that it had when that was written. (The file of Lightning's CSVLogger is emptied by a resumed training.)
 
     Parameters
     ----------
@@ -41,6 +42,10 @@ class Course(L.Callback):
     ----------
     rows : list of dict
         The history.
+    step : int
+        Optimizer steps taken.
+    means : Means
+        The training losses since the last validation.
     codes : list of dict
         Each hash of the code that trained, with the number of steps taken before: ``from_step`` and ``code``.
     """
@@ -51,26 +56,21 @@ class Course(L.Callback):
         self.seed, self.history, self.run, self.code = seed, Path(history), run, code
         self.rows: list[dict[str, float]] = []
         self.codes: list[dict[str, int | str]] = []
+        self.step = 0
+        self.means = Means()
+        self.sums: list[Sums] = []
 
     def state_dict(self) -> dict:
         """What the checkpoint keeps."""
-        return {"rows": self.rows, "codes": self.codes, "run": self.run}
+        sums = self.means.state()
+        return {"rows": self.rows, "codes": self.codes, "run": self.run, "step": self.step, "sums": sums}
 
     def load_state_dict(self, state: dict) -> None:
         """Take over the history of a checkpoint, of this training only."""
         if state["run"] != self.run:
             found = f"the state of training {state['run']}"
             raise UserError(self.run, "a checkpoint of this configuration", found, "delete the checkpoint folder")
-        self.rows, self.codes = state["rows"], state["codes"]
-
-    @property
-    def step(self) -> int:
-        """Optimizer steps up to the last validation."""
-        return int(self.rows[-1]["step"]) if self.rows else 0
-
-    def best(self, monitor: str) -> dict[str, float]:
-        """The first row with the lowest validation loss."""
-        return min(self.rows, key=lambda row: row[monitor])
+        self.rows, self.codes, self.step, self.sums = (state[name] for name in ("rows", "codes", "step", "sums"))
 
     def write(self) -> None:
         """Write the history."""
@@ -79,14 +79,16 @@ class Course(L.Callback):
             write_table(self.history, pd.DataFrame(self.rows, columns=["step", *names]))
 
     def on_train_start(self, trainer: L.Trainer, module: Stage) -> None:  # type: ignore[override]
-        """Note which code trains from here on, and say so where it is another than before."""
+        """Take up the losses of a resumed epoch; note which code trains from here on, and say where it is another."""
+        self.means.load(self.sums, trainer.global_rank, trainer.world_size)
+        module.means = self.means
         if not self.codes:
             self.codes = [{"from_step": 0, "code": self.code}]
         elif self.codes[-1]["code"] != self.code:
             message = "%s: the training continues; its code changed since step %d: %s -> %s"
             logger.warning(message, self.history.stem, self.step, self.codes[-1]["code"], self.code)
             self.codes = [*self.codes, {"from_step": self.step, "code": self.code}]
-        elif self.rows:
+        elif self.step:
             logger.info("%s: the training continues after step %d", self.history.stem, self.step)
         self.progress = Progress(logger, self.history.stem, module.settings.steps, "steps", self.step)
 
@@ -98,6 +100,13 @@ class Course(L.Callback):
         step, part = divmod(loader.sampler.number(batch_idx), module.settings.accumulate)
         module.step, module.counts = step, True
         _seed(module, self.seed, 0, step, part)
+
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: L.Trainer, module: Stage, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Count the optimizer steps."""
+        if module.ends_step(batch_idx):
+            self.step = module.step + 1
 
     def on_validation_batch_start(  # type: ignore[override]
         self, trainer: L.Trainer, module: Stage, batch: object, batch_idx: int, dataloader_idx: int = 0
@@ -112,19 +121,31 @@ class Course(L.Callback):
 
         Those of training may be so where all steps since the last validation were left out; see `Overflows`.
         """
-        step = (len(self.rows) + 1) * module.settings.validate_every_steps
-        losses = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        judged = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        losses = self.means.take() | judged
         checked = {name for name in losses if not (module.leaves_out_overflows and name.startswith("train_"))}
         wrong = sorted(name for name in checked if not math.isfinite(losses[name]))
         if wrong:
             found = f"{wrong[0]} = nan or inf; {REPEATED}"
             cure = "lower its learning_rate or set its training.precision: 32-true"
-            raise UserError(f"{type(module).__name__}, step {step}", "finite losses", found, cure)
+            raise UserError(f"{type(module).__name__}, step {self.step}", "finite losses", found, cure)
         if trainer.logger:
-            trainer.logger.log_metrics(losses, step)
-        self.progress.advance(step - self.step, ", ".join(f"{name} {value:.4g}" for name, value in losses.items()))
-        self.rows.append({"step": step, **losses})
+            trainer.logger.log_metrics(losses, self.step)
+        told = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        self.progress.advance(self.step - self.progress.done, told)
+        self.rows.append({"step": self.step, **losses})
         self.write()
+
+
+def best_row(rows: list[dict[str, float]], monitor: str) -> dict[str, float] | None:
+    """The first row of a history with the lowest validation loss; None of none."""
+    return min(rows, key=lambda row: row[monitor], default=None)
+
+
+def best_step(rows: list[dict[str, float]], monitor: str) -> int | None:
+    """Optimizer steps up to that row."""
+    best = best_row(rows, monitor)
+    return int(best["step"]) if best else None
 
 
 def _seed(module: Stage, *key: int) -> None:

@@ -2,14 +2,14 @@
 
 The randomness of a step depends on (seed, step) alone: the batch sampler, torch's global generator (dropout, the
 autoencoder's sampling) and the generator for the diffusion's noise are set anew at each step. An epoch is
-`validate_every_steps` optimizer steps; at its end the whole state is saved.
+`validate_every_steps` optimizer steps; at its end the whole state is saved, and within it as `Keeper` says.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
-import signal
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,6 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.utils.data import DataLoader
 
 from ldae.config.training import TrainingConfig
@@ -26,13 +25,15 @@ from ldae.data.batches import InOrder, StepBatchSampler, make_loader
 from ldae.data.volumes import Aligned, Volumes
 from ldae.errors import UserError
 from ldae.models.checkpointing import checkpoint_activations
-from ldae.training.checkpoints import BEST, LAST, load_mapped
+from ldae.training.checkpoints import BEST, UnreadableError, checkpoint_path, load_mapped
 from ldae.training.compilation import compile_networks
-from ldae.training.course import Course
+from ldae.training.course import Course, best_row
+from ldae.training.keeper import Keeper
 from ldae.training.overflows import REPEATED, Overflows
+from ldae.training.resumption import take_up
 from ldae.training.sound_gradients import convolve_soundly
 from ldae.training.stage import Stage
-from ldae.training.state import TrainingJob, is_main_process, origin, training_state, usable_state
+from ldae.training.state import TrainingJob, is_main_process, origin, training_state
 from ldae.training.trainer import make_trainer
 from ldae.weights import save_weights
 
@@ -96,28 +97,25 @@ def fit(
         A loss is not finite, a step does not fit the GPU, the devices are not there, or the state belongs to another
         training.
     SystemExit
-        After SIGTERM, such as a cluster's at its time limit; its code is not that of success.
+        After SIGTERM, such as a cluster's at its time limit, or Ctrl-C: the state is saved; the code tells the signal.
     """
     settings, state_dir = module.settings, Path(state_dir)
     if settings.activation_checkpointing:
         checkpoint_activations(module)
     course = Course(seed, history_path, state_dir.name, code)
     stop = EarlyStopping(module.monitor, patience=settings.patience, check_finite=False)
-    last, ended = _take_up(course, stop, module, state_dir)
+    last, ended = take_up(course, stop, module, state_dir)
     if not ended:
-        loaders = Loaders(train, validation, settings, seed)
+        loaders = Loaders(train, validation, settings, seed, course.step * settings.passes)
         board = _tensorboard(tensorboard_dir, anew=last is None)
-        trainer = make_trainer(module, [course, stop, Overflows()], state_dir, board)
+        keeper = Keeper(state_dir, course, settings.save_every_minutes)
+        trainer = make_trainer(module, [course, stop, Overflows(), keeper], board)
         if trainer.strategy.root_device.type == "cpu" and "bf16" in trainer.precision:
             convolve_soundly(module)
         if settings.compile:
             compile_networks(module, trainer.strategy.root_device)
         try:
             trainer.fit(module, datamodule=loaders, ckpt_path=last, weights_only=True)
-        except SIGTERMException:  # whose own exit code is that of success
-            message = "%s: stopped by SIGTERM; the same command goes on after step %d, the last validation"
-            logger.error(message, course.history.stem, course.step)
-            raise SystemExit(128 + signal.SIGTERM) from None
         except torch.OutOfMemoryError as error:
             found = f"{error}".split("\n")[0][:300] + f"; unless another program fills it, {REPEATED}"
             cure = "a smaller training.batch_size and as many times more accumulate keep the scans per step"
@@ -125,18 +123,17 @@ def fit(
     if course.step < settings.steps:
         logger.info("%s: stopped early, after %d steps", course.history.stem, course.step)
     course.write()
-    best = load_mapped(state_dir / BEST)["state_dict"]
-    return Fitted(best, course.step, course.best(module.monitor), course.codes)
+    best = best_row(course.rows, module.monitor)
+    assert best  # a training ends with a validation
+    return Fitted(_read_best(checkpoint_path(state_dir, BEST, int(best["step"]))), course.step, best, course.codes)
 
 
-def _take_up(course: Course, stop: EarlyStopping, module: Stage, state_dir: Path) -> tuple[Path | None, bool]:
-    """The state to go on from, if there is one, whose history `course` takes over; and whether that is the end."""
-    state = usable_state(state_dir, module.state_dict(), (course.state_key, stop.state_key))
-    if state is None:
-        return None, False
-    course.load_state_dict(state[course.state_key])
-    waited = state[stop.state_key]["wait_count"]
-    return state_dir / LAST, course.step >= module.settings.steps or waited >= module.settings.patience
+def _read_best(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_mapped(path)["state_dict"]
+    except UnreadableError as error:
+        cure = "run the same command again: it trains from the last state whose best weights are whole, or anew"
+        raise UserError(path, "the best weights as they were saved", f"{error}", cure) from None
 
 
 def fit_and_save(
@@ -174,21 +171,27 @@ def fit_and_save(
 
 
 class Loaders(L.LightningDataModule):
-    """Training batches by (seed, step), validation batches in order."""
+    """Training batches by (seed, step), validation batches in order.
+
+    `done`: training batches that a resumed training has had, on each process.
+    """
 
     trainer: L.Trainer
 
     def __init__(
-        self, train: Volumes | Aligned, validation: Volumes | Aligned, settings: TrainingConfig, seed: int
+        self, train: Volumes | Aligned, validation: Volumes | Aligned, settings: TrainingConfig, seed: int, done: int
     ) -> None:
         super().__init__()
-        self.train, self.validation, self.settings, self.seed = train, validation, settings, seed
+        self.train, self.validation, self.settings, self.seed, self.done = train, validation, settings, seed, done
 
     def train_dataloader(self) -> DataLoader:
         """Endless; one epoch lasts until the next validation."""
+        # Not to be told: the sampler does go on within an epoch.
+        warnings.filterwarnings("ignore", "You're resuming from a checkpoint that ended before the epoch ended")
         size, world = self.settings.batch_size, (self.trainer.global_rank, self.trainer.world_size)
         batches = self.settings.validate_every_steps * self.settings.passes
-        return make_loader(self.train, StepBatchSampler(len(self.train), size, batches, self.seed, *world), world[1])
+        sampler = StepBatchSampler(len(self.train), size, batches, self.seed, *world, self.done)
+        return make_loader(self.train, sampler, world[1])
 
     def val_dataloader(self) -> DataLoader:
         """Every validation item once."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import pickle
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ from torch import nn
 
 from ldae.config.places import initial_weights
 from ldae.errors import UserError
-from ldae.files import hash_file, read_json, sidecar_path
+from ldae.files import hash_file, sidecar_path
 from ldae.models.autoencoder import Autoencoder
+from ldae.weights import read_sidecar
 
 logger = logging.getLogger(__name__)
 
@@ -151,10 +151,7 @@ def _read_sidecar(key: str, path: Path) -> dict:
     if not sidecar.is_file():
         return {}
     cure = f"copy {path.name} and {sidecar.name} from one folder, or set {key}: null"
-    try:
-        told = read_json(sidecar)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(sidecar, f"the JSON that describes {path.name}", f"{error}", cure) from None
+    told = read_sidecar(sidecar, cure)
     if told.get("weights_sha256") != hash_file(path):
         raise UserError(f"{key}: {path}", f"the file that {sidecar.name} describes", "another or a damaged one", cure)
     return told

@@ -18,7 +18,7 @@ from ldae.device import pick_device
 from ldae.files import atomic_path, hash_file, write_table
 from ldae.models.autoencoder import Autoencoder
 from ldae.networks.autoencoder import build_autoencoder
-from ldae.training.normalizer import fit_normalizer
+from ldae.training.normalizer import fit_normalizer, hash_latents
 from ldae.training.state import dump_sections, list_subjects, origin
 from ldae.weights import load_weights, save_weights
 
@@ -52,6 +52,7 @@ def encode_latents(
     description = {
         "config": dump_sections({"autoencoder": config, "latents": latents}),
         "parents": {"autoencoder": hash_file(autoencoder_weights)},
+        "latents_sha256": hash_latents(rows),
         "training_scans": len(rows),
         "subjects": list_subjects(rows),
         **origin(),

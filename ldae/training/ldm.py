@@ -40,13 +40,13 @@ def train_ldm(
     Raises
     ------
     UserError
-        A table, a latent or the weights to start from are unusable, a test subject is among the scans, or another
-        process is training this stage.
+        A table, a latent or the weights to start from are unusable, the statistics are those of other latents, a test
+        subject is among the scans, or another process is training this stage.
     """
     table = read_scans(scans_csv)
     rows = [fitting_rows(table, split, scans_csv) for split in ("train", "validation")]
     rows = [join_latents(part, latents_csv) for part in rows]
-    read = normalized_reader(load_normalizer(latent_statistics))
+    read = normalized_reader(load_normalizer(latent_statistics, rows[0]))
     latents = [Volumes(part["latent_path"], read) for part in rows]
     sections: dict[str, Section] = {"ldm": config, "diffusion": diffusion}
     initial = find_initial("ldm", config.init_from, dump_sections(sections), table)

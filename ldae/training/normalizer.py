@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from ldae.config.models import LatentsConfig
 from ldae.data.volumes import Volumes, read_latent
 from ldae.errors import UserError
+from ldae.files import hash_content
 from ldae.models.latent_normalizer import LatentNormalizer
 from ldae.weights import load_tensors
 
@@ -39,15 +41,28 @@ def fit_normalizer(latents: Volumes, config: LatentsConfig) -> LatentNormalizer:
     return normalizer
 
 
-def load_normalizer(statistics: str | Path) -> LatentNormalizer:
+def hash_latents(rows: pd.DataFrame) -> str:
+    """Hash of the latents of these rows, which have the column latent_sha256; their order and paths do not matter."""
+    return hash_content(sorted(rows["latent_sha256"]))
+
+
+def load_normalizer(statistics: str | Path, rows: pd.DataFrame) -> LatentNormalizer:
     """The normaliser of `encode_latents`.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The training scans with the hashes of their latents, which it was fitted to.
 
     Raises
     ------
     UserError
-        The file is missing or damaged.
+        The file is missing or damaged, or was fitted to other latents.
     """
-    tensors, _ = load_tensors(statistics)
+    tensors, description = load_tensors(statistics)
+    if description.get("latents_sha256") != hash_latents(rows):
+        cure = "run the rule latents again, which makes both"
+        raise UserError(statistics, "statistics of the training latents", "those of other latents", cure)
     normalizer = LatentNormalizer(tuple(tensors["mean"].shape))
     normalizer.load_state_dict(tensors)
     return normalizer

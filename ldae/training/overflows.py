@@ -26,6 +26,14 @@ class Overflows(L.Callback):
     def __init__(self) -> None:
         self.left_out = 0
 
+    def state_dict(self) -> dict:
+        """What the checkpoint keeps."""
+        return {"left_out": self.left_out}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Count on."""
+        self.left_out = state["left_out"]
+
     def on_train_start(self, trainer: L.Trainer, module: Stage) -> None:  # type: ignore[override]
         """Tell the stage whether there is a scaler, and take its factor."""
         scaler = _scaler(trainer)

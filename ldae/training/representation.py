@@ -57,7 +57,7 @@ def train_representation(
     table = read_scans(scans_csv)
     rows = [fitting_rows(table, split, scans_csv) for split in ("train", "validation")]
     train, validation = (join_latents(part, latents_csv) for part in rows)
-    normalizer = load_normalizer(latent_statistics)
+    normalizer = load_normalizer(latent_statistics, train)
     fitted, held_out = (read_pairs(part, normalizer) for part in (train, validation))
     partners = others_scans(held_out[0], validation["subject"], fitted[0])
     sections: dict[str, Section] = {"ldm": ldm, "diffusion": diffusion}

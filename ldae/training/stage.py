@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from ldae.config.training import TrainingConfig
+from ldae.training.means import Means
 
 VALIDATION_DRAWS = 4  # noise levels and noises at which each validation scan is judged
 
@@ -50,6 +51,8 @@ class Stage(L.LightningModule):
         Set anew for every training step (by seed and step) and validation batch (the same at each validation).
     step : int
         Optimizer steps taken before this training batch.
+    means : Means
+        The training losses since the last validation.
     counts : bool
         Whether this batch's losses count; a validation batch that another process has, too, does not.
     leaves_out_overflows : bool
@@ -61,6 +64,7 @@ class Stage(L.LightningModule):
     leaves_out_overflows = False
     noise: torch.Generator
     step: int
+    means: Means
 
     def __init__(self, settings: TrainingConfig) -> None:
         super().__init__()
@@ -74,7 +78,14 @@ class Stage(L.LightningModule):
             named, counts = {name: torch.zeros_like(value) for name, value in named.items()}, False
         # Lightning takes the mean of this over devices, and that of integers is cut to one.
         weight: Any = float(scans * counts)
-        self.log_dict(named, batch_size=weight, on_step=False, on_epoch=True, logger=False, sync_dist=True)
+        if prefix == "train":
+            self.means.add(named, weight)
+        else:
+            self.log_dict(named, batch_size=weight, on_step=False, on_epoch=True, logger=False, sync_dist=True)
+
+    def ends_step(self, batch_idx: int) -> bool:
+        """Whether an optimizer step is taken in this training batch: it is the last part of one."""
+        return (batch_idx + 1) % self.settings.passes == 0
 
     def scheduled(self, *optimizers: torch.optim.Optimizer) -> tuple[list[torch.optim.Optimizer], list[dict]]:
         """What `configure_optimizers` returns: each optimizer, its learning rate set at every step by one factor.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import os
-import pickle
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -17,9 +16,8 @@ import pandas as pd
 import torch
 
 from ldae.config.base import Section
-from ldae.files import hash_content, hash_file, write_json
+from ldae.files import PARTIAL, hash_content, hash_file, write_json
 from ldae.lock import one_at_a_time
-from ldae.training.checkpoints import BEST, LAST, load_mapped
 
 logger = logging.getLogger(__name__)
 
@@ -119,45 +117,6 @@ def wait_for_all() -> None:
         torch.distributed.barrier()
 
 
-def usable_state(folder: Path, network: dict[str, torch.Tensor], callbacks: tuple[str, ...]) -> dict | None:
-    """What these callbacks saved in the last state of a training; None where there is none, or none that fits.
-
-    A state that is damaged, or that an earlier code left for another network, is said and removed.
-
-    Parameters
-    ----------
-    network : dict
-        The names and shapes that the stored weights must have.
-    callbacks : tuple of str
-        Keys of the callbacks whose state must be there.
-    """
-    if not (folder / LAST).exists():
-        return None
-    try:
-        state, best = (load_mapped(folder / name) for name in (LAST, BEST))
-        misfit = _misfit(network, state["state_dict"]) or _misfit(network, best["state_dict"])
-        missing = [key for key in callbacks if key not in state["callbacks"]]
-        if not misfit and not missing:
-            return {key: state["callbacks"][key] for key in callbacks}
-        reason = misfit or f"it lacks {missing[0]}"
-    except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
-        reason = f"it cannot be read: {error}"[:200]
-    logger.warning("the saved state in %s does not fit; the training starts anew: %s", folder, reason)
-    if is_main_process():
-        for name in (LAST, BEST):
-            (folder / name).unlink(missing_ok=True)
-    return None
-
-
-def _misfit(network: dict[str, torch.Tensor], stored: dict[str, torch.Tensor]) -> str:
-    """The first tensor in which stored weights and a network differ, in words; empty where none does."""
-    for name in sorted(network.keys() | stored.keys()):
-        now, then = (str(list(part[name].shape)) if name in part else "absent" for part in (network, stored))
-        if now != then:
-            return f"{name} is {then} there and {now} in the network"
-    return ""
-
-
 @contextmanager
 def training_state(checkpoint_dir: str | Path, run: dict) -> Iterator[Path]:
     """Yield the folder that keeps the state of `run`; remove it when the body succeeds, in all processes.
@@ -178,6 +137,8 @@ def training_state(checkpoint_dir: str | Path, run: dict) -> Iterator[Path]:
         wait_for_all()
         return
     with one_at_a_time(checkpoint_dir):
+        for left_over in folder.glob(f"{PARTIAL}*"):  # by a training that was killed while it saved
+            shutil.rmtree(left_over)
         write_json(folder / "run.json", run)
         yield folder
         wait_for_all()

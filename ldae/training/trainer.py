@@ -1,13 +1,12 @@
-"""Lightning's trainer for one stage: its devices, the moving average, and when its state is saved."""
+"""Lightning's trainer for one stage: its devices, and the moving average."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy
@@ -15,14 +14,12 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ldae.device import pick_devices
 from ldae.precision import usable_precision
-from ldae.training.checkpoints import BEST, LAST, MappedCheckpoints
+from ldae.training.checkpoints import MappedCheckpoints
 from ldae.training.stage import Stage
 
 
-def make_trainer(
-    module: Stage, callbacks: list[L.Callback], state_dir: Path, board: TensorBoardLogger | bool
-) -> L.Trainer:
-    """The trainer of a stage; at each validation the best weights are chosen and the whole state is kept.
+def make_trainer(module: Stage, callbacks: list[L.Callback], board: TensorBoardLogger | bool) -> L.Trainer:
+    """The trainer of a stage.
 
     Raises
     ------
@@ -30,11 +27,6 @@ def make_trainer(
         The devices of the settings are not there.
     """
     settings, manual = module.settings, not module.automatic_optimization
-    # Two callbacks: `save_last` of the first would save where the monitored loss has improved, and nowhere else.
-    keep = [
-        ModelCheckpoint(state_dir, name, monitor, enable_version_counter=False, save_on_train_epoch_end=True)
-        for name, monitor in ((Path(BEST).stem, module.monitor), (Path(LAST).stem, None))
-    ]
     average = [WeightAveraging(multi_avg_fn=_moving_average(settings.ema_decay))] if settings.ema_decay else []
     device = pick_devices(settings.devices)
     return L.Trainer(
@@ -50,7 +42,7 @@ def make_trainer(
         max_epochs=settings.steps // settings.validate_every_steps,
         accumulate_grad_batches=1 if manual else settings.passes,
         gradient_clip_val=None if manual else settings.gradient_clip or None,
-        callbacks=[*callbacks, *keep, *average, Release()],
+        callbacks=[*callbacks, *average, Release()],
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         logger=board,

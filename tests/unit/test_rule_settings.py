@@ -31,7 +31,7 @@ DEFAULTS = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 TEXT = (ROOT / "tests" / "distinct_settings.yaml").read_text(encoding="utf-8")
 SCRIPTS = ROOT / "workflow_scripts"
 WILDCARDS = SimpleNamespace(encoder="theirs")
-COMPUTING = ("devices", "compile", "activation_checkpointing")
+COMPUTING = ("devices", "compile", "save_every_minutes", "activation_checkpointing")
 WEIGHTS = {"pretrained": "weights to start from", "files": {"medicalnet": "weights to measure with"}}
 
 
@@ -172,9 +172,8 @@ def test_a_training_asks_for_its_devices_and_another_way_to_compute_it_trains_no
     settings, rules, _ = parsed["phantom"]
     assert rules[stage].resources["gpu"] == settings[stage]["training"]["devices"]
     params = dict(rules[stage].params.items())
-    assert all(
-        "input" in signature(params[name]).parameters for name in ("devices", "compiled", "activation_checkpointing")
-    )
+    computing = ("devices", "compiled", "save_every_minutes", "activation_checkpointing")
+    assert all("input" in signature(params[name]).parameters for name in computing)
 
 
 def test_every_job_is_told_the_device(tmp_path, monkeypatch):

@@ -75,14 +75,39 @@ def break_sidecar(path):
     path.with_suffix(".json").write_text("{")
 
 
+def cut_sidecar(path):
+    content = path.with_suffix(".json").read_bytes()
+    path.with_suffix(".json").write_bytes(content[: len(content) // 2])
+
+
+def flip_in_sidecar(path):
+    """To a byte that no UTF-8 begins with."""
+    content = path.with_suffix(".json").read_bytes()
+    path.with_suffix(".json").write_bytes(content[:9] + b"\xff" + content[10:])
+
+
+def list_for_sidecar(path):
+    path.with_suffix(".json").write_text("[1]")
+
+
+def flip_in_weights(path):
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
 def swap_for_the_same_networks(path):
     save_weights(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), path.with_name("other.safetensors"), {})
     path.write_bytes(path.with_name("other.safetensors").read_bytes())
 
 
 @pytest.mark.parametrize(
-    "damage", [truncate, swap_for_the_same_networks, swap_weights, remove_weights, remove_sidecar, break_sidecar]
-)
+    "damage",
+    [
+        truncate, flip_in_weights, swap_for_the_same_networks, swap_weights, remove_weights,
+        remove_sidecar, break_sidecar, cut_sidecar, flip_in_sidecar, list_for_sidecar,
+    ],
+)  # fmt: skip
 def test_damaged_files_are_refused(saved, damage):
     net, path = saved
     damage(path)

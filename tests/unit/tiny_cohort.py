@@ -10,6 +10,7 @@ import pandas as pd
 
 from ldae.data.scans import LATENT_COLUMNS, SCAN_COLUMNS, latent_path
 from ldae.files import hash_file
+from ldae.training.normalizer import hash_latents
 
 GRID = (16, 16, 8)
 LATENT = (2, 4, 4, 4)
@@ -49,6 +50,11 @@ class TinyCohort:
         table[list(SCAN_COLUMNS)].to_csv(self.scans, index=False)
         table[list(LATENT_COLUMNS)].to_csv(self.manifest, index=False)
         table.drop(columns=["image_sha256", "latent_sha256"]).to_csv(self.dataset, index=False)
+
+    def statistics_of_latents(self) -> dict:
+        """What the sidecar of statistics says that were fitted to the training latents."""
+        manifest = pd.read_csv(self.manifest)
+        return {"latents_sha256": hash_latents(manifest[manifest["split"] == "train"])}
 
     def plant_test_subject(self) -> None:
         """Give a test subject another scan, in the training split."""

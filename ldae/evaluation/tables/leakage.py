@@ -12,6 +12,7 @@ from ldae.config.names import AS_TRAINED
 from ldae.errors import UserError, UserErrors
 from ldae.evaluation.features.embeddings import read_embeddings
 from ldae.files import hash_content, read_json
+from ldae.weights import read_sidecar
 
 COUNTS = ("training_subjects", "validation_subjects", "test_subjects", "of_other_datasets")
 ELSEWHERE = "fitted to another cohort; none of its subjects is in this one"
@@ -49,10 +50,10 @@ def of_weights(path: str | Path) -> Fitted:
     Raises
     ------
     UserError
-        The file does not say which subjects were seen.
+        The file is missing or damaged, or does not say which subjects were seen.
     """
     sidecar = Path(path).with_suffix(".json")
-    subjects = read_json(sidecar).get("subjects")
+    subjects = read_sidecar(sidecar, f"delete {path} and run the workflow again; it makes both anew").get("subjects")
     if subjects is None:
         cure = "run the rule that makes it again; it was trained by an earlier version"
         raise UserError(sidecar, "the subjects that were seen", "none", cure)
@@ -93,7 +94,8 @@ def read_fitted(
     """
     if trained:
         sidecars = [Path(path).with_suffix(".json") for path in weights]
-        told = [of_elsewhere(sidecar.stem, sidecar, read_json(sidecar)) for sidecar in sidecars]
+        cure = "delete the folder of models and run the workflow again; it takes the model anew"
+        told = [of_elsewhere(sidecar.stem, sidecar, read_sidecar(sidecar, cure)) for sidecar in sidecars]
         for path in trained:
             records = read_json(path).items()
             told += [of_elsewhere(f"probe {task}, {AS_TRAINED}", path, record) for task, record in records]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
+import os
+import signal
 from collections import Counter
 
 import numpy as np
 import pytest
 import torch
 
+from ldae.data import volumes
 from ldae.data.batches import InOrder, StepBatchSampler, make_loader, scan_batches
 from ldae.data.scans import read_scans
 from ldae.data.volumes import Aligned, Volumes, read_volume
@@ -46,6 +50,15 @@ def test_processes_share_the_batches_of_one():
     assert alone[sampler.number(2)] == list(sampler)[2]
 
 
+@pytest.mark.parametrize("done", [3, 5, 8])
+def test_a_resumed_epoch_begins_after_what_was_done_and_the_next_ones_are_whole(done):
+    """One of five batches, where nothing, three or all of it was done."""
+    assert batches(range(done // 5, 3), done=done) == batches(range(3))[done:]
+    assert batches([0], done=5) == []
+    shared = [batches(range(2), rank=rank, world_size=2, done=3) for rank in range(2)]
+    assert [batch for pair in zip(*shared, strict=True) for batch in pair] == batches(range(4))[6:]
+
+
 def test_validation_visits_every_item_once_in_order():
     assert list(InOrder(7, 2)) == [[0, 1], [2, 3], [4, 5], [6]]
     assert list(InOrder(7, 2, 0, 2)) == [[0, 1], [4, 5]]
@@ -71,6 +84,19 @@ def test_a_loader_keeps_items_together_and_leaves_the_global_randomness_alone():
     assert torch.equal(torch.rand(1), expected)
     assert torch.equal(torch.cat([first for first, _ in found]).flatten(), torch.arange(7.0))
     assert all(torch.equal(10 * first, second) for first, second in found)
+
+
+def test_signals_to_all_processes_leave_the_workers_to_the_one_they_serve(monkeypatch):
+    """Ctrl-C, and a cluster's time limit."""
+    monkeypatch.setattr(volumes, "MEMORY_LIMIT_BYTES", 0)
+    loader = make_loader(Volumes(range(40), lambda i: torch.tensor([float(i)])), InOrder(40, 1), processes=64)
+    batches = iter(loader)
+    next(batches)
+    (worker,) = multiprocessing.active_children()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(worker.pid, number)
+    assert torch.cat([*batches]).flatten().tolist() == list(range(1, 40))
+    assert worker.is_alive()
 
 
 def test_scans_come_in_the_order_of_the_table(cohort, caplog):

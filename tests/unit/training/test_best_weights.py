@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from ldae.data.volumes import Volumes
 from ldae.files import read_json, read_table
-from ldae.training.checkpoints import BEST, LAST, load_mapped
+from ldae.training.checkpoints import BEST, STATE, checkpoint_path, load_mapped
 from ldae.training.course import Course
 from ldae.training.fit import fit_and_save
 from ldae.training.stage import learning_rate_factor
@@ -74,7 +74,8 @@ def test_the_best_state_is_weights_alone_and_a_resumed_training_finds_it(
     stage = Line(settings, learning_rate=10.0)
     with kill(stage, 5):
         fit_line(stage, "resumed")
-    best, last = (load_mapped(tmp_path / "resumed" / "state" / name) for name in (BEST, LAST))
+    folder = tmp_path / "resumed" / "state"
+    best, last = (load_mapped(checkpoint_path(folder, kind, step)) for kind, step in ((BEST, 2), (STATE, 4)))
     assert set(best) == {"state_dict"}
     assert last["optimizer_states"] and not torch.equal(*(each["state_dict"]["net.weight"] for each in (best, last)))
     resumed = fit_line(Line(settings, learning_rate=10.0), "resumed")

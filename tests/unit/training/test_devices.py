@@ -35,16 +35,46 @@ def settings(ldm_config, autoencoder_config, diffusion, make_training, tmp_path)
     return make
 
 
-def test_two_devices_train_as_one_and_the_state_stays_until_both_are_done(settings):
+@pytest.fixture
+def train_shared():
+    """Train in processes of their own; a process that is asked to end does so in a step of the first training."""
+
+    def run(folder: Path, *end_in: int) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "tests.unit.training.shared_training", str(folder), *map(str, end_in)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+    return run
+
+
+def test_two_devices_train_as_one_and_the_state_stays_until_both_are_done(settings, train_shared):
     alone, shared = settings(1), settings(2)
     train(alone)
-    command = [sys.executable, "-m", "tests.unit.training.shared_training", str(shared)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    done = train_shared(shared)
     assert done.returncode == 0, done.stderr[-3000:]
     for name in ("ldm", "autoencoder"):
-        pd.testing.assert_frame_equal(
-            read_table(shared / f"{name}.csv"), read_table(alone / f"{name}.csv"), rtol=1e-6, check_exact=False
-        )
+        assert_alike(shared, alone, name)
         assert (shared / f"{name}_late.txt").read_text(encoding="utf-8") == "True"
         assert not list((shared / "checkpoints" / name).glob("*/*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("goes_on_with", [1, 2])
+def test_one_of_two_is_asked_to_end_within_an_interval_and_any_number_goes_on(settings, train_shared, goes_on_with):
+    folders = {devices: settings(devices) for devices in (1, 2)}
+    train(folders[1])
+    shared = folders[2]
+    assert train_shared(shared, 2).returncode == 143
+    assert {path.name for path in shared.glob("checkpoints/ldm/*/state-*")} == {
+        f"state-{step:09d}.ckpt" for step in (2, 3)
+    }
+    (shared / "settings.pickle").write_bytes((folders[goes_on_with] / "settings.pickle").read_bytes())
+    done = train_shared(shared)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for name in ("ldm", "autoencoder"):
+        assert_alike(shared, folders[1], name)
+
+
+def assert_alike(shared: Path, alone: Path, name: str) -> None:
+    histories = (read_table(folder / f"{name}.csv") for folder in (shared, alone))
+    pd.testing.assert_frame_equal(*histories, rtol=1e-6, check_exact=False)

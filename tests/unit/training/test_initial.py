@@ -75,7 +75,7 @@ def generative(networks, tmp_path):
 def train(cohort, sections, make_job, monkeypatch, tmp_path):
     """Start a training from a place; gives the built stage's network and the run's description, without a step."""
     statistics, denoiser = tmp_path / "latent_statistics.safetensors", tmp_path / "ldm.safetensors"
-    save_weights(LatentNormalizer(LATENT), statistics, {})
+    save_weights(LatentNormalizer(LATENT), statistics, cohort.statistics_of_latents())
     parents = {"parents": {"latent_statistics": hash_file(statistics)}}
     torch.manual_seed(5)
     save_weights(build_denoiser(sections["ldm"], sections["diffusion"], LATENT[0]), denoiser, parents)

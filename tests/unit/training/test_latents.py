@@ -60,7 +60,8 @@ def test_what_was_encoded_is_what_a_training_takes(encoded, cohort):
 @pytest.mark.parametrize("center", ["voxel", "channel"])
 def test_training_latents_are_normalised(encoded, center):
     manifest, statistics = encoded(center)
-    read = normalized_reader(load_normalizer(statistics))
+    normalizer = load_normalizer(statistics, manifest[manifest["split"] == "train"])
+    read = normalized_reader(normalizer)
     z_0 = torch.stack([read(path) for path in manifest.loc[manifest["split"] == "train", "latent_path"]])
     axes = (0, 2, 3, 4)
     torch.testing.assert_close(z_0.mean(axes), torch.zeros(2), atol=1e-4, rtol=0)
@@ -68,7 +69,26 @@ def test_training_latents_are_normalised(encoded, center):
     if center == "voxel":
         torch.testing.assert_close(z_0.mean(0), torch.zeros(2, 8, 8, 4), atol=1e-4, rtol=0)
     else:
-        assert load_normalizer(statistics).mean.flatten(1).unique(dim=1).shape == (2, 1)
+        assert normalizer.mean.flatten(1).unique(dim=1).shape == (2, 1)
+
+
+@pytest.fixture
+def load_encoded(encoded):
+    def load(**changes):
+        manifest, statistics = encoded(**changes)
+        return load_normalizer(statistics, manifest[manifest["split"] == "train"])
+
+    return load
+
+
+def test_statistics_of_another_runs_latents_are_refused(encoded, autoencoder_config):
+    manifest, _ = encoded()
+    torch.manual_seed(9)
+    other = build_autoencoder(autoencoder_config)
+    save_weights(other, encoded.weights, {"config": {"autoencoder": autoencoder_config.model_dump()}})
+    _, statistics = encoded(name="again")
+    with pytest.raises(UserError, match="those of other latents"):
+        load_normalizer(statistics, manifest[manifest["split"] == "train"])
 
 
 def test_the_statistics_say_what_they_are_of(encoded, autoencoder_config):
@@ -81,15 +101,15 @@ def test_the_statistics_say_what_they_are_of(encoded, autoencoder_config):
     assert sidecar["subjects"] == {"train": ["S0", "S1", "S2", "S3", "S4"]}
 
 
-def test_statistics_ignore_all_but_training_subjects(encoded, cohort):
-    _, first = encoded()
+def test_statistics_ignore_all_but_training_subjects(load_encoded, cohort):
+    first = load_encoded()
     scans = read_scans(cohort.scans)
     for path in scans.loc[scans["split"] != "train", "path"]:
         with open(path, "wb") as stream, open(scans["path"][0], "rb") as source:
             stream.write(source.read())
-    _, second = encoded(name="again")
-    assert torch.equal(load_normalizer(first).mean, load_normalizer(second).mean)
-    assert torch.equal(load_normalizer(first).std, load_normalizer(second).std)
+    second = load_encoded(name="again")
+    assert torch.equal(first.mean, second.mean)
+    assert torch.equal(first.std, second.std)
 
 
 def test_the_autoencoder_of_another_configuration_is_refused(encoded, autoencoder_config):
@@ -107,9 +127,10 @@ def test_constant_latents_are_refused():
 
 def test_a_latent_of_another_autoencoder_is_refused(encoded):
     manifest, statistics = encoded()
+    normalizer = load_normalizer(statistics, manifest[manifest["split"] == "train"])
     np.savez(manifest["latent_path"][0], data=np.zeros((3, 4, 4, 4), np.float32))
     with pytest.raises(UserError, match="run the rule latents again"):
-        normalized_reader(load_normalizer(statistics))(manifest["latent_path"][0])
+        normalized_reader(normalizer)(manifest["latent_path"][0])
 
 
 def test_latents_of_scans_that_left_are_removed(encoded, cohort):

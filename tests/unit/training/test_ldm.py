@@ -20,12 +20,12 @@ from tests.unit.tiny_cohort import LATENT
 
 
 @pytest.fixture
-def statistics(tmp_path):
+def statistics(tmp_path, cohort):
     path = tmp_path / "latent_statistics.safetensors"
     normalizer = LatentNormalizer(LATENT)
     normalizer.mean.normal_(generator=torch.Generator().manual_seed(4))
     normalizer.std[:] = torch.tensor([0.5, 3.0]).view(2, 1, 1, 1)
-    save_weights(normalizer, path, {})
+    save_weights(normalizer, path, cohort.statistics_of_latents())
     return path
 
 

@@ -147,13 +147,13 @@ def test_a_validation_asks_the_frozen_denoiser_once_a_draw(awake, sets):
 
 
 @pytest.fixture
-def parents(ldm_config, diffusion, tmp_path):
+def parents(ldm_config, diffusion, cohort, tmp_path):
     """Weights of the normaliser and of a denoiser trained with it."""
     statistics, ldm = tmp_path / "latent_statistics.safetensors", tmp_path / "ldm.safetensors"
     normalizer = LatentNormalizer(LATENT)
     normalizer.mean.fill_(0.5)
     normalizer.std.fill_(2.0)
-    save_weights(normalizer, statistics, {})
+    save_weights(normalizer, statistics, cohort.statistics_of_latents())
     torch.manual_seed(1)
     config = {"ldm": ldm_config.model_dump(), "diffusion": diffusion.model_dump()}
     description = {"config": config, "parents": {"latent_statistics": hash_file(statistics)}}
@@ -209,9 +209,9 @@ def test_scans_latents_and_the_other_subjects_scans_belong_together(run, cohort,
             torch.testing.assert_close(others[0], expected)
 
 
-def test_a_denoiser_of_another_normaliser_or_configuration_is_refused(run, parents, ldm_config):
+def test_a_denoiser_of_another_normaliser_or_configuration_is_refused(run, parents, cohort, ldm_config):
     with pytest.raises(UserError, match=r"ldm\.prediction"):
         run(ldm=ldm_config.model_copy(update={"prediction": "v"}))
-    save_weights(LatentNormalizer(LATENT), parents[0], {})
+    save_weights(LatentNormalizer(LATENT), parents[0], cohort.statistics_of_latents())
     with pytest.raises(UserError, match="made from another latent_statistics"):
         run()

@@ -24,7 +24,7 @@ def build(
 ):  # fmt: skip
     """A stage as its training function builds it, and the part of it that would be saved."""
     statistics, denoiser = tmp_path / "latent_statistics.safetensors", tmp_path / "ldm.safetensors"
-    save_weights(LatentNormalizer(LATENT), statistics, {})
+    save_weights(LatentNormalizer(LATENT), statistics, cohort.statistics_of_latents())
     described = {"parents": {"latent_statistics": hash_file(statistics)}}
     save_weights(build_denoiser(ldm_config, diffusion, 2), denoiser, described)
 

@@ -7,12 +7,13 @@ import pytest
 
 from ldae.config.models import LatentsConfig
 from ldae.errors import UserError
+from ldae.files import PARTIAL
 from ldae.training.state import TrainingJob, describe_run, dump_sections, origin, training_state
 
 
 def fail(folder):
     """Leave a state and fail."""
-    (folder / "last.ckpt").touch()
+    (folder / "state").touch()
     raise RuntimeError
 
 
@@ -21,7 +22,7 @@ def test_the_folder_survives_failure_and_goes_on_success(tmp_path):
         fail(first)
     with training_state(tmp_path, {"seed": 0}) as again:
         assert again == first
-        assert (again / "last.ckpt").exists()
+        assert (again / "state").exists()
     assert not first.exists()
 
 
@@ -31,6 +32,15 @@ def test_another_configuration_has_another_folder(tmp_path):
     with training_state(tmp_path, {"seed": 1}) as second:
         assert second != first
     assert first.exists()
+
+
+def test_what_a_killed_training_was_writing_goes(tmp_path):
+    with pytest.raises(RuntimeError), training_state(tmp_path, {"seed": 0}) as first:
+        fail(first)
+    (first / f"{PARTIAL}x1").mkdir()
+    (first / f"{PARTIAL}x1" / "half").touch()
+    with training_state(tmp_path, {"seed": 0}):
+        assert sorted(path.name for path in first.iterdir()) == ["run.json", "state"]
 
 
 def test_a_second_training_is_refused(tmp_path):
@@ -115,7 +125,7 @@ def test_how_a_training_is_computed_is_no_other_run(ldm_config, make_training):
     shared, longer = (
         ldm_config.model_copy(update={"training": make_training(**changes)})
         for changes in (
-            {"accumulate": 2, "devices": 2, "compile": True, "activation_checkpointing": True},
+            {"accumulate": 2, "devices": 2, "compile": True, "save_every_minutes": 1, "activation_checkpointing": True},
             {"accumulate": 2, "steps": 8},
         )
     )
@@ -128,7 +138,7 @@ def test_settings_of_other_stages_and_the_lock_are_left(tmp_path):
     with pytest.raises(RuntimeError), training_state(tmp_path / "ldm", {"seed": 1}) as first:
         raise RuntimeError
     with training_state(tmp_path / "ldm", {"seed": 2}) as second:
-        (second / "last.ckpt").touch()
+        (second / "state").touch()
     assert [path.name for path in (tmp_path / "ldm").iterdir()] == [first.name]
     assert sorted(path.name for path in tmp_path.iterdir()) == [".ldm.lock", "ldm"]
 
