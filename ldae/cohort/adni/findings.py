@@ -17,7 +17,9 @@ def finding(severity: str, where: object, expected: str, found: str, cure: str) 
 
 def by_kind(rows: pd.DataFrame) -> list[tuple]:
     """Groups of rows, the largest first, alike in table, cure, and reason but for values, names and numbers."""
-    kinds = rows["reason"].str.replace(r"'.*'|\S*[/\\]\S*|\S+\.(?:dcm|nii|gz)\b|\d+(?:\.\d+)?", "…", regex=True)
+    kinds = rows["reason"].str.replace(
+        r"'.*'|(?<=found )(?:text|a date or number)|\S*[/\\]\S*|\S+\.(?:dcm|nii|gz)\b|\d+(?:\.\d+)?", "…", regex=True
+    )
     groups = rows.groupby([rows["table"], kinds, rows["cure"]], sort=False)
     return sorted(groups, key=lambda group: -len(group[1]))
 

@@ -151,7 +151,7 @@ def describe_rows(rows: pd.DataFrame, name: str, file: str, reasons: pd.Series, 
     described = {
         "subject": subjects.where(roster, "").mask(labelled, subjects.map(label_of)),
         "session": codes.where(codes.str.fullmatch(VISCODE), "").map(lambda code: session_of(code) if code else ""),
-        "image_id": rows["ImageUID"].where(rows["ImageUID"].str.fullmatch(r"\d{1,8}"), "")
+        "image_id": rows["ImageUID"].where(rows["ImageUID"].str.fullmatch(r"I?\d{1,8}(\.0)?"), "")
         if "ImageUID" in rows
         else "",
         "table": file,

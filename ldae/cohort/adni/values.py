@@ -13,8 +13,10 @@ NUMBER = r"\d+(\.\d+)?"
 MARK = r"(-?\d+(\.\d+)?)?"
 T1_SERIES = r"(?i).*((?<![a-z])mp[- _]?rage|spgr|(?<![a-z0-9])(mpr|mt1|t1w?)(?![a-z0-9])).*"
 # What ADNI writes into its tables, perhaps into the wrong column.
+OF_VISIT = r"Initial|Continuing|Screening|Baseline|Month|Year|Visit|MRI|MRI-New|Pt|\d{1,3}(\.\d)?|\d{1,2}-New"
 OWN_WORDS = (
-    r"\d{3}_S_\d{4,5}|ADNI\w{0,4}|bl|sc|f|scmri|nv|uns\d|[mvy]\d{1,3}|CN|MCI|AD|SMC|EMCI|LMCI|Dementia|Male|Female"
+    rf"\d{{3}}_S_\d{{4,5}}|ADNI\w{{0,4}}(/\w{{2}})?( ({OF_VISIT}))*|"
+    r"bl|sc|f|scmri|nv|uns\d|[mvy]\d{1,3}|CN|MCI|AD|SMC|EMCI|LMCI|Dementia|Male|Female"
 )
 MAX_DAYS_FROM_CODE = 366  # of an examination from the day that its visit code and EXAMDATE_bl give
 
