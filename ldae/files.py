@@ -18,16 +18,41 @@ from ldae.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+CONTENT_HASH = "ContentSHA256"
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`, with its suffixes; rename it to `path` on success only."""
+    """Yield a temporary name beside `path`, with its suffixes; rename it to `path` on success only.
+
+    Raises
+    ------
+    OSError
+        The disk takes no more, or the folder may not be written to; it names `path`. Libraries have errors of their
+        own for that.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
-        temporary = Path(folder) / path.name
-        yield temporary
-        os.replace(temporary, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
+            temporary = Path(folder) / path.name
+            try:
+                yield temporary
+            except Exception:
+                _write_on(temporary)
+                raise
+            os.replace(temporary, path)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def _write_on(path: Path) -> None:
+    """Add to a file that was not finished, to see whether the disk was why."""
+    with path.open("ab") as stream:
+        stream.write(bytes(1 << 16))
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def move_folder(source: str | Path, target: str | Path) -> None:
@@ -60,13 +85,22 @@ def read_json(path: str | Path) -> dict:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def write_record(path: str | Path, record: dict) -> None:
+    """Write a JSON object with the hash of its content, atomically, for `read_record` to see that it is whole."""
+    content = json.loads(json.dumps(record, default=str))
+    write_json(path, content | {CONTENT_HASH: hash_content(content)})
+
+
 def read_record(path: str | Path) -> dict | None:
-    """Read a JSON file; None where there is none, or a damaged one, or one that holds anything but an object."""
+    """Read a JSON object without its hash; None where there is none, or a damaged one, or anything but an object."""
     try:
         record = read_json(path)
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    if not isinstance(record, dict):
+        return None
+    noted = record.pop(CONTENT_HASH, None)
+    return record if noted in (None, hash_content(record)) else None
 
 
 def sidecar_path(path: str | Path) -> Path:
@@ -107,15 +141,23 @@ def defuse(value: object) -> object:
     return value
 
 
-def read_table(path: str | Path, columns: tuple[str, ...] = (), **options) -> pd.DataFrame:
+def read_table(
+    path: str | Path,
+    columns: tuple[str, ...] = (),
+    *,
+    expected: str = "a table in UTF-8 with as many cells in each row as in the first",
+    cure: str = "if the workflow wrote it, delete it, and the same command makes it again; else correct it",
+    **options,
+) -> pd.DataFrame:
     """Read a CSV or TSV and check that `columns` are there.
 
     Missing are empty cells and BIDS' ``n/a``, unless `options` say otherwise: a subject may be called NA or null.
+    `expected` and `cure` are for a file that is no such table.
 
     Raises
     ------
     UserError
-        The file is absent, empty, or lacks a column.
+        The file is absent or empty, is no table of text, or lacks a column.
     """
     import pandas as pd  # the Snakefile imports this module
 
@@ -128,6 +170,8 @@ def read_table(path: str | Path, columns: tuple[str, ...] = (), **options) -> pd
         table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", **options)
     except pd.errors.EmptyDataError:
         raise UserError(path, "a table with a header", "an empty file", "download it again") from None
+    except ValueError as error:  # the parser's and the decoder's errors, and a text where a number belongs
+        raise UserError(path, expected, " ".join(f"{error}".split())[:300], cure) from None
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise UserError(

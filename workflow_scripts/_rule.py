@@ -1,4 +1,4 @@
-"""What every script shares: the package of this checkout, and the rule's log."""
+"""What every script shares: the package of this checkout, the rule's log, and the checksums of its files."""
 
 from __future__ import annotations
 
@@ -9,10 +9,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ldae.errors import UserError
+from ldae.checksums import checked_files
+from ldae.errors import UserError, say_trouble
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[None]:
+    """The body of a rule: its log, and its files compared before and noted after."""
+    with (
+        rule_log(snakemake.log[0]),
+        checked_files(list(snakemake.input), list(snakemake.output), writes=is_first_process()),
+    ):
+        yield
+
+
+def is_first_process() -> bool:
+    """Whether this is the only process, or of a training on several devices the one that writes."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 @contextmanager
@@ -22,7 +39,7 @@ def rule_log(path: str) -> Iterator[None]:
     An earlier attempt's log stays, above this one's. Of a training on several devices the first process writes all; the
     others add their errors.
     """
-    first = os.environ.get("LOCAL_RANK", "0") == "0"
+    first = is_first_process()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -42,6 +59,10 @@ def rule_log(path: str) -> Iterator[None]:
     except UserError as error:
         package.error("%s", error)
         sys.exit(1)
-    except Exception:
+    except Exception as error:
+        trouble = say_trouble(error)
+        if trouble is not None:
+            package.error("%s", trouble)
+            sys.exit(1)
         package.exception("unexpected error; the full log is %s", path)
         raise

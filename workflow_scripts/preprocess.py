@@ -6,7 +6,7 @@ from ldae.config.preprocessing import PreprocessingConfig
 from ldae.preprocessing.shard import preprocess_shard
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         preprocess_shard(
             snakemake.input.images,
             snakemake.output.manifest,

@@ -12,7 +12,7 @@ from ldae.config.base import Section
 from ldae.config.models import DiffusionConfig, EncoderConfig, LDMConfig, RepresentationConfig
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import join_latents, read_scans
-from ldae.data.volumes import Aligned, Volumes, others_scans, read_volume
+from ldae.data.volumes import Aligned, Volumes, image_set, others_scans
 from ldae.diffusion.losses import Gap, draw_noise, leave_gap, posterior_gap_loss
 from ldae.files import hash_file
 from ldae.models.denoiser import Denoiser
@@ -22,7 +22,7 @@ from ldae.networks.representation import build_representation
 from ldae.training.backbone import load_backbone_weights
 from ldae.training.fit import fit_and_save
 from ldae.training.initial import find_initial, load_initial
-from ldae.training.normalizer import load_normalizer, normalized_reader
+from ldae.training.normalizer import encoded_by, load_normalizer, normalized_reader
 from ldae.training.stage import VALIDATION_DRAWS, Frozen, Stage
 from ldae.training.state import TrainingJob, describe_run, dump_sections
 from ldae.weights import load_weights
@@ -56,7 +56,7 @@ def train_representation(
     """
     table = read_scans(scans_csv)
     rows = [fitting_rows(table, split, scans_csv) for split in ("train", "validation")]
-    train, validation = (join_latents(part, latents_csv) for part in rows)
+    train, validation = (join_latents(part, latents_csv, encoded_by(latent_statistics)) for part in rows)
     normalizer = load_normalizer(latent_statistics)
     fitted, held_out = (read_pairs(part, normalizer) for part in (train, validation))
     partners = others_scans(held_out[0], validation["subject"], fitted[0])
@@ -82,7 +82,7 @@ def train_representation(
 
 def read_pairs(rows: pd.DataFrame, normalizer: LatentNormalizer) -> tuple[Volumes, Volumes]:
     """Scans (1, D, H, W) and their normalised latents z_0."""
-    return Volumes(rows["path"], read_volume), Volumes(rows["latent_path"], normalized_reader(normalizer))
+    return image_set(rows), Volumes(rows["latent_path"], normalized_reader(normalizer))
 
 
 class RepresentationStage(Stage):

@@ -204,7 +204,7 @@ def run_script(script: Path, params: dict) -> list[object]:
             exec(compile(ast.Module([node], []), script.name, "exec"), namespace)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             namespace |= {alias.asname or alias.name: recorder for alias in node.names}
-    namespace |= {"_rule": SimpleNamespace(rule_log=lambda _: nullcontext()), "torch": MagicMock(), "Path": MagicMock()}
+    namespace |= {"_rule": SimpleNamespace(job=lambda _: nullcontext()), "torch": MagicMock(), "Path": MagicMock()}
     snakemake = MagicMock(params=SimpleNamespace(**params), resources=SimpleNamespace(runtime=61), threads=1)
     snakemake.input.embeddings = params.get("encoders", [])
     namespace["snakemake"] = snakemake

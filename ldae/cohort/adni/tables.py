@@ -169,10 +169,15 @@ def _read_part(source: Source, name: str, needed: bool) -> _Part:
 
 
 def _read_strings(path: Path) -> pd.DataFrame:
-    try:
-        frame = read_table(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise UserError(path, "a comma-separated UTF-8 table", str(error), "download it again") from None
+    frame = read_table(
+        path,
+        expected="a comma-separated UTF-8 table",
+        cure="download it again",
+        dtype=str,
+        keep_default_na=False,
+        encoding="utf-8-sig",
+        index_col=False,
+    )
     frame.columns = frame.columns.str.strip()
     doubled = frame.columns[frame.columns.duplicated()]
     if len(doubled):
