@@ -13,6 +13,7 @@ from ldae.diffusion.schedule import Schedule
 from ldae.models.voxel_dae import VoxelDAE, resample
 from ldae.networks.dae import build_voxel_dae
 from ldae.networks.diffusion import build_schedule
+from ldae.precision import usable_precision
 from ldae.systems.base import DiffusionAutoencoder, frozen
 from ldae.weights import load_weights
 
@@ -48,7 +49,8 @@ class VoxelDiffusionAutoencoder(DiffusionAutoencoder):
         trained_with = config.model_dump(mode="json", include={"dae", "encoder", "diffusion"})
         load_weights(network, Path(models_dir) / "dae.safetensors", trained_with)
         schedule = build_schedule(config.diffusion)
-        return cls(network, schedule, pick_device(device), config.sampling.precision)
+        device = pick_device(device)
+        return cls(network, schedule, device, usable_precision(config.sampling.precision, device))
 
     @torch.inference_mode()
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:

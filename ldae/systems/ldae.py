@@ -17,6 +17,7 @@ from ldae.models.representation import RepresentationNet
 from ldae.networks.autoencoder import build_autoencoder
 from ldae.networks.diffusion import build_denoiser, build_schedule
 from ldae.networks.representation import build_representation
+from ldae.precision import usable_precision
 from ldae.systems.base import DiffusionAutoencoder, frozen
 from ldae.weights import load_weights
 
@@ -71,7 +72,8 @@ class LatentDiffusionAutoencoder(DiffusionAutoencoder):
             path = Path(models_dir) / f"{name}.safetensors"
             hashes[name] = load_weights(module, path, trained_with, beside)["weights_sha256"]
         schedule = build_schedule(config.diffusion)
-        return cls(*networks, schedule, pick_device(device), config.sampling.precision)
+        device = pick_device(device)
+        return cls(*networks, schedule, device, usable_precision(config.sampling.precision, device))
 
     @torch.inference_mode()
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:

@@ -108,7 +108,7 @@ def fit(
         loaders = Loaders(train, validation, settings, seed)
         board = _tensorboard(tensorboard_dir, anew=last is None)
         trainer = make_trainer(module, [course, stop, Overflows()], state_dir, board)
-        if trainer.strategy.root_device.type == "cpu" and "bf16" in settings.precision:
+        if trainer.strategy.root_device.type == "cpu" and "bf16" in trainer.precision:
             convolve_soundly(module)
         if settings.compile:
             compile_networks(module, trainer.strategy.root_device)

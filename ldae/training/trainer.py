@@ -14,6 +14,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ldae.device import pick_devices
+from ldae.precision import usable_precision
 from ldae.training.checkpoints import BEST, LAST, MappedCheckpoints
 from ldae.training.stage import Stage
 
@@ -45,7 +46,7 @@ def make_trainer(
         else "auto",
         # A Slurm job starts one task; Lightning starts one process per device.
         plugins=[LightningEnvironment(), MappedCheckpoints()],
-        precision=settings.precision,
+        precision=usable_precision(settings.precision, device),
         max_epochs=settings.steps // settings.validate_every_steps,
         accumulate_grad_batches=1 if manual else settings.passes,
         gradient_clip_val=None if manual else settings.gradient_clip or None,

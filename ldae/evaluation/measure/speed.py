@@ -12,6 +12,7 @@ from ldae.networks.autoencoder import build_autoencoder
 from ldae.planning.networks import decoder_of, encoder_of
 from ldae.planning.plan import CPU
 from ldae.planning.trainings import FORWARD_AND_BACKWARD
+from ldae.precision import usable_precision
 
 SECONDS = 5.0
 LARGEST = 64  # voxels along a side: a step of the whole grid can take minutes on a CPU
@@ -33,7 +34,8 @@ def measure_tflops(config: Config, device: str) -> float:
     grid = [min(size, LARGEST // factor * factor) for size in config.preprocessing.grid_shape]
     autoencoder = build_autoencoder(config.autoencoder).to(device)
     image = torch.rand(1, 1, *grid, device=device)
-    precision = torch.bfloat16 if "bf16" in config.autoencoder.training.precision else torch.float32
+    used = usable_precision(config.autoencoder.training.precision, device)
+    precision = torch.bfloat16 if "bf16" in used else torch.float32
     passed = encoder_of(config.autoencoder, grid) + decoder_of(config.autoencoder, grid)
 
     def step() -> None:
