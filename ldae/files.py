@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CONTENT_HASH = "ContentSHA256"
+PARTIAL = ".partial-"
 
 
 @contextmanager
@@ -28,22 +29,24 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        The disk takes no more, or the folder may not be written to; it names `path`. Libraries have errors of their
-        own for that.
+        The disk takes no more, for which libraries have errors of their own, or the folder may not be written to; it
+        names `path`.
     """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=PARTIAL) as folder:
             temporary = Path(folder) / path.name
             try:
                 yield temporary
-            except Exception:
-                _write_on(temporary)
+            except Exception as error:
+                if not isinstance(error, OSError | UserError) and temporary.is_file():
+                    _write_on(temporary)
                 raise
             os.replace(temporary, path)
     except OSError as error:
-        error.filename = str(path)
+        if error.filename is None or PARTIAL in str(error.filename):
+            error.filename = str(path)
         raise
 
 
@@ -63,7 +66,7 @@ def move_folder(source: str | Path, target: str | Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".partial-") as folder:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=PARTIAL) as folder:
             copy = shutil.copytree(source, Path(folder) / target.name, symlinks=True)
             copy.rename(target)
         shutil.rmtree(source)

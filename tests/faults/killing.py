@@ -18,6 +18,7 @@ from tests.workflow.conftest import Workflow
 MARK = "LDAE_FAULTS_RUN"  # in the environment of all that a run starts, also of what its parent has left behind
 MAX_FAILURES = 5  # in a row without any signal between them: an orphan may hold its lock for a while
 CALM_S = 30.0
+TICK_S = 0.5
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Siege:
     kills : int
         Signals to send.
     mean_s : float
-        Mean time between two of them; it is drawn from an exponential distribution.
+        Mean time between two of them, of that during which jobs run; it is drawn from an exponential distribution.
     scratch : path
         TMPDIR of the run.
     sent : list of str
@@ -49,7 +50,7 @@ class Siege:
 
     def __post_init__(self) -> None:
         self.random, self.mark = random.Random(self.seed), uuid.uuid4().hex
-        self.next = time.monotonic() + self.random.expovariate(1 / self.mean_s)
+        self.wait_s = self.random.expovariate(1 / self.mean_s)
 
     def run(self) -> None:
         """Start the workflow again and again, as the README says, until it succeeds; wait for what is left then."""
@@ -76,16 +77,21 @@ class Siege:
                 *arguments, stdout=out, environment={MARK: self.mark, "TMPDIR": str(self.scratch)}
             )
             while process.poll() is None:
-                time.sleep(0.2)
-                if len(self.sent) < self.kills and time.monotonic() > self.next:
-                    self._strike()
+                time.sleep(TICK_S)
+                if len(self.sent) < self.kills:
+                    self._besiege()
         self.printed += log.read_text(encoding="utf-8")
         return process.returncode
 
-    def _strike(self) -> None:
-        """Send one signal to one process, if it is still there."""
-        self.next = time.monotonic() + self.random.expovariate(1 / self.mean_s)
-        victim = self.random.choice(sorted(self._processes(), key=lambda process: process.pid))
+    def _besiege(self) -> None:
+        """Let the time pass that jobs run, and send one signal to one process when it is due."""
+        running = sorted(self._processes(), key=lambda process: process.pid)
+        if len(running) > 1:
+            self.wait_s -= TICK_S
+        if not running or self.wait_s > 0:
+            return
+        self.wait_s = self.random.expovariate(1 / self.mean_s)
+        victim = self.random.choice(running)
         number = self.random.choice([signal.SIGKILL, signal.SIGTERM])
         with suppress(psutil.NoSuchProcess):
             command = " ".join(victim.cmdline())

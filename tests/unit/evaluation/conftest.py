@@ -57,6 +57,11 @@ def write_scan(path, volume) -> str:
     return str(path)
 
 
+def rehash(scans: pd.DataFrame) -> pd.DataFrame:
+    """The table of scans with the hashes of the files that lie there now."""
+    return scans.assign(image_sha256=scans["path"].map(hash_file))
+
+
 @pytest.fixture
 def dataset(tmp_path):
     """Scans and labels in the order of dataset.csv, so the splits alternate; two subjects of each have two visits.
@@ -90,7 +95,7 @@ def large(scans):
     """The scans on a grid that halves to one large enough for the windows."""
     for path in scans["path"]:
         write_scan(path, nib.load(path).get_fdata().repeat(2, 0).repeat(2, 1).repeat(2, 2))
-    return scans.assign(image_sha256=scans["path"].map(hash_file))
+    return rehash(scans)
 
 
 @pytest.fixture

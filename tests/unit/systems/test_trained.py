@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from copy import deepcopy
 
@@ -233,8 +232,7 @@ def test_a_damaged_description_is_said(copied, text):
 
 
 def test_a_later_format_is_refused(copied):
-    described = json.loads((copied / "model.json").read_text(encoding="utf-8"))
-    (copied / "model.json").write_text(json.dumps(described | {"format": 2}), encoding="utf-8")
+    write_record(copied / "model.json", read_record(copied / "model.json") | {"format": 2})
     with pytest.raises(UserError, match="format 2"):
         ldae.load(copied, "cpu")
 
