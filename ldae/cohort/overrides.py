@@ -53,17 +53,11 @@ def _read(path: Path) -> pd.DataFrame:
     if path.suffix != ".tsv":
         raise UserError(path, "a name that ends in .tsv", path.name, "save the list as tab-separated text, *.tsv")
     expected, cure = "tab-separated text in UTF-8", "save it so, without tabs inside a reason"
-    table = read_table(
-        path,
-        OVERRIDE_COLUMNS,
-        expected=expected,
-        cure=cure,
-        encoding="utf-8-sig",
-        dtype=str,
-        keep_default_na=False,
-        quoting=csv.QUOTE_NONE,
-        skip_blank_lines=False,
-    ).fillna("")
+    options = {"dtype": str, "keep_default_na": False, "quoting": csv.QUOTE_NONE, "skip_blank_lines": False}
+    try:
+        table = read_table(path, OVERRIDE_COLUMNS, encoding="utf-8-sig", **options).fillna("")
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise UserError(path, expected, " ".join(str(error).split()), cure) from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas makes an index of what the header does not name
         raise UserError(path, expected, "more fields in line 2 than in the header", cure)
     return table

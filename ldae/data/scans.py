@@ -11,11 +11,11 @@ from ldae.errors import UserError
 from ldae.files import hash_file, read_table
 
 SCAN_KEY = ["subject", "session"]
-TEXTS = dict.fromkeys(("subject", "session", "image_sha256", "latent_sha256", "autoencoder_sha256"), str)
+TEXTS = dict.fromkeys(("subject", "session", "image_sha256", "latent_sha256"), str)
 SCAN_COLUMNS = ("subject", "session", "path", "split", "image_sha256")
 LATENT_COLUMNS = (
     *("subject", "session", "split", "latent_path", "latent_sha256"),
-    *("image_sha256", "autoencoder_sha256"),  # what the latent was made from
+    "image_sha256",  # what the latent was made from
 )
 
 
@@ -39,31 +39,19 @@ def latent_path(folder: str | Path, subject: str, session: str) -> str:
     return (Path(folder) / f"sub-{subject}_ses-{session}.npz").as_posix()
 
 
-def join_latents(rows: pd.DataFrame, manifest_csv: str | Path, autoencoder_sha256: str) -> pd.DataFrame:
+def join_latents(rows: pd.DataFrame, manifest_csv: str | Path) -> pd.DataFrame:
     """Rows of scans, in their order, with the columns latent_path and latent_sha256 of the manifest.
-
-    Parameters
-    ----------
-    rows, manifest_csv : DataFrame, path
-        Scans, and the table that names their latents.
-    autoencoder_sha256 : str
-        Of the weights whose latents are wanted: those that the latents' statistics were made with.
 
     Raises
     ------
     UserError
         The manifest is absent or lacks a column, a scan has no latent or more than one, its latent was encoded when
-        the scan was in another split, from another image or by another autoencoder, or a file is absent or not the
-        one that was encoded.
+        the scan was in another split or from another image, or a file is absent or not the one that was encoded.
     """
     cure = "run the rule latents again (snakemake --forcerun latents)"
     manifest = read_table(manifest_csv, LATENT_COLUMNS, dtype=TEXTS)
-    others = manifest["autoencoder_sha256"] != autoencoder_sha256
-    if others.any():
-        found = f"{others.sum()} of {len(manifest)} made by another one"
-        raise UserError(manifest_csv, "latents of the autoencoder that their statistics are of", found, cure)
     renamed = {"split": "encoded_split", "image_sha256": "encoded_image"}
-    manifest = manifest[list(LATENT_COLUMNS)].drop(columns="autoencoder_sha256").rename(columns=renamed)
+    manifest = manifest[list(LATENT_COLUMNS)].rename(columns=renamed)
     if manifest.duplicated(["subject", "session"]).any():
         raise UserError(manifest_csv, "one row per scan", "a scan twice", cure)
     joined = rows.merge(manifest, on=["subject", "session"], how="left")

@@ -85,7 +85,6 @@ def write_latents(
     table = table.assign(latent_path=[latent_path(folder, *scan) for scan in scans])
     autoencoder = build_autoencoder(config)
     load_weights(autoencoder, autoencoder_weights, dump_sections({"autoencoder": config}))
-    table["autoencoder_sha256"] = hash_file(autoencoder_weights)
     _encode(table, autoencoder, autoencoder_weights, config.training.batch_size)
     _remove_others(table["latent_path"])
     table["latent_sha256"] = [hash_file(path) for path in table["latent_path"]]

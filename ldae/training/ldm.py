@@ -15,7 +15,7 @@ from ldae.diffusion.losses import draw_noise, noise_loss
 from ldae.networks.diffusion import build_denoiser, build_schedule
 from ldae.training.fit import fit_and_save
 from ldae.training.initial import find_initial, load_initial
-from ldae.training.normalizer import encoded_by, load_normalizer, normalized_reader
+from ldae.training.normalizer import load_normalizer, normalized_reader
 from ldae.training.stage import VALIDATION_DRAWS, Stage
 from ldae.training.state import TrainingJob, describe_run, dump_sections
 
@@ -45,7 +45,7 @@ def train_ldm(
     """
     table = read_scans(scans_csv)
     rows = [fitting_rows(table, split, scans_csv) for split in ("train", "validation")]
-    rows = [join_latents(part, latents_csv, encoded_by(latent_statistics)) for part in rows]
+    rows = [join_latents(part, latents_csv) for part in rows]
     read = normalized_reader(load_normalizer(latent_statistics))
     latents = [Volumes(part["latent_path"], read) for part in rows]
     sections: dict[str, Section] = {"ldm": config, "diffusion": diffusion}

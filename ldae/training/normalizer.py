@@ -53,18 +53,6 @@ def load_normalizer(statistics: str | Path) -> LatentNormalizer:
     return normalizer
 
 
-def encoded_by(statistics: str | Path) -> str:
-    """SHA-256 of the autoencoder's weights whose latents the normaliser of `encode_latents` was fitted to.
-
-    Raises
-    ------
-    UserError
-        The file is missing or damaged.
-    """
-    _, description = load_tensors(statistics)
-    return description["parents"]["autoencoder"]
-
-
 def normalized_reader(normalizer: LatentNormalizer) -> Callable[[str], torch.Tensor]:
     """A function that reads a latent file as z_0 (C, D, H, W).
 

@@ -22,7 +22,7 @@ from ldae.networks.representation import build_representation
 from ldae.training.backbone import load_backbone_weights
 from ldae.training.fit import fit_and_save
 from ldae.training.initial import find_initial, load_initial
-from ldae.training.normalizer import encoded_by, load_normalizer, normalized_reader
+from ldae.training.normalizer import load_normalizer, normalized_reader
 from ldae.training.stage import VALIDATION_DRAWS, Frozen, Stage
 from ldae.training.state import TrainingJob, describe_run, dump_sections
 from ldae.weights import load_weights
@@ -56,7 +56,7 @@ def train_representation(
     """
     table = read_scans(scans_csv)
     rows = [fitting_rows(table, split, scans_csv) for split in ("train", "validation")]
-    train, validation = (join_latents(part, latents_csv, encoded_by(latent_statistics)) for part in rows)
+    train, validation = (join_latents(part, latents_csv) for part in rows)
     normalizer = load_normalizer(latent_statistics)
     fitted, held_out = (read_pairs(part, normalizer) for part in (train, validation))
     partners = others_scans(held_out[0], validation["subject"], fitted[0])

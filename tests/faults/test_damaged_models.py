@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from ldae.config.evaluation import ProbesConfig
@@ -20,8 +18,7 @@ from ldae.files import hash_file, sidecar_path, write_record
 from ldae.report.examples import read_example
 from ldae.systems.description import parse_description
 from ldae.systems.probes import StoredProbes, read_probes
-from ldae.training.checkpoints import BEST, LAST
-from ldae.training.state import TrainingJob, describe_run, usable_state
+from ldae.training.state import TrainingJob, describe_run
 from ldae.weights import load_tensors, load_weights, save_weights
 from tests.faults.document import Fault
 from tests.faults.outcomes import AGAIN, cut, edit, flip, refused
@@ -144,27 +141,6 @@ def test_truncated_volumes_of_a_figure_are_named(tmp_path, record_fault):
     record_fault(Fault("compute", VOLUMES, "results/evaluation", *outcome))
 
 
-STATE_FAULTS = {
-    "a truncated checkpoint": lambda folder: cut(folder / LAST),
-    "one byte of a checkpoint's archive": lambda folder: flip(folder / LAST, 0.999),
-    "a checkpoint of another network": lambda folder: torch.save(
-        {"state_dict": nn.Linear(9, 9).state_dict(), "callbacks": {"course": {}}}, folder / LAST
-    ),
-}
-
-
-@pytest.mark.parametrize("fault", STATE_FAULTS)
-def test_a_training_does_not_go_on_from_a_damaged_state(tmp_path, record_fault, caplog, fault):
-    network = nn.Linear(30, 40).state_dict()
-    for name in (LAST, BEST):
-        torch.save({"state_dict": network, "callbacks": {"course": {"step": 3}}}, tmp_path / name)
-    assert usable_state(tmp_path, network, ("course",)) == {"course": {"step": 3}}
-    STATE_FAULTS[fault](tmp_path)
-    with caplog.at_level(logging.WARNING):
-        assert usable_state(tmp_path, network, ("course",)) is None
-    record_fault(Fault("compute", fault, "results/checkpoints", AGAIN, caplog.messages[-1]))
-
-
 BACKBONE = "a backbone's weights replaced under the same name"
 
 
@@ -181,5 +157,5 @@ def test_replaced_weights_of_a_backbone_are_another_training(cohort, tmp_path, r
 
 
 FAULTS = [
-    *(*WEIGHTS_FAULTS, MIXED, *CODE_FAULTS, *PROBE_FAULTS, DESCRIPTION, VOLUMES, *STATE_FAULTS, BACKBONE),
+    *(*WEIGHTS_FAULTS, MIXED, *CODE_FAULTS, *PROBE_FAULTS, DESCRIPTION, VOLUMES, BACKBONE),
 ]

@@ -13,8 +13,6 @@ from ldae.files import hash_file
 
 GRID = (16, 16, 8)
 LATENT = (2, 4, 4, 4)
-AUTOENCODER = "a" * 64  # the hash of the weights that made the latents
-OF_STATISTICS = {"parents": {"autoencoder": AUTOENCODER}}  # the sidecar of their statistics
 SPLITS = ["train"] * 5 + ["validation"] * 3 + ["test"] * 2
 AGES = [61.0, 70.0, 79.0, 66.0, np.nan, 63.0, 77.0, 72.0, 60.0, 80.0]
 DIAGNOSES = ["AD", "CN", "CN", "CN", "MCI", "AD", "CN", "", "AD", "CN"]
@@ -48,10 +46,9 @@ class TinyCohort:
         table = pd.DataFrame(rows)
         table["image_sha256"] = [hash_file(path) for path in table["path"]]
         table["latent_sha256"] = [hash_file(path) for path in table["latent_path"]]
-        table["autoencoder_sha256"] = AUTOENCODER
         table[list(SCAN_COLUMNS)].to_csv(self.scans, index=False)
         table[list(LATENT_COLUMNS)].to_csv(self.manifest, index=False)
-        table.drop(columns=["latent_sha256", "autoencoder_sha256"]).to_csv(self.dataset, index=False)
+        table.drop(columns="latent_sha256").to_csv(self.dataset, index=False)
 
     def plant_test_subject(self) -> None:
         """Give a test subject another scan, in the training split."""

@@ -169,15 +169,10 @@ def _read_part(source: Source, name: str, needed: bool) -> _Part:
 
 
 def _read_strings(path: Path) -> pd.DataFrame:
-    frame = read_table(
-        path,
-        expected="a comma-separated UTF-8 table",
-        cure="download it again",
-        dtype=str,
-        keep_default_na=False,
-        encoding="utf-8-sig",
-        index_col=False,
-    )
+    try:
+        frame = read_table(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise UserError(path, "a comma-separated UTF-8 table", str(error), "download it again") from None
     frame.columns = frame.columns.str.strip()
     doubled = frame.columns[frame.columns.duplicated()]
     if len(doubled):

@@ -9,7 +9,6 @@ import pytest
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import SCAN_COLUMNS, join_latents, latent_path, read_scans
 from ldae.errors import UserError
-from tests.unit.tiny_cohort import AUTOENCODER
 
 
 def test_a_training_is_given_no_labels(cohort):
@@ -43,7 +42,7 @@ def test_an_unusable_table_is_refused(cohort, change, message):
 def test_latents_are_joined_in_the_order_of_the_scans(cohort):
     pd.read_csv(cohort.manifest).sample(frac=1, random_state=3).to_csv(cohort.manifest, index=False)
     rows = fitting_rows(read_scans(cohort.scans), "validation").iloc[::-1]
-    joined = join_latents(rows, cohort.manifest, AUTOENCODER)
+    joined = join_latents(rows, cohort.manifest)
     assert joined["session"].tolist() == ["M000", "M000", "M006", "M000"]
     for row in joined.itertuples():
         assert row.latent_path == latent_path(cohort.manifest.parent, row.subject, row.session)
@@ -70,12 +69,12 @@ def absent(table):
 def test_a_manifest_of_other_scans_is_refused(cohort, change, message):
     change(pd.read_csv(cohort.manifest)).to_csv(cohort.manifest, index=False)
     with pytest.raises(UserError, match=message):
-        join_latents(fitting_rows(read_scans(cohort.scans), "train"), cohort.manifest, AUTOENCODER)
+        join_latents(fitting_rows(read_scans(cohort.scans), "train"), cohort.manifest)
 
 
 def test_another_file_in_a_latents_place_is_refused_where_it_is_used(cohort):
     np.savez(cohort.manifest.parent / "sub-S6_ses-M000.npz", data=np.ones((2, 4, 4, 4), np.float32))
     scans = read_scans(cohort.scans)
-    join_latents(fitting_rows(scans, "train"), cohort.manifest, AUTOENCODER)
+    join_latents(fitting_rows(scans, "train"), cohort.manifest)
     with pytest.raises(UserError, match="sub-S6_ses-M000"):
-        join_latents(fitting_rows(scans, "validation"), cohort.manifest, AUTOENCODER)
+        join_latents(fitting_rows(scans, "validation"), cohort.manifest)

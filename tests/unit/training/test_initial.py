@@ -20,7 +20,7 @@ from ldae.training import autoencoder, ldm, representation
 from ldae.training.initial import find_initial, load_initial, seen_by
 from ldae.training.state import dump_sections
 from ldae.weights import save_weights
-from tests.unit.tiny_cohort import GRID, LATENT, OF_STATISTICS
+from tests.unit.tiny_cohort import GRID, LATENT
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def generative(networks, tmp_path):
 def train(cohort, sections, make_job, monkeypatch, tmp_path):
     """Start a training from a place; gives the built stage's network and the run's description, without a step."""
     statistics, denoiser = tmp_path / "latent_statistics.safetensors", tmp_path / "ldm.safetensors"
-    save_weights(LatentNormalizer(LATENT), statistics, OF_STATISTICS)
+    save_weights(LatentNormalizer(LATENT), statistics, {})
     parents = {"parents": {"latent_statistics": hash_file(statistics)}}
     torch.manual_seed(5)
     save_weights(build_denoiser(sections["ldm"], sections["diffusion"], LATENT[0]), denoiser, parents)

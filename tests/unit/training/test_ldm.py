@@ -16,7 +16,7 @@ from ldae.networks.diffusion import build_denoiser
 from ldae.training import ldm
 from ldae.training.ldm import LDMStage, train_ldm
 from ldae.weights import load_weights, save_weights
-from tests.unit.tiny_cohort import LATENT, OF_STATISTICS
+from tests.unit.tiny_cohort import LATENT
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def statistics(tmp_path):
     normalizer = LatentNormalizer(LATENT)
     normalizer.mean.normal_(generator=torch.Generator().manual_seed(4))
     normalizer.std[:] = torch.tensor([0.5, 3.0]).view(2, 1, 1, 1)
-    save_weights(normalizer, path, OF_STATISTICS)
+    save_weights(normalizer, path, {})
     return path
 
 

@@ -20,7 +20,7 @@ from ldae.training.fit import fit
 from ldae.training.representation import RepresentationStage, train_representation
 from ldae.training.stage import VALIDATION_DRAWS
 from ldae.weights import load_weights, save_weights
-from tests.unit.tiny_cohort import GRID, LATENT, OF_STATISTICS
+from tests.unit.tiny_cohort import GRID, LATENT
 from tests.unit.training.conftest import KilledError
 
 
@@ -153,7 +153,7 @@ def parents(ldm_config, diffusion, tmp_path):
     normalizer = LatentNormalizer(LATENT)
     normalizer.mean.fill_(0.5)
     normalizer.std.fill_(2.0)
-    save_weights(normalizer, statistics, OF_STATISTICS)
+    save_weights(normalizer, statistics, {})
     torch.manual_seed(1)
     config = {"ldm": ldm_config.model_dump(), "diffusion": diffusion.model_dump()}
     description = {"config": config, "parents": {"latent_statistics": hash_file(statistics)}}
@@ -212,6 +212,6 @@ def test_scans_latents_and_the_other_subjects_scans_belong_together(run, cohort,
 def test_a_denoiser_of_another_normaliser_or_configuration_is_refused(run, parents, ldm_config):
     with pytest.raises(UserError, match=r"ldm\.prediction"):
         run(ldm=ldm_config.model_copy(update={"prediction": "v"}))
-    save_weights(LatentNormalizer(LATENT), parents[0], OF_STATISTICS)
+    save_weights(LatentNormalizer(LATENT), parents[0], {})
     with pytest.raises(UserError, match="made from another latent_statistics"):
         run()

@@ -11,7 +11,7 @@ from ldae.models.latent_normalizer import LatentNormalizer
 from ldae.networks.diffusion import build_denoiser
 from ldae.training import dae, ldm, representation, supervised
 from ldae.weights import save_weights
-from tests.unit.tiny_cohort import LATENT, OF_STATISTICS
+from tests.unit.tiny_cohort import LATENT
 
 WITH_ENCODER = ["representation", "dae", "supervised"]
 RATE = 0.37
@@ -24,7 +24,7 @@ def build(
 ):  # fmt: skip
     """A stage as its training function builds it, and the part of it that would be saved."""
     statistics, denoiser = tmp_path / "latent_statistics.safetensors", tmp_path / "ldm.safetensors"
-    save_weights(LatentNormalizer(LATENT), statistics, OF_STATISTICS)
+    save_weights(LatentNormalizer(LATENT), statistics, {})
     described = {"parents": {"latent_statistics": hash_file(statistics)}}
     save_weights(build_denoiser(ldm_config, diffusion, 2), denoiser, described)
 
