@@ -15,7 +15,7 @@ ifneq ($(words $(CURDIR)),1)
 $(error $(CURDIR): expected a path without spaces, found one with; move or clone the checkout to another folder)
 endif
 
-.PHONY: demo paper-tables test unit workflow test-all lint schema lock
+.PHONY: demo paper-tables test unit workflow test-faults test-all lint schema lock
 
 demo: $(INSTALLED)  ## From the phantom download to every table and the report
 	snakemake --cores $(CORES)
@@ -29,11 +29,14 @@ test: lint  ## What CI runs: lint, unit tests, the tiny DAG
 	python -m pytest -n 2 --dist loadgroup -m "not slow and not gpu" --cov --cov-report=
 	@echo "share of the package's lines that the tests run: $$(python -m coverage report --format=total) %"
 
-unit: $(TESTABLE)  ## The unit tests alone
-	python -m pytest -m "not slow and not gpu" tests/unit ldae
+unit: $(TESTABLE)  ## The unit tests and the quick faults
+	python -m pytest -m "not slow and not gpu" tests/unit tests/faults ldae
 
 workflow: $(TESTABLE)  ## The workflow's tests alone: the tiny DAG and what reruns when
 	python -m pytest -m "not slow and not gpu" tests/workflow
+
+test-faults: $(TESTABLE)  ## Every fault of docs/faults.md, which it writes; hours, for whole runs are killed (LDAE_FAULTS_SEEDS=3)
+	python -m pytest tests/faults --write-faults docs/faults.md
 
 test-all: lint  ## With the slow tests and, where there is one, the GPU
 	python -m pytest

@@ -20,6 +20,23 @@ PASSING = {
     )
 }
 
+RIGHTS = "give the user who runs this the right to write there (chown, chmod)"
+ROOM = "make room on its disk"
+# What a person can do about the machine, by the system's own number of the error.
+CURES = {
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: f"{ROOM}, or have the quota raised",
+    errno.EFBIG: "raise the limit on the size of a file (ulimit -f)",
+    errno.EACCES: RIGHTS,
+    errno.EPERM: RIGHTS,
+    errno.EROFS: "mount its file system for writing",
+    errno.EIO: "see to the disk, or to the connection to it",
+    errno.ESTALE: "see to the connection to its disk",
+    errno.ENOTCONN: "see to the connection to its disk",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENOMEM: "give the job more memory, or let fewer run at once",
+}
+
 
 class UserError(Exception):
     """A problem the user can mend.
@@ -134,3 +151,23 @@ def place_of(error: BaseException) -> str:
 def _trace(error: BaseException) -> str:
     """The frames of an error as Python prints them; `pebble` keeps those of another process as text."""
     return getattr(error, "traceback", "") + "".join(traceback.format_tb(error.__traceback__))
+
+
+def say_trouble(error: BaseException) -> UserError | None:
+    """A refusal of the machine, to write a file for instance, as a user reads it; None for any other error.
+
+    Examples
+    --------
+    >>> print(say_trouble(OSError(errno.ENOSPC, "No space left on device", "results/scans.csv")))
+    results/scans.csv
+      expected: to be read or written
+      found:    No space left on device
+      cure:     make room on its disk, then run the same command again; what is done is kept
+    """
+    if isinstance(error, MemoryError):
+        error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    if not isinstance(error, OSError) or error.errno not in CURES:
+        return None
+    cure = f"{CURES[error.errno]}, then run the same command again; what is done is kept"
+    where = error.filename or "a file"
+    return UserError(where, "to be read or written", os.strerror(error.errno), cure)

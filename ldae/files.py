@@ -25,20 +25,51 @@ if TYPE_CHECKING:
 LABELS = ("subject", "session", "image_id")
 FORMULA = r"'*[=+\-@\t\r]"  # how a text begins that a spreadsheet would compute, or one that looks defused
 DEFUSED = f"^'(?={FORMULA})"
-
-
 PARTIAL = ".partial-"  # how the names begin of what is not yet whole
+CONTENT_HASH = "ContentSHA256"
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`, with its suffixes; rename it to `path` on success only."""
+    """Yield a temporary name beside `path`, with its suffixes; rename it to `path` on success only.
+
+    Raises
+    ------
+    OSError
+        The disk takes no more, for which libraries have errors of their own, or the folder may not be written to; it
+        names `path`.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=PARTIAL) as folder:
-        temporary = Path(folder) / path.name
-        yield temporary
-        os.replace(temporary, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=PARTIAL) as folder:
+            temporary = Path(folder) / path.name
+            try:
+                yield temporary
+            except Exception as error:
+                if not isinstance(error, OSError | UserError):
+                    _refuse_full_disk(error, temporary)
+                raise
+            os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None or PARTIAL in str(error.filename):
+            error.filename = str(path)
+        raise
+
+
+def _refuse_full_disk(error: Exception, unfinished: Path) -> None:
+    """Raise the system's own error where a library's stands for it.
+
+    Rust's tell its number; of PyTorch's nothing is known, so a little more is written to the file.
+    """
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    if number:
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+    if unfinished.is_file():
+        with unfinished.open("ab") as stream:
+            stream.write(bytes(1 << 16))
+            stream.flush()
+            os.fsync(stream.fileno())
 
 
 @contextmanager
@@ -101,13 +132,22 @@ def read_json(path: str | Path) -> dict:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def write_record(path: str | Path, record: dict) -> None:
+    """Write a JSON object with the hash of its content, atomically, for `read_record` to see that it is whole."""
+    content = json.loads(json.dumps(record, default=str))
+    write_json(path, content | {CONTENT_HASH: hash_content(content)})
+
+
 def read_record(path: str | Path) -> dict | None:
-    """Read a JSON file; None where none can be read, or it is damaged, or holds anything but an object."""
+    """Read a JSON object without its hash; None where there is none, or a damaged one, or anything but an object."""
     try:
         record = read_json(path)
     except (FileNotFoundError, PermissionError, IsADirectoryError, ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    if not isinstance(record, dict):
+        return None
+    noted = record.pop(CONTENT_HASH, None)
+    return record if noted in (None, hash_content(record)) else None
 
 
 def sidecar_path(path: str | Path) -> Path:

@@ -12,6 +12,7 @@ from snakemake.logging import logger
 
 try:
     from ldae.allocation import GLIBC_KEEPS_MEMORY
+    from ldae.checksums import compare_edited
     from ldae.code_hash import hash_script
     from ldae.cohort.pilot import read_exclusions, read_names
     from ldae.config import names
@@ -44,6 +45,8 @@ for variable, value in GLIBC_KEEPS_MEMORY.items():
 os.environ.update(LDAE_LOCK=f"{workflow.basedir}/requirements.lock")  # what envs/ldae.post-deploy.sh installs
 check_interpreter(sys.executable)
 check_temporary()
+if workflow.is_main_process:
+    compare_edited()
 
 for file in workflow.configfiles if workflow.is_main_process else ():
     read_settings(file)  # which Snakemake has read already, but not asked whether a key is there twice

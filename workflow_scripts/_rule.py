@@ -1,4 +1,4 @@
-"""What every script shares: the package of this checkout, and the rule's log."""
+"""What every script shares: the package of this checkout, the rule's log, and the checksums of its files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ldae.checksums import checked_files
 from ldae.discretion import describe_error, tell_kinds_only
-from ldae.errors import UserError
+from ldae.errors import UserError, say_trouble
 from ldae.scratch import remove_abandoned
+
+
+@contextmanager
+def job(snakemake: Any, *, private: bool = False) -> Iterator[None]:
+    """The body of a rule: its log (`rule_log`), and its files compared before and noted after."""
+    with (
+        rule_log(snakemake.log[0], private=private),
+        checked_files(list(snakemake.input), list(snakemake.output), writes=is_first_process()),
+    ):
+        yield
+
+
+def is_first_process() -> bool:
+    """Whether this is the only process, or of a training on several devices the one that writes."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 @contextmanager
@@ -26,7 +43,7 @@ def rule_log(path: str, *, private: bool = False) -> Iterator[None]:
     An earlier attempt's log stays, above this one's. Of a training on several devices the first process writes all; the
     others add their errors.
     """
-    first = os.environ.get("LOCAL_RANK", "0") == "0"
+    first = is_first_process()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -50,6 +67,10 @@ def rule_log(path: str, *, private: bool = False) -> Iterator[None]:
         package.error("%s", error)
         sys.exit(1)
     except Exception as error:
+        trouble = say_trouble(error)
+        if trouble is not None and (not private or trouble.where.startswith("results/")):
+            package.error("%s", trouble)
+            sys.exit(1)
         if private:
             package.error("unexpected error: %s\nthe full log is %s", describe_error(error), path)
             sys.exit(1)

@@ -8,7 +8,7 @@ from ldae.config.models import AutoencoderConfig
 from ldae.training.autoencoder import train_autoencoder
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         train_autoencoder(
             snakemake.input.scans,
             trained_section(snakemake, AutoencoderConfig, "autoencoder"),

@@ -5,7 +5,7 @@ import _rule  # first: puts this checkout on the path
 from ldae.cohort.converters import convert_download
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0], private=True):
+    with _rule.job(snakemake, private=True):
         params = snakemake.params
         convert_download(
             params.source,

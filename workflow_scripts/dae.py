@@ -8,7 +8,7 @@ from ldae.config.models import DAEConfig, DiffusionConfig, EncoderConfig
 from ldae.training.dae import train_dae
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         train_dae(
             snakemake.input.scans,
             trained_section(snakemake, DAEConfig, "dae"),

@@ -5,7 +5,7 @@ import _rule  # first: puts this checkout on the path
 from ldae.cohort.dataset import build_dataset
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         build_dataset(
             snakemake.input.scans,
             snakemake.input.conversion,

@@ -8,7 +8,7 @@ from ldae.config.models import AutoencoderConfig
 from ldae.training.latents import write_latents
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         torch.set_num_threads(snakemake.threads)
         write_latents(
             snakemake.input.scans,

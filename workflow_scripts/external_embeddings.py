@@ -8,7 +8,7 @@ from ldae.config.partial import partial_config
 from ldae.evaluation.features.external import embed_with_external
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         torch.set_num_threads(snakemake.threads)
         embed_with_external(
             snakemake.input.scans,

@@ -6,7 +6,7 @@ from ldae.cohort.adni.preflight import write_inventory
 from ldae.cohort.pilot import Pilot
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0], private=True):
+    with _rule.job(snakemake, private=True):
         params = snakemake.params
         write_inventory(
             snakemake.input.dicom_dir,

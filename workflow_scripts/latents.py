@@ -8,7 +8,7 @@ from ldae.config.models import AutoencoderConfig, LatentsConfig
 from ldae.training.latents import encode_latents
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         torch.set_num_threads(snakemake.threads)
         encode_latents(
             snakemake.input.scans,

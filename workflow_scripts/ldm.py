@@ -8,7 +8,7 @@ from ldae.config.models import DiffusionConfig, LDMConfig
 from ldae.training.ldm import train_ldm
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         train_ldm(
             snakemake.input.scans,
             snakemake.input.latents,

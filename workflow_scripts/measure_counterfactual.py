@@ -10,7 +10,7 @@ from ldae.config.partial import partial_config
 from ldae.evaluation.measure.counterfactual import measure_counterfactuals
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         torch.set_num_threads(snakemake.threads)
         measure_counterfactuals(
             snakemake.input.scans,

@@ -8,7 +8,7 @@ from ldae.config.partial import partial_config
 from ldae.evaluation.measure.efficiency import measure_efficiency
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         measure_efficiency(
             snakemake.input.comparison,
             Path(snakemake.input.models[0]).parent,

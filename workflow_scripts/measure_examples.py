@@ -10,7 +10,7 @@ from ldae.config.partial import partial_config
 from ldae.evaluation.measure.examples import measure_examples
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         torch.set_num_threads(snakemake.threads)
         config = partial_config(snakemake.params.config)
         measure_examples(

@@ -8,7 +8,7 @@ from ldae.config.partial import partial_config
 from ldae.evaluation.describe import describe_model
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         describe_model(
             snakemake.input.dataset,
             Path(snakemake.input.models[0]).parent,

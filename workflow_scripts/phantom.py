@@ -6,7 +6,7 @@ from ldae.config.cohort import PhantomConfig
 from ldae.phantom.download import make_phantom
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         config = snakemake.params.config
         make_phantom(
             PhantomConfig(**config["phantom"]),

@@ -5,7 +5,7 @@ import _rule  # first: puts this checkout on the path
 from ldae.preprocessing.pictures import draw_pictures
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0], private=True):
+    with _rule.job(snakemake, private=True):
         draw_pictures(
             snakemake.input.manifest,
             snakemake.output.table,

@@ -6,7 +6,7 @@ from ldae.config.partial import partial_config
 from ldae.evaluation.tables.predictions import write_predictions
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         write_predictions(
             snakemake.input.dataset,
             snakemake.input.embeddings,

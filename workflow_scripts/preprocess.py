@@ -7,7 +7,7 @@ from ldae.preprocessing.mask_limits import MaskLimits
 from ldae.preprocessing.shard import preprocess_shard
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0], private=True):
+    with _rule.job(snakemake, private=True):
         preprocess_shard(
             snakemake.input.images,
             snakemake.output.manifest,

@@ -6,7 +6,7 @@ from ldae.config.preprocessing import QCConfig
 from ldae.preprocessing.qc_table import build_qc
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         build_qc(
             list(snakemake.input.manifests),
             QCConfig(**snakemake.params.config["qc"]),

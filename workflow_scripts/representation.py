@@ -8,7 +8,7 @@ from ldae.config.models import DiffusionConfig, EncoderConfig, LDMConfig, Repres
 from ldae.training.representation import train_representation
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         train_representation(
             snakemake.input.scans,
             snakemake.input.latents,

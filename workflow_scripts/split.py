@@ -6,7 +6,7 @@ from ldae.cohort.strata import refuse_empty_sides, split_cohort
 from ldae.config.cohort import SplitConfig
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         sides = split_cohort(
             snakemake.input.strata,
             snakemake.input.qc,

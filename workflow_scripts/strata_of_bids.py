@@ -6,7 +6,7 @@ from ldae.cohort.bids.labels import write_strata
 from ldae.config.cohort import ColumnsConfig
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0], private=True):
+    with _rule.job(snakemake, private=True):
         write_strata(
             list(snakemake.input.shards),
             snakemake.input.bids_dir,

@@ -8,7 +8,7 @@ from ldae.config.models import EncoderConfig, SupervisedConfig
 from ldae.training.supervised import train_supervised
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         train_supervised(
             snakemake.input.scans,
             snakemake.input.dataset,

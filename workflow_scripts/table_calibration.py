@@ -8,7 +8,7 @@ from ldae.evaluation.tables.predictions import read_predictions
 from ldae.evaluation.tables.result import write_result
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         config, predictions = partial_config(snakemake.params.config), read_predictions(snakemake.input[0])
         table = tabulate_calibration(predictions, config.evaluation.bootstrap, config.seed)
         write_result(snakemake.output[0], table, snakemake.params.cohort)

@@ -7,7 +7,7 @@ from ldae.evaluation.tables.result import write_result
 from ldae.files import read_table
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         dataset = read_table(snakemake.input[0])
         table = describe_cohort(dataset)
         write_result(snakemake.output[0], table, snakemake.params.cohort)

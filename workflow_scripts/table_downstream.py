@@ -6,7 +6,7 @@ from ldae.config.partial import partial_config
 from ldae.evaluation.tables.downstream import write_downstream
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         config = partial_config(snakemake.params.config)
         write_downstream(
             snakemake.input.dataset,

@@ -7,7 +7,7 @@ from ldae.evaluation.tables.interpolation import read_interpolations, tabulate_i
 from ldae.evaluation.tables.result import write_result
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         config, scans = partial_config(snakemake.params.config), read_interpolations(snakemake.input[0])
         table = tabulate_interpolations(scans, config.evaluation.bootstrap, config.seed)
         write_result(snakemake.output[0], table, snakemake.params.cohort)

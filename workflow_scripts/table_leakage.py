@@ -7,7 +7,7 @@ from ldae.evaluation.tables.leakage import read_fitted, tabulate_leakage
 from ldae.evaluation.tables.result import write_result
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         fitted = read_fitted(
             snakemake.input.weights,
             snakemake.input.embeddings,

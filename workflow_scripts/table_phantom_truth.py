@@ -6,7 +6,7 @@ from ldae.config.partial import partial_config
 from ldae.evaluation.tables.phantom_truth import write_truth_table
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         write_truth_table(
             snakemake.input.truth,
             snakemake.input.dataset,

@@ -8,7 +8,7 @@ from ldae.evaluation.tables.result import write_result
 from ldae.planning.resources import count_sides
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         config = partial_config(snakemake.params.config, snakemake.params.computed)
         table = tabulate_plan(config, count_sides(snakemake.input.scans))
         write_result(snakemake.output[0], table, snakemake.params.cohort)

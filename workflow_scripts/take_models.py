@@ -7,5 +7,5 @@ import _rule  # first: puts this checkout on the path
 from ldae.systems.taken import take_models
 
 if __name__ == "__main__":
-    with _rule.rule_log(snakemake.log[0]):
+    with _rule.job(snakemake):
         take_models(snakemake.params.folder, snakemake.input.scans, Path(snakemake.output.model).parent)

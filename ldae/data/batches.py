@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from ldae.data.volumes import Aligned, Volumes, read_volumes
+from ldae.data.volumes import Aligned, Volumes, read_images
 from ldae.progress import Progress
 
 logger = logging.getLogger(__name__)
@@ -124,5 +124,5 @@ def scan_batches(table: pd.DataFrame, batch_size: int, label: str) -> Iterator[t
     progress = Progress(logger, label, len(table))
     for first in range(0, len(table), batch_size):
         rows = table.iloc[first : first + batch_size]
-        yield rows, read_volumes(list(rows["path"]))
+        yield rows, read_images(rows)
         progress.advance(len(rows))

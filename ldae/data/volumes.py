@@ -7,10 +7,12 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import torch
 from nibabel.wrapstruct import WrapStructError
 from torch.utils.data import Dataset
@@ -23,37 +25,52 @@ GZIP = b"\x1f\x8b"
 MEMORY_LIMIT_BYTES = 2e9  # a set of volumes below this is read once and kept
 
 
-def read_volume(path: str | Path) -> torch.Tensor:
+def read_volume(path: str | Path, sha256: str = "") -> torch.Tensor:
     """Read a preprocessed volume: float32 (1, D, H, W), axes RAS, intensities 0..1.
 
     Nibabel reads a compressed file without asking for its checksum, so a flipped bit would be another image.
 
+    Parameters
+    ----------
+    path : path
+        The file.
+    sha256 : str
+        What a table says of its content, if one does.
+
     Raises
     ------
     UserError
-        The file is absent, cannot be read, or is not the one that its sidecar of preprocessing describes.
+        The file is absent, cannot be read, or is not the one that the table or its sidecar of preprocessing describes.
     """
     cure = "snakemake --forcerun preprocess makes it again and keeps those that are whole"
     try:
         content = Path(path).read_bytes()
         recorded = (read_record(image_sidecar(path)) or {}).get("ImageSHA256")
-        if recorded and hashlib.sha256(content).hexdigest() != recorded:
-            raise UserError(path, "the image that its sidecar describes", "other or damaged content", cure)
+        for whose, noted in (("the table of scans", sha256), ("its sidecar", recorded)):
+            if noted and hashlib.sha256(content).hexdigest() != noted:
+                raise UserError(path, f"the image that {whose} describes", "other or damaged content", cure)
         plain = gzip.decompress(content) if content.startswith(GZIP) else content
         return torch.from_numpy(nib.Nifti1Image.from_bytes(plain).get_fdata(dtype=np.float32))[None]
     except (OSError, EOFError, ValueError, zlib.error, *NO_NIFTI) as error:
         raise UserError(path, "a preprocessed scan", str(error), cure) from None
 
 
-def read_volumes(paths: Sequence[str | Path]) -> torch.Tensor:
+def read_images(rows: pd.DataFrame) -> torch.Tensor:
+    """`read_volumes` of the scans of a table, columns path and image_sha256."""
+    return read_volumes(rows["path"].tolist(), rows["image_sha256"].tolist())
+
+
+def read_volumes(paths: Sequence[str | Path], hashes: Sequence[str] = ()) -> torch.Tensor:
     """Read preprocessed volumes as one float32 tensor (B, 1, D, H, W), axes RAS, intensities 0..1.
+
+    `hashes`: what a table says of their content.
 
     Raises
     ------
     UserError
-        A file is absent or cannot be read, or the volumes differ in shape.
+        A file is absent, cannot be read or is another one, or the volumes differ in shape.
     """
-    volumes = [read_volume(path) for path in paths]
+    volumes = [read_volume(*pair) for pair in zip(paths, hashes or [""] * len(paths), strict=True)]
     shapes = {tuple(volume.shape[1:]) for volume in volumes}
     if len(shapes) > 1:
         raise UserError(paths[0], "scans of one shape", str(sorted(shapes)), "preprocess all scans on one grid")
@@ -106,6 +123,24 @@ class Volumes(Dataset):
         for i in range(len(self)):
             total += self[[i]]
         return (total / len(self)).float()
+
+
+def image_set(rows: pd.DataFrame, change: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Volumes:
+    """The volumes of scans, columns path and image_sha256; `change` is done to each (1, D, H, W) that is read."""
+    return Volumes(rows["path"], ImageReader(dict(zip(rows["path"], rows["image_sha256"], strict=True)), change))
+
+
+@dataclass(frozen=True)
+class ImageReader:
+    """Reads preprocessed volumes whose content is known, by their paths."""
+
+    hashes: dict[str, str]
+    change: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+    def __call__(self, path: str) -> torch.Tensor:
+        """The volume, changed."""
+        volume = read_volume(path, self.hashes[path])
+        return volume if self.change is None else self.change(volume)
 
 
 class Aligned(Dataset):

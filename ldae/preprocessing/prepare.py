@@ -11,7 +11,7 @@ from ldae.cohort.series.faults import BrokenSeries
 from ldae.cohort.series.nifti import orientation_of
 from ldae.config.preprocessing import PreprocessingConfig, QCConfig
 from ldae.errors import UserError, UserErrors
-from ldae.files import hash_content, read_record, write_json
+from ldae.files import hash_content, read_record, write_record
 from ldae.pool import run_items
 from ldae.preprocessing.brain_mask import engine_record
 from ldae.preprocessing.grid import model_grid
@@ -141,7 +141,7 @@ def prepare_item(job: PrepareJob) -> dict:
             where = given if error.where == str(source) else error.where
             raise UserError(where, error.expected, error.found + why, error.cure) from None
     sidecar |= {"Sources": [given.as_posix()], "SourceSHA256": job.scan.hash(), "Key": job.key}
-    write_json(job.files.sidecar, sidecar)
+    write_record(job.files.sidecar, sidecar)
     return sidecar
 
 

@@ -12,7 +12,7 @@ from nibabel.filebasedimages import ImageFileError
 from scipy import ndimage
 
 from ldae.config.preprocessing import PreprocessingConfig, QCConfig
-from ldae.files import hash_file, write_json
+from ldae.files import hash_file, write_record
 from ldae.preprocessing.grid import QC_GRID, Grid, mni_template
 from ldae.preprocessing.intensity import to_grey_levels
 from ldae.preprocessing.layout import ScanFiles
@@ -98,5 +98,5 @@ def write_recognised(
         "Key": key,
         "QC": {name: round(value, 6) for name, value in found.numbers.items()},
     }
-    write_json(files.sidecar, sidecar)
+    write_record(files.sidecar, sidecar)
     return sidecar

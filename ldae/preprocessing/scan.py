@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ldae.config.preprocessing import PreprocessingConfig
-from ldae.files import hash_file, write_json
+from ldae.files import hash_file, write_record
 from ldae.preprocessing.alignment import align
 from ldae.preprocessing.bias_field import correct_bias_field
 from ldae.preprocessing.brain_mask import engine_record
@@ -85,7 +85,7 @@ def preprocess_scan(
     write_volume(files.qc_image, to_grey_levels(aligned.qc_image, aligned.qc_mask), QC_GRID.affine)
     sidecar = _sidecar(source, files, config, key) | {"Notes": [*raw.notes, *absent, *kind]}
     sidecar |= {"QC": {name: round(v, 6) for name, v in numbers.items()}}
-    write_json(files.sidecar, sidecar)
+    write_record(files.sidecar, sidecar)
     return sidecar
 
 

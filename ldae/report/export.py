@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from ldae.errors import UserError
-from ldae.files import atomic_path, read_json, sidecar_path, write_json, write_text
+from ldae.files import atomic_path, read_json, sidecar_path, write_json, write_record, write_text
 from ldae.report.model_card import CARD, write_card
 from ldae.systems.description import FILES, MODEL, PROBES, ModelDescription, read_description
 from ldae.systems.trained import load
@@ -72,10 +73,10 @@ def copy_model(models: Path, folder: Path, description: ModelDescription) -> Non
         counts = {split: len(subjects) for split, subjects in told.get("subjects", {}).items()}
         cleaned |= {"initial": {"file": told["initial"]["file"]}} if "initial" in told else {}
         write_json(sidecar_path(folder / name), cleaned | ({"subject_counts": counts} if counts else {}))
-    write_json(folder / MODEL, without_places(description.model_dump()))
+    write_record(folder / MODEL, without_places(description.model_dump()))
 
 
-def without_places(content: object) -> object:
+def without_places(content: Any) -> Any:
     """The same settings, of the files that they name the name alone.
 
     Examples

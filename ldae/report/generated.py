@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
+from ldae.evaluation.arrays import read_arrays
 from ldae.report.anatomy import (
     INTENSITY,
     LABEL_SIZE,
@@ -36,8 +35,7 @@ def draw_generated(generated: str | Path, output: str | Path, *, phantom: bool =
     output, phantom : path, bool
         See `ldae.report.figures.save_figure`.
     """
-    with np.load(generated, allow_pickle=False) as arrays:
-        content = dict(arrays)
+    content = read_arrays(generated)
     content["difference"] = content["sample"] - content["nearest"]
     window = difference_window(content["difference"], TITLES["difference"])
     views, count = Views(content["affine"], content["sample"].shape[1:]), len(content["sample"])

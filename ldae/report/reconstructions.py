@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ldae.data.labels import read_dataset
+from ldae.evaluation.arrays import read_arrays
 from ldae.report.anatomy import (
     INTENSITY,
     LABEL_SIZE,
@@ -39,8 +40,7 @@ def draw_reconstructions(
     output, phantom : path, bool
         See `ldae.report.figures.save_figure`.
     """
-    with np.load(examples, allow_pickle=False) as arrays:
-        content = dict(arrays)
+    content = read_arrays(examples)
     diagnosis = read_dataset(dataset).set_index(["subject", "session"])["diagnosis"]
     people = zip(content["subject"], content["session"], strict=True)
     names = [f"{subject}\n{session} {diagnosis[subject, session]}" for subject, session in people]

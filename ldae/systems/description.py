@@ -11,7 +11,7 @@ from ldae.config.base import Section
 from ldae.config.load import Config
 from ldae.config.partial import partial_config
 from ldae.errors import UserError
-from ldae.files import hash_file, read_record, sidecar_path, write_json
+from ldae.files import hash_file, read_record, sidecar_path, write_record
 
 MODEL, PROBES, REFERENCE = "model.json", "probes.json", "reference.safetensors"
 SECTIONS = ("preprocessing", "qc", "autoencoder", "latents", "diffusion", "ldm", "encoder", "representation")
@@ -51,7 +51,7 @@ def write_description(
     chosen["evaluation"] = {"batch_size": config.evaluation.batch_size}
     files = {name: hash_file(Path(models_dir, name)) for name in FILES}
     described = ModelDescription(format=FORMAT, phantom=phantom, config=chosen, files=files, cohort=cohort)
-    write_json(output, described.model_dump())
+    write_record(output, described.model_dump())
 
 
 def parse_description(models_dir: str | Path) -> ModelDescription:
@@ -66,9 +66,12 @@ def parse_description(models_dir: str | Path) -> ModelDescription:
     if not path.is_file():
         cure = "give the folder results/models of a finished run, or one that `ldae export` wrote"
         raise UserError(path, "the description of a trained model", "no such file", cure)
+    record = read_record(path)
+    if record is None:
+        raise UserError(path, "the description of a trained model", "a damaged file", CURE)
     try:
-        description = ModelDescription.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
+        description = ModelDescription.model_validate(record)
+    except ValidationError as error:
         raise UserError(path, "the description of a trained model", f"{error}"[:300], CURE) from None
     if description.format != FORMAT:
         found = f"format {description.format}"

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from ldae.config.base import Section
 from ldae.errors import UserError
-from ldae.files import hash_file
+from ldae.files import hash_file, read_record
 from ldae.systems.description import CURE, PROBES
 from ldae.systems.probe import Probe
 
@@ -35,9 +35,12 @@ def read_probes(models_dir: str | Path, representation_sha256: str) -> dict[str,
         The file is damaged, or its probes were fitted to y_sem of other weights.
     """
     path = Path(models_dir, PROBES)
+    record = read_record(path)
+    if record is None:
+        raise UserError(path, "linear probes, as they were written", "none, or damaged ones", CURE)
     try:
-        stored = StoredProbes.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
+        stored = StoredProbes.model_validate(record)
+    except ValidationError as error:
         raise UserError(path, "linear probes", f"{error}"[:300], CURE) from None
     if stored.representation_sha256 != representation_sha256:
         raise UserError(path, "probes of the representation beside it", "those of another one", CURE)

@@ -15,7 +15,7 @@ from ldae.config.base import Section
 from ldae.config.models import AutoencoderConfig
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
-from ldae.data.volumes import Volumes, read_volume
+from ldae.data.volumes import image_set
 from ldae.networks.autoencoder import build_autoencoder, build_discriminator
 from ldae.training.fit import fit_and_save
 from ldae.training.initial import find_initial, load_initial
@@ -35,7 +35,7 @@ def train_autoencoder(scans_csv: str | Path, config: AutoencoderConfig, job: Tra
     """
     table = read_scans(scans_csv)
     rows = [fitting_rows(table, split, scans_csv) for split in ("train", "validation")]
-    scans = [Volumes(part["path"], read_volume) for part in rows]
+    scans = [image_set(part) for part in rows]
     perceptual, perceptual_note = load_perceptual_loss(config, job.pretrained)
     sections: dict[str, Section] = {"autoencoder": config}
     initial = find_initial("autoencoder", config.init_from, dump_sections(sections), table)

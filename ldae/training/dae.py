@@ -10,7 +10,7 @@ import torch
 from ldae.config.models import DAEConfig, DiffusionConfig, EncoderConfig, LatentsConfig
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
-from ldae.data.volumes import Aligned, Volumes, others_scans, read_volume
+from ldae.data.volumes import Aligned, image_set, others_scans
 from ldae.diffusion.losses import draw_noise, noise_loss
 from ldae.models.voxel_dae import resample
 from ldae.networks.dae import build_voxel_dae
@@ -34,8 +34,8 @@ def train_dae(
     """
     table = read_scans(scans_csv)
     train, validation = (fitting_rows(table, split, scans_csv) for split in ("train", "validation"))
-    read = partial(read_resampled, grid_shape=config.grid_shape)
-    images, held_out = Volumes(train["path"], read), Volumes(validation["path"], read)
+    change = partial(resample_one, grid_shape=config.grid_shape)
+    images, held_out = image_set(train, change), image_set(validation, change)
     partners = others_scans(held_out, validation["subject"], images)
     sections = {"dae": config, "encoder": encoder, "diffusion": diffusion}
     run = describe_run(job, sections, {}, (train, validation))
@@ -52,9 +52,9 @@ def train_dae(
     fit_and_save(job, run, build, "dae", images, Aligned(held_out, partners))
 
 
-def read_resampled(path: str, grid_shape: tuple[int, int, int]) -> torch.Tensor:
-    """Read a preprocessed volume and bring it to another grid: float32 (1, D, H, W), intensities 0..1."""
-    return resample(read_volume(path)[None], grid_shape)[0]
+def resample_one(volume: torch.Tensor, grid_shape: tuple[int, int, int]) -> torch.Tensor:
+    """Bring a volume (1, D, H, W) to another grid."""
+    return resample(volume[None], grid_shape)[0]
 
 
 class DAEStage(Stage):

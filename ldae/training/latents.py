@@ -15,6 +15,7 @@ from ldae.data.leaks import fitting_rows
 from ldae.data.scans import LATENT_COLUMNS, latent_path, read_scans
 from ldae.data.volumes import Volumes, read_latent
 from ldae.device import pick_device
+from ldae.errors import UserError
 from ldae.files import atomic_path, hash_file, write_table
 from ldae.models.autoencoder import Autoencoder
 from ldae.networks.autoencoder import build_autoencoder
@@ -78,14 +79,14 @@ def write_latents(
     Raises
     ------
     UserError
-        The table of scans or the weights are unusable.
+        The table of scans or the weights are unusable, or a latent is not finite.
     """
     table = read_scans(scans_csv)
     folder, scans = Path(manifest).parent, zip(table["subject"], table["session"], strict=True)
     table = table.assign(latent_path=[latent_path(folder, *scan) for scan in scans])
     autoencoder = build_autoencoder(config)
     load_weights(autoencoder, autoencoder_weights, dump_sections({"autoencoder": config}))
-    _encode(table, autoencoder, config.training.batch_size)
+    _encode(table, autoencoder, autoencoder_weights, config.training.batch_size)
     _remove_others(table["latent_path"])
     table["latent_sha256"] = [hash_file(path) for path in table["latent_path"]]
     write_table(manifest, table[list(LATENT_COLUMNS)])
@@ -93,12 +94,15 @@ def write_latents(
 
 
 @torch.inference_mode()
-def _encode(table: pd.DataFrame, autoencoder: Autoencoder, batch_size: int) -> None:
+def _encode(table: pd.DataFrame, autoencoder: Autoencoder, autoencoder_weights: str | Path, batch_size: int) -> None:
     device = pick_device()
     autoencoder.to(device).eval()
     for rows, scans in scan_batches(table, batch_size, "latents"):
         z_mu = autoencoder.encode(scans.to(device))[0].float().cpu().numpy()
-        for path, latent in zip(rows["latent_path"], z_mu, strict=True):
+        for path, image, latent in zip(rows["latent_path"], rows["path"], z_mu, strict=True):
+            if not np.isfinite(latent).all():
+                cure = "look at the training curves of the autoencoder and train it again"
+                raise UserError(autoencoder_weights, f"a finite latent of {image}", "NaN or infinity", cure)
             with atomic_path(path) as temporary:
                 np.savez(temporary, data=latent)
 

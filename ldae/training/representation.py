@@ -12,7 +12,7 @@ from ldae.config.base import Section
 from ldae.config.models import DiffusionConfig, EncoderConfig, LDMConfig, RepresentationConfig
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import join_latents, read_scans
-from ldae.data.volumes import Aligned, Volumes, others_scans, read_volume
+from ldae.data.volumes import Aligned, Volumes, image_set, others_scans
 from ldae.diffusion.losses import Gap, draw_noise, leave_gap, posterior_gap_loss
 from ldae.files import hash_file
 from ldae.models.denoiser import Denoiser
@@ -82,7 +82,7 @@ def train_representation(
 
 def read_pairs(rows: pd.DataFrame, normalizer: LatentNormalizer) -> tuple[Volumes, Volumes]:
     """Scans (1, D, H, W) and their normalised latents z_0."""
-    return Volumes(rows["path"], read_volume), Volumes(rows["latent_path"], normalized_reader(normalizer))
+    return image_set(rows), Volumes(rows["latent_path"], normalized_reader(normalizer))
 
 
 class RepresentationStage(Stage):

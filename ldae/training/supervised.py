@@ -14,7 +14,7 @@ from ldae.config.models import EncoderConfig, SupervisedConfig
 from ldae.data.labels import DATASET, join_labels, read_dataset
 from ldae.data.leaks import fitting_rows
 from ldae.data.scans import read_scans
-from ldae.data.volumes import Aligned, Volumes, read_volume
+from ldae.data.volumes import Aligned, Volumes, image_set
 from ldae.errors import UserError
 from ldae.networks.supervised import build_supervised_encoder
 from ldae.training.backbone import load_backbone_weights
@@ -48,7 +48,7 @@ def train_supervised(
     """
     table, labels = read_scans(scans_csv), read_dataset(dataset_csv)
     rows = [labelled_rows(table, labels, task, split, dataset_csv) for split in ("train", "validation")]
-    images = [Volumes(part["path"], read_volume) for part in rows]
+    images = [image_set(part) for part in rows]
     targets = [part["target"].tolist() for part in rows]
     sections = {"supervised": config, "encoder": encoder}
     counts = {f"{split}_scans": len(part) for split, part in zip(("train", "validation"), rows, strict=True)}

@@ -11,7 +11,7 @@ import torch
 
 from ldae.cohort.bids.description import describe
 from ldae.errors import UserError, UserErrors
-from ldae.files import hash_file, read_json, read_record, write_json
+from ldae.files import hash_file, read_json, read_record, write_json, write_record
 from ldae.preprocessing.layout import ScanFiles
 from ldae.preprocessing.prepare import ANOTHER
 from ldae.preprocessing.volume import write_volume
@@ -87,7 +87,7 @@ class Product:
             write_volume(self.image(label), np.asarray(image, dtype=np.float32), affine)
         hashes = {self.image(label).name: hash_file(self.image(label)) for label in images}
         record = {**facts, "Images": hashes, "Key": self.key, "Use": "research use only"}
-        write_json(self.record, record)
+        write_record(self.record, record)
         return record
 
 

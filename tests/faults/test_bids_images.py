@@ -13,6 +13,7 @@ import pytest
 from ldae.cohort.bids.index import write_index
 from ldae.files import read_table
 from tests.bids_dataset import AFFINE, describe, write_image
+from tests.faults.document import Fault
 
 BAD = "sub-02_T1w"
 SHAPE = (36, 36, 36)
@@ -84,7 +85,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_one_bad_image_has_its_reason_and_costs_no_other(tmp_path, fault):
+def test_one_bad_image_has_its_reason_and_costs_no_other(tmp_path, record_fault, fault):
     root = describe(tmp_path / "bids")
     paths = {name: write_image(root, name) for name in ("sub-01_T1w", BAD, "sub-03_T1w")}
     FAULTS[fault](paths[BAD])
@@ -95,24 +96,28 @@ def test_one_bad_image_has_its_reason_and_costs_no_other(tmp_path, fault):
     assert rows.loc["02", "status"] == "broken", rows.loc["02"].to_dict()
     assert rows.loc["02", "reason"] and rows.loc["02", "cure"]
     assert str(tmp_path) not in rows.loc["02", "reason"]
+    said = "{reason}; {cure}".format(**rows.loc["02"])
+    record_fault(
+        Fault("input", fault, "an image of a BIDS dataset", "set aside with its reason; the others are used", said)
+    )
 
 
 SIDECARS = {
-    "a list": json.dumps([1, 2]),
-    "a number": "3",
-    "null": "null",
-    "cut": '{"MagneticFieldStrength": 1.',
-    "empty": "",
-    "text for a number": json.dumps({"MagneticFieldStrength": "three"}),
-    "a list for a number": json.dumps({"MagneticFieldStrength": [3, 3]}),
-    "infinite": '{"MagneticFieldStrength": Infinity}',
-    "nested": json.dumps({"MagneticFieldStrength": {"T": 3}}),
-    "bytes that are no text": "\udcff\udcfe{",
+    "sidecar: a list": json.dumps([1, 2]),
+    "sidecar: a number": "3",
+    "sidecar: null": "null",
+    "sidecar: cut": '{"MagneticFieldStrength": 1.',
+    "sidecar: empty": "",
+    "sidecar: text for a number": json.dumps({"MagneticFieldStrength": "three"}),
+    "sidecar: a list for a number": json.dumps({"MagneticFieldStrength": [3, 3]}),
+    "sidecar: infinite": '{"MagneticFieldStrength": Infinity}',
+    "sidecar: nested": json.dumps({"MagneticFieldStrength": {"T": 3}}),
+    "sidecar: bytes that are no text": "\udcff\udcfe{",
 }
 
 
 @pytest.mark.parametrize("sidecar", SIDECARS)
-def test_a_bad_sidecar_costs_its_fact_and_no_image(tmp_path, sidecar):
+def test_a_bad_sidecar_costs_its_fact_and_no_image(tmp_path, record_fault, sidecar):
     root = describe(tmp_path / "bids")
     paths = [write_image(root, name) for name in ("sub-01_T1w", BAD)]
     beside = paths[1].with_name(f"{BAD}.json")
@@ -121,3 +126,5 @@ def test_a_bad_sidecar_costs_its_fact_and_no_image(tmp_path, sidecar):
     write_index(root, "bids", [], shard_tables=shards, findings=tmp_path / "findings.csv")
     rows = read_table(shards[0], dtype=str, keep_default_na=False)
     assert rows["status"].tolist() == ["converted"] * 2
+    where = "the sidecar of a BIDS image"
+    record_fault(Fault("input", sidecar, where, "the field strength is unknown, the image is used", "nothing"))

@@ -10,6 +10,7 @@ from pydicom.uid import UID
 
 from ldae.cohort.adni.headers import VERDICT_COLUMNS, check_image
 from tests.adni_download import write_series
+from tests.faults.document import Fault
 
 PTID, SECRET = "011_S_0021", "Roe^Jane"
 HUGE = "2147483647"
@@ -41,7 +42,7 @@ ODD = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("odd", ODD)
-def test_an_odd_header_has_a_verdict(tmp_path, monkeypatch, caplog, odd):
+def test_an_odd_header_has_a_verdict(tmp_path, monkeypatch, caplog, record_fault, odd):
     name, kind, value, files = ODD[odd]
     monkeypatch.setattr(config.settings, "writing_validation_mode", config.IGNORE)
     monkeypatch.setattr(config.settings, "reading_validation_mode", config.IGNORE)
@@ -56,3 +57,5 @@ def test_an_odd_header_has_a_verdict(tmp_path, monkeypatch, caplog, odd):
     assert set(verdict) == set(VERDICT_COLUMNS) and verdict["verdict"] in ("sound", "broken", "other")
     assert verdict["verdict"] == "sound" or (verdict["fault"] and verdict["fault_cure"])
     assert SECRET not in f"{verdict}{caplog.text}" and "Roe" not in f"{verdict}{caplog.text}"
+    outcome = "used as it is" if verdict["verdict"] == "sound" else "set aside with its reason"
+    record_fault(Fault("input", odd, "the headers of a DICOM series", outcome, verdict["fault"] or "nothing"))

@@ -36,13 +36,13 @@ def test_a_module_does_something_of_its_own(file):
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=name)
 def test_a_script_has_one_shape(script):
-    """Docstring, imports, and under the guard one call inside the rule's log; no branch, no loop, no lint exception."""
+    """Docstring, imports, and under the guard one call inside the rule's job; no branch, no loop, no lint exception."""
     text = script.read_text(encoding="utf-8")
     docstring, *imports, guard = ast.parse(text).body
     assert isinstance(docstring, ast.Expr) and isinstance(guard, ast.If)
     assert all(isinstance(node, ast.Import | ast.ImportFrom) for node in imports)
     (log,) = guard.body
-    assert isinstance(log, ast.With) and "rule_log(snakemake.log" in ast.unparse(log.items[0])
+    assert isinstance(log, ast.With) and ast.unparse(log.items[0]) == "_rule.job(snakemake)"
     assert not [node for node in ast.walk(log) if isinstance(node, ast.If | ast.For | ast.While | ast.IfExp | ast.Try)]
     assert "noqa" not in text
     assert len(text.splitlines()) <= 40

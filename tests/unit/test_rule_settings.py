@@ -204,7 +204,7 @@ def run_script(script: Path, params: dict) -> list[object]:
         elif isinstance(node, ast.Import | ast.ImportFrom):
             namespace |= {alias.asname or alias.name: recorder for alias in node.names}
     namespace |= {
-        "_rule": SimpleNamespace(rule_log=lambda *_, **__: nullcontext()),
+        "_rule": SimpleNamespace(job=lambda *_, **__: nullcontext()),
         "torch": MagicMock(),
         "Path": MagicMock(),
     }

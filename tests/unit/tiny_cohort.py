@@ -49,7 +49,7 @@ class TinyCohort:
         table["latent_sha256"] = [hash_file(path) for path in table["latent_path"]]
         table[list(SCAN_COLUMNS)].to_csv(self.scans, index=False)
         table[list(LATENT_COLUMNS)].to_csv(self.manifest, index=False)
-        table.drop(columns=["image_sha256", "latent_sha256"]).to_csv(self.dataset, index=False)
+        table.drop(columns="latent_sha256").to_csv(self.dataset, index=False)
 
     def statistics_of_latents(self) -> dict:
         """What the sidecar of statistics says that were fitted to the training latents."""

@@ -7,8 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -27,23 +29,30 @@ class Workflow:
     directory: Path
     overlays: tuple[Path, ...] = ()
 
-    def run(self, *arguments: str, check: bool = True) -> str:
-        """Run Snakemake and return all it printed; with `check`, fail on a nonzero exit, else on exit 0."""
+    def start(
+        self, *arguments: str, stdout: int | IO[str] = subprocess.PIPE, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start Snakemake; all it prints goes to `stdout`."""
         command = [sys.executable, "-m", "snakemake", "--snakefile", self.checkout / "Snakefile"]
         command += ["--directory", self.directory]
         if self.overlays:
             command += ["--configfile", *self.overlays]
-        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        done = subprocess.run(
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return subprocess.Popen(
             [*map(str, command), *arguments],
-            env=environment,
+            env=os.environ | {"PATH": path} | dict(environment or {}),
             cwd=self.directory,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        assert (done.returncode == 0) == check, f"exit {done.returncode}\n{done.stdout[-8000:]}"
-        return done.stdout
+
+    def run(self, *arguments: str, check: bool = True) -> str:
+        """Run Snakemake and return all it printed; with `check`, fail on a nonzero exit, else on exit 0."""
+        with self.start(*arguments) as process:
+            printed, _ = process.communicate()
+        assert (process.returncode == 0) == check, f"exit {process.returncode}\n{printed[-8000:]}"
+        return printed
 
     def plan(self, *arguments: str) -> dict[str, int]:
         """The rules that would run, with their numbers of jobs."""

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ldae.files import hash_content, read_record, write_json
+from ldae.files import hash_content, read_record, write_record
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class EarlierConversion:
         sizes = {end["path"]: Path(end["path"]).stat().st_size for end in ends.values() if end["path"]}
         hashes = {image["image_id"]: hash_content(image) for image in images}
         if final or sizes:
-            write_json(self.state, {"key": key if final else "", "ends": ends, "sizes": sizes, "images": hashes})
+            write_record(self.state, {"key": key if final else "", "ends": ends, "sizes": sizes, "images": hashes})
         else:
             self.state.unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ import torch
 
 from ldae.data.batches import scan_batches
 from ldae.errors import UserError
-from ldae.evaluation.arrays import write_arrays
+from ldae.evaluation.arrays import MAKE_AGAIN, read_arrays, write_arrays
 
 EMBEDDING_COLUMNS = ("subject", "session", "split")
 
@@ -23,8 +23,9 @@ class Embeddings:
 
     `table` holds `EMBEDDING_COLUMNS`; labels stand there only once `ldae.data.labels.join_labels` has put them there.
     `fitted_to`: subjects to whose scans the transformation was fitted when the features were made, a PCA say; a trained
-    encoder tells by its own weights. `nested`: the features are components of falling variance, all in one unit; a
-    probe takes the first few of them and keeps their relative scale.
+    encoder tells by its own weights. `weights_sha256`: of the file of these, empty where there is none. `nested`: the
+    features are components of falling variance, all in one unit; a probe takes the first few of them and keeps their
+    relative scale.
     """
 
     features: np.ndarray
@@ -32,6 +33,7 @@ class Embeddings:
     names: tuple[str, ...] = ()
     fitted_to: tuple[str, ...] = ()
     nested: bool = False
+    weights_sha256: str = ""
 
     def select(self, rows: np.ndarray) -> Embeddings:
         """The scans where the boolean array `rows` is true."""
@@ -95,22 +97,35 @@ def name_features(features: np.ndarray, scans: pd.DataFrame, stem: str) -> Embed
 
 
 def write_embeddings(path: str | Path, embeddings: Embeddings) -> None:
-    """Write an NPZ with the arrays features (float32), names, fitted_to, nested and `EMBEDDING_COLUMNS`; no pickles."""
+    """Write an NPZ with the fields of `embeddings`, features in float32, and `EMBEDDING_COLUMNS`; no pickles."""
     texts = {name: getattr(embeddings, name) for name in ("names", "fitted_to")}
     texts |= {name: embeddings.table[name] for name in EMBEDDING_COLUMNS}
     arrays = {name: np.array(values, dtype=str) for name, values in texts.items()}
     numbers = {"features": embeddings.features.astype(np.float32), "nested": np.array(embeddings.nested)}
-    write_arrays(path, numbers | arrays)
+    write_arrays(path, numbers | arrays | {"weights_sha256": np.array(embeddings.weights_sha256)})
 
 
-def read_embeddings(path: str | Path) -> Embeddings:
-    """Read what `write_embeddings` wrote."""
-    with np.load(path, allow_pickle=False) as arrays:
-        table = pd.DataFrame({name: arrays[name] for name in EMBEDDING_COLUMNS})
-        return Embeddings(
-            arrays["features"],
-            table,
-            tuple(arrays["names"].tolist()),
-            tuple(arrays["fitted_to"].tolist()),
-            nested=bool(arrays["nested"]),
-        )
+def read_embeddings(path: str | Path, weights_sha256: str | None = None) -> Embeddings:
+    """Read what `write_embeddings` wrote.
+
+    `weights_sha256`: of the weights that the embeddings have to be of.
+
+    Raises
+    ------
+    UserError
+        The file is absent, damaged or another one, or was made with other weights.
+    """
+    arrays = read_arrays(path, (*EMBEDDING_COLUMNS, "features", "names", "fitted_to", "nested", "weights_sha256"))
+    table = pd.DataFrame({name: arrays[name] for name in EMBEDDING_COLUMNS})
+    made_by = arrays["weights_sha256"].item()
+    if weights_sha256 not in (None, made_by):
+        found = f"those of others (SHA-256 {made_by[:12]}..., not {str(weights_sha256)[:12]}...)"
+        raise UserError(path, "embeddings by the weights they are used with", found, MAKE_AGAIN)
+    return Embeddings(
+        arrays["features"],
+        table,
+        tuple(arrays["names"].tolist()),
+        tuple(arrays["fitted_to"].tolist()),
+        nested=bool(arrays["nested"]),
+        weights_sha256=made_by,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from ldae.config.load import Config
 from ldae.data.scans import read_scans
 from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
+from ldae.files import hash_file
 from ldae.systems.dae import VoxelDiffusionAutoencoder
 from ldae.systems.supervised import load_supervised
 
@@ -34,4 +36,4 @@ def embed_with_system(scans: str | Path, weights: str | Path, config: Config, ou
     """
     encode = load_encoder(weights, config)
     codes = extract_embeddings(encode, read_scans(scans), config.evaluation.batch_size, Path(weights).stem)
-    write_embeddings(output, codes)
+    write_embeddings(output, replace(codes, weights_sha256=hash_file(weights)))

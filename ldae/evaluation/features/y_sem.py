@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ldae.config import names
 from ldae.config.load import Config
 from ldae.data.scans import read_scans
 from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
+from ldae.files import hash_file
 from ldae.systems.ldae import LatentDiffusionAutoencoder
 
 
@@ -23,4 +25,4 @@ def embed_with_ldae(scans: str | Path, models_dir: str | Path, config: Config, o
     """
     ldae = LatentDiffusionAutoencoder.load(models_dir, config)
     codes = extract_embeddings(ldae.encode_semantic, read_scans(scans), config.evaluation.batch_size, names.LDAE)
-    write_embeddings(output, codes)
+    write_embeddings(output, replace(codes, weights_sha256=hash_file(Path(models_dir, "representation.safetensors"))))

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ldae.config import names
 from ldae.config.load import Config
 from ldae.data.scans import read_scans
-from ldae.data.volumes import read_volumes
+from ldae.data.volumes import read_images
 from ldae.diffusion.samplers import Solver
 from ldae.evaluation.measure.lpips import Lpips, load_lpips
 from ldae.evaluation.measure.metrics import (
@@ -157,7 +157,7 @@ def compare(
     """
 
     def measure(rows: pd.DataFrame) -> Part:
-        images, records = read_volumes(list(rows["path"])), []
+        images, records = read_images(rows), []
         for system in systems:
             for number, size, rebuilt, target in rebuild(system, images, steps, solver):
                 shape = target.shape[2:]

@@ -14,7 +14,7 @@ import torch
 from ldae.config import names
 from ldae.config.load import Config
 from ldae.data.scans import SCAN_KEY, read_scans
-from ldae.data.volumes import next_subjects_scan, read_volumes
+from ldae.data.volumes import next_subjects_scan, read_images, read_volume
 from ldae.evaluation.features.morphometry import REGIONS, measure_regions
 from ldae.evaluation.measure.metrics import mse
 from ldae.evaluation.measure.parts import NOT_KEPT, Part, Parts, describe_inputs, join_records, kept_parts
@@ -104,13 +104,14 @@ def edit_scans(
     settings, sampling = config.evaluation, config.sampling
     test = scans_of(scans, "test")
     chosen = test.drop_duplicates("subject").reset_index(drop=True)
+    hashes = dict(zip(test["path"], test["image_sha256"], strict=True))
     others, grid = other_scans(test, chosen), model_grid(config.preprocessing)
     edits = list_edits(probes, settings.counterfactual.log_odds, settings.counterfactual.years)
 
     def measure(rows: pd.DataFrame) -> Part:
-        images = read_volumes(list(rows["path"]))
+        images = read_images(rows)
         progress = Progress(logger, "counterfactuals, a batch", 1 + len(edits), "edits")
-        compared = rows[SCAN_KEY], images > 0, {name: _volumes(others.loc[rows.index, name]) for name in others}
+        compared = rows[SCAN_KEY], images > 0, {name: _volumes(others.loc[rows.index, name], hashes) for name in others}
         records = list(_unedited(_measure(system, images, compared, grid), SCAN, probes))
         codes = encode_scans(system, images, sampling.steps, sampling.solver)
         for edit in (None, *edits):
@@ -166,8 +167,8 @@ def _records(table: pd.DataFrame, image: str, told: dict, score: torch.Tensor) -
     return table.assign(image=image, score=score.numpy(), **told).to_dict("records")
 
 
-def _volumes(paths: pd.Series) -> list[torch.Tensor | None]:
-    return [read_volumes([path]) if path else None for path in paths]
+def _volumes(paths: pd.Series, hashes: dict[str, str]) -> list[torch.Tensor | None]:
+    return [read_volume(path, hashes[path])[None] if path else None for path in paths]
 
 
 def _distances(images: torch.Tensor, others: list[torch.Tensor | None]) -> list[float]:

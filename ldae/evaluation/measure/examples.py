@@ -11,7 +11,7 @@ import torch
 
 from ldae.data.labels import join_labels, read_dataset
 from ldae.data.scans import SCAN_KEY, read_scans
-from ldae.data.volumes import read_volumes
+from ldae.data.volumes import read_images
 from ldae.diffusion.interpolation import lerp
 from ldae.errors import UserError
 from ldae.evaluation.arrays import write_arrays
@@ -104,7 +104,7 @@ def edit(model: TrainedModel, chosen: pd.DataFrame, strengths: Sequence[float]) 
     except UserError as error:
         return _note(f"{error}")
     return {
-        "scan": _images(chosen["path"]),
+        "scan": _images(chosen),
         "edited": edited[:, :, 0].transpose(0, 1).numpy(),
         "strength": np.array(strengths, dtype=float),
         "name": _names(chosen),
@@ -117,7 +117,7 @@ def vary(model: TrainedModel, chosen: pd.DataFrame, seed: int) -> Part:
         return _note(f"no test scan of {', '.join(DIAGNOSES)}")
     varied = model.vary(list(chosen["path"]), VARIANTS, seed)
     return {
-        "scan": _images(chosen["path"]),
+        "scan": _images(chosen),
         "variant": varied.images[:VARIANTS_SHOWN, :, 0].transpose(0, 1).numpy(),
         "mean": varied.mean[:, 0].numpy(),
         "spread": varied.spread[:, 0].numpy(),
@@ -156,7 +156,7 @@ def predict_visit(model: TrainedModel, test: pd.DataFrame) -> Part:
     if triple is None:
         return _note("no test subject has three visits at different, known times")
     rows = test.loc[[int(triple[name]) for name in ("first", "middle", "last")]]
-    first, true, last = read_volumes(list(rows["path"])).split(1)
+    first, true, last = read_images(rows).split(1)
     t = torch.tensor([triple["t"]], dtype=torch.float64)
     nearer = (t > 0.5).to(t)  # midway it is the first, as in the table
     predicted = {
@@ -179,7 +179,7 @@ def rebuild(model: TrainedModel, test: pd.DataFrame, ranked: pd.DataFrame, steps
     if ranked.empty:
         return _note("no reconstruction was measured with the model's own number of steps")
     rows = ranked.merge(test, on=SCAN_KEY, validate="one_to_one")
-    images = read_volumes(list(rows["path"]))
+    images = read_images(rows)
     solver, made = model.description.settings.sampling.solver, []
     for count in steps:
         parts = [encode_scans(model.system, part, count, solver) for part in images.split(model.batch_size)]
@@ -203,14 +203,14 @@ def attend(model: TrainedModel, test: pd.DataFrame) -> Part:
     firsts = test.drop_duplicates("subject").reset_index(drop=True)
     weights = []
     for start in range(0, len(firsts), model.batch_size):
-        images = read_volumes(list(firsts["path"].iloc[start : start + model.batch_size]))
+        images = read_images(firsts.iloc[start : start + model.batch_size])
         weights.append([part.float().cpu() for part in model.system.slice_weights(images)])
     query, pooling = (torch.cat(parts).numpy() for parts in zip(*weights, strict=True))
     return {
         "query": query,
         "pooling": pooling,
         "diagnosis": firsts["diagnosis"].to_numpy(dtype=str),
-        "scan": _images(firsts["path"][:1])[0],
+        "scan": _images(firsts[:1])[0],
     }
 
 
@@ -218,8 +218,8 @@ def _note(words: str) -> Part:
     return {"note": np.array(words)}
 
 
-def _images(paths: pd.Series) -> np.ndarray:
-    return read_volumes(list(paths))[:, 0].numpy()
+def _images(rows: pd.DataFrame) -> np.ndarray:
+    return read_images(rows)[:, 0].numpy()
 
 
 def _names(rows: pd.DataFrame) -> np.ndarray:

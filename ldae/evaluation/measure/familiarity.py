@@ -46,8 +46,9 @@ def write_reference(
         part = encode_scans(system, images, config.sampling.steps, config.sampling.solver)
         codes.append(part)
         errors.append(autoencoder_errors(system, images, part.z_0))
-    reference = build_reference(read_embeddings(embeddings), Codes.join(codes), torch.cat(errors), config.seed)
     parents = {name: hash_file(Path(models_dir, f"{name}.safetensors")) for name in names.LDAE_MODELS}
+    y_sem = read_embeddings(embeddings, parents["representation"])
+    reference = build_reference(y_sem, Codes.join(codes), torch.cat(errors), config.seed)
     save_tensors(vars(reference), output, {"parents": parents, "validation_scans": len(validation)})
 
 

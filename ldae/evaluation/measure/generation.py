@@ -14,10 +14,10 @@ import torch
 from ldae.config.load import Config
 from ldae.data.batches import scan_batches
 from ldae.data.scans import read_scans
-from ldae.data.volumes import read_volumes
+from ldae.data.volumes import read_images
 from ldae.diffusion.samplers import Solver
 from ldae.errors import UserError
-from ldae.evaluation.arrays import write_arrays
+from ldae.evaluation.arrays import read_arrays, write_arrays
 from ldae.evaluation.measure.extractors import Extractor, load_extractors
 from ldae.evaluation.measure.metrics import ms_ssim, ms_ssim_scales
 from ldae.evaluation.measure.selection import scans_of
@@ -169,7 +169,7 @@ def generate(
         measured.ms_ssim[name] = _similarity(kept[name], measured.pairs[name], ldae.device, batch_size)
     nearest = _compare_training(train, kept, available, plan, batch_size, measured)
     rows = nearest[SAMPLES].row[: plan.shown].tolist()
-    shown = {"sample": kept[SAMPLES], "nearest": read_volumes(list(train.loc[rows, "path"])), "test": kept[TEST]}
+    shown = {"sample": kept[SAMPLES], "nearest": read_images(train.loc[rows]), "test": kept[TEST]}
     volumes = {name: images[: plan.shown, 0].numpy() for name, images in shown.items()}
     return measured, volumes | {"nearest_mse": measured.nearest[SAMPLES][: plan.shown]}
 
@@ -216,11 +216,10 @@ def write_measurements(path: str | Path, measured: GenerationMeasurements) -> No
 def read_measurements(path: str | Path) -> GenerationMeasurements:
     """Read what `write_measurements` wrote."""
     measured = GenerationMeasurements()
-    with np.load(path, allow_pickle=False) as arrays:
-        for key, values in arrays.items():
-            part, *names = key.split("|")
-            place = names[0] if len(names) == 1 else tuple(names)
-            getattr(measured, part)[place] = values if values.ndim else values.item()
+    for key, values in read_arrays(path).items():
+        part, *names = key.split("|")
+        place = names[0] if len(names) == 1 else tuple(names)
+        getattr(measured, part)[place] = values if values.ndim else values.item()
     return measured
 
 

@@ -14,7 +14,7 @@ from ldae.config import names
 from ldae.config.load import Config
 from ldae.config.models import SamplingConfig
 from ldae.data.labels import read_dataset
-from ldae.data.volumes import read_volumes
+from ldae.data.volumes import read_images
 from ldae.diffusion.interpolation import lerp, slerp
 from ldae.evaluation.measure.metrics import PUBLISHED_WINDOW, mse, ssim
 from ldae.evaluation.measure.parts import NOT_KEPT, Part, Parts, describe_inputs, join_records, kept_parts
@@ -155,7 +155,7 @@ def encode(
     """Each scan's codes, computed once however many triples it is part of."""
 
     def measure(rows: pd.DataFrame) -> Part:
-        codes = encode_scans(ldae, read_volumes(list(rows["path"])), sampler.steps, sampler.solver)
+        codes = encode_scans(ldae, read_images(rows), sampler.steps, sampler.solver)
         return Part(arrays={name: code.numpy() for name, code in vars(codes).items()})
 
     found = parts.measure("interpolation, encoding", "scans", scans, batch_size, measure)
@@ -189,9 +189,9 @@ def _measure(
     ldae: DiffusionAutoencoder, scans: pd.DataFrame, triples: pd.DataFrame, codes: Codes, sampler: SamplingConfig
 ) -> Iterator[dict]:
     first, middle, last = (triples[name].to_numpy() for name in ("first", "middle", "last"))
-    given = read_volumes(list(scans["path"][first])), read_volumes(list(scans["path"][last]))
+    given = read_images(scans.loc[first]), read_images(scans.loc[last])
     targets = {
-        SCAN: read_volumes(list(scans["path"][middle])),
+        SCAN: read_images(scans.loc[middle]),
         RECONSTRUCTION: ldae.decode_image(codes.z_0[middle]).float(),
     }
     table = triples[["t", "between_months", "nearer_months"]].assign(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ldae.config.load import Config
-from ldae.evaluation.arrays import write_arrays
+from ldae.errors import UserError
+from ldae.evaluation.arrays import read_arrays, write_arrays
 from ldae.files import hash_content, hash_file, read_json, sidecar_path, write_json
 from ldae.progress import Progress
 
@@ -85,11 +85,10 @@ class Parts:
         if path is None or not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as content:
-                arrays = dict(content)
+            arrays = read_arrays(path, [RECORDS])
             return Part(json.loads(arrays.pop(RECORDS).item()), arrays)
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            logger.warning("%s cannot be read and is measured again: %s", path, error)
+        except (UserError, ValueError) as error:
+            logger.warning("%s cannot be read and is measured again: %s", path, " ".join(f"{error}".split()))
             return None
 
 

@@ -14,7 +14,7 @@ from ldae.config import names
 from ldae.config.load import Config
 from ldae.data.labels import join_labels, read_dataset
 from ldae.data.scans import SCAN_KEY, read_scans
-from ldae.data.volumes import next_subjects_scan, read_volumes
+from ldae.data.volumes import next_subjects_scan, read_images
 from ldae.diffusion.samplers import Solver
 from ldae.errors import UserError
 from ldae.evaluation.arrays import write_arrays
@@ -110,11 +110,13 @@ def measure_reconstruction(
     lpips = load_lpips(settings.lpips_nets, files, ldae.device)
     read = {**files, "embeddings": embeddings}
     facts = {"code": code, "shown": shown, "missing": lpips.missing}
-    with kept_parts(parts_dir, describe_inputs(config, models_dir, names.LDAE_MODELS, test, read, **facts)) as parts:
+    depends_on = describe_inputs(config, models_dir, names.LDAE_MODELS, test, read, **facts)
+    y_sem = read_embeddings(embeddings, depends_on["weights"]["representation"])
+    with kept_parts(parts_dir, depends_on) as parts:
         table, volumes = reconstruct(
             ldae,
             test,
-            read_embeddings(embeddings),
+            y_sem,
             ReconstructionPlan(steps, sampling.steps, sampling.solver, config.seed),
             batch_size=settings.batch_size,
             shown=shown,
@@ -167,7 +169,7 @@ def reconstruct(
     def measure(rows: pd.DataFrame) -> Part:
         at = torch.from_numpy(rows.index.to_numpy())
         codes = own[at], None if other is None else other[at]
-        images = read_volumes(list(rows["path"])).to(ldae.device)
+        images = read_images(rows).to(ldae.device)
         wanted = torch.from_numpy(rows.index.isin(shown)).to(ldae.device)
         records, kept = [], {"scan": _volumes(images[wanted])}
         for rebuilt in _rebuild(ldae, images, rows, codes, plan):

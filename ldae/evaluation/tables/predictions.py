@@ -17,7 +17,7 @@ from ldae.evaluation.statistics.directions import store_probe
 from ldae.evaluation.tables.downstream import label_embeddings
 from ldae.evaluation.tables.published_probes import AD_VS_CN, AGE
 from ldae.evaluation.tables.tasks import TASKS, fit_task, of_task
-from ldae.files import hash_file, read_table, write_json, write_table
+from ldae.files import hash_file, read_table, write_record, write_table
 from ldae.systems.probe import Probe
 from ldae.systems.probes import StoredProbes
 
@@ -51,10 +51,10 @@ def write_predictions(
     stored, predictions, codes : path
         probes.json (`ldae.systems.probes`), and the CSVs: `PREDICTION_COLUMNS`, and subject, session, split, y_sem_0, …
     """
-    labelled = label_embeddings(read_embeddings(embeddings), read_dataset(dataset))
+    made_by = hash_file(representation)
+    labelled = label_embeddings(read_embeddings(embeddings, made_by), read_dataset(dataset))
     fitted = fit_probes(labelled, probes)
-    content = StoredProbes(representation_sha256=hash_file(representation), probes=fitted)
-    write_json(stored, content.model_dump())
+    write_record(stored, StoredProbes(representation_sha256=made_by, probes=fitted).model_dump())
     write_table(predictions, predict(fitted, labelled))
     features = pd.DataFrame(labelled.features, columns=list(labelled.names))
     write_table(codes, pd.concat([labelled.table[["subject", "session", "split"]], features], axis=1))

@@ -10,6 +10,7 @@ import torch
 
 from ldae.data.scans import SCAN_COLUMNS
 from ldae.evaluation.measure.comparison import compare, compared_scans, systems_of
+from ldae.files import hash_file
 from tests.unit.evaluation.systems import OPTIONS, SEED, HalfGrid, Unconditional
 
 SHAPE = (12, 14, 12)
@@ -56,6 +57,11 @@ def write_scan(path, volume) -> str:
     return str(path)
 
 
+def rehash(scans: pd.DataFrame) -> pd.DataFrame:
+    """The table of scans with the hashes of the files that lie there now."""
+    return scans.assign(image_sha256=scans["path"].map(hash_file))
+
+
 @pytest.fixture
 def dataset(tmp_path):
     """Scans and labels in the order of dataset.csv, so the splits alternate; two subjects of each have two visits.
@@ -73,7 +79,7 @@ def dataset(tmp_path):
                 age, sex = 60.0 + number + 0.3 * (split == "test"), "MF"[number % 2]
                 scanner = ((1.5, 3.0)[number % 2], f"{number % 4:03d}", "ADNI1" if number % 2 else "ADNI2")
                 facts = (("CN", "AD", "MCI")[number % 3], age, sex, int(session[1:]), *scanner)
-                rows.append((f"ADNI{number}{split}", session, path, split, f"{len(rows):064d}", *facts))
+                rows.append((f"ADNI{number}{split}", session, path, split, hash_file(path), *facts))
     names = "diagnosis age sex months field_strength_t site phase".split()
     return pd.DataFrame(rows, columns=[*SCAN_COLUMNS, *names])
 
@@ -89,7 +95,7 @@ def large(scans):
     """The scans on a grid that halves to one large enough for the windows."""
     for path in scans["path"]:
         write_scan(path, nib.load(path).get_fdata().repeat(2, 0).repeat(2, 1).repeat(2, 2))
-    return scans
+    return rehash(scans)
 
 
 @pytest.fixture

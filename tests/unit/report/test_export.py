@@ -12,7 +12,7 @@ import torch
 
 import ldae
 from ldae.errors import UserError
-from ldae.files import hash_file, read_json, write_json
+from ldae.files import hash_file, read_json, read_record, write_json, write_record
 from ldae.report import export
 from ldae.report.export import export_model
 from ldae.systems.codes import Codes
@@ -58,7 +58,7 @@ def models(config, modules, tmp_path):  # noqa: F811
         "age": a_probe("age", "", None),
     }
     stored = StoredProbes(representation_sha256=hashes["representation"], probes=probes)
-    write_json(folder / "probes.json", stored.model_dump())
+    write_record(folder / "probes.json", stored.model_dump())
     generator = torch.Generator().manual_seed(1)
     reference = Reference(
         center=torch.zeros(8, dtype=torch.float64),
@@ -173,7 +173,7 @@ def test_the_card_tells_cohort_numbers_with_intervals_probes_and_terms(models, t
 
 def test_the_card_of_people_is_no_phantoms_and_asks_for_a_licence(models, tmp_path):
     path = models / "model.json"
-    write_json(path, read_json(path) | {"phantom": False})
+    write_record(path, read_record(path) | {"phantom": False})
     export_model(models, tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text()
     assert "fabricated" not in card and "nobody's data" not in card

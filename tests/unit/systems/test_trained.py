@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from copy import deepcopy
 
@@ -13,7 +12,7 @@ import torch
 
 import ldae
 from ldae.errors import UserError
-from ldae.files import hash_file, read_json, write_json
+from ldae.files import hash_file, read_record, write_record
 from ldae.networks.diffusion import build_schedule
 from ldae.systems.codes import Codes
 from ldae.systems.ldae import PARTS, LatentDiffusionAutoencoder
@@ -194,9 +193,9 @@ def test_a_consistent_mixture_is_refused_by_the_parents(copied):
     parent = copied / "latent_statistics.safetensors"
     tensors, sidecar = load_tensors(parent)
     save_tensors({key: value + 0.5 for key, value in tensors.items()}, parent, sidecar)
-    described = read_json(copied / "model.json")
+    described = read_record(copied / "model.json")
     described["files"][parent.name] = hash_file(parent)
-    write_json(copied / "model.json", described)
+    write_record(copied / "model.json", described)
     with pytest.raises(UserError, match="another latent_statistics"):
         ldae.load(copied, "cpu")
 
@@ -233,17 +232,16 @@ def test_a_damaged_description_is_said(copied, text):
 
 
 def test_a_later_format_is_refused(copied):
-    described = json.loads((copied / "model.json").read_text(encoding="utf-8"))
-    (copied / "model.json").write_text(json.dumps(described | {"format": 2}), encoding="utf-8")
+    write_record(copied / "model.json", read_record(copied / "model.json") | {"format": 2})
     with pytest.raises(UserError, match="format 2"):
         ldae.load(copied, "cpu")
 
 
 def test_probes_of_other_weights_are_refused(copied):
-    write_json(copied / "probes.json", read_json(copied / "probes.json") | {"representation_sha256": "0" * 64})
-    described = read_json(copied / "model.json")
+    write_record(copied / "probes.json", read_record(copied / "probes.json") | {"representation_sha256": "0" * 64})
+    described = read_record(copied / "model.json")
     described["files"]["probes.json"] = hash_file(copied / "probes.json")
-    write_json(copied / "model.json", described)
+    write_record(copied / "model.json", described)
     with pytest.raises(UserError, match="probes of the representation beside it"):
         ldae.load(copied, "cpu")
 

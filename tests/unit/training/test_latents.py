@@ -12,7 +12,7 @@ from ldae.data.leaks import fitting_rows
 from ldae.data.scans import LATENT_COLUMNS, join_latents, read_scans
 from ldae.data.volumes import Volumes, read_latent, read_volume
 from ldae.errors import UserError
-from ldae.files import hash_file, read_json
+from ldae.files import hash_file, read_json, read_table, write_table
 from ldae.networks.autoencoder import build_autoencoder
 from ldae.training.latents import encode_latents
 from ldae.training.normalizer import fit_normalizer, load_normalizer, normalized_reader
@@ -53,7 +53,9 @@ def test_latents_are_the_posterior_mean(encoded, cohort, autoencoder_config):
 
 def test_what_was_encoded_is_what_a_training_takes(encoded, cohort):
     manifest, _ = encoded()
-    rows = join_latents(fitting_rows(read_scans(cohort.scans), "validation"), cohort.manifest)
+    rows = join_latents(
+        fitting_rows(read_scans(cohort.scans), "validation"), cohort.manifest, hash_file(encoded.weights)
+    )
     assert rows["latent_path"].tolist() == manifest.loc[manifest["split"] == "validation", "latent_path"].tolist()
 
 
@@ -107,6 +109,8 @@ def test_statistics_ignore_all_but_training_subjects(load_encoded, cohort):
     for path in scans.loc[scans["split"] != "train", "path"]:
         with open(path, "wb") as stream, open(scans["path"][0], "rb") as source:
             stream.write(source.read())
+    hashed = read_table(cohort.scans).assign(image_sha256=lambda table: table["path"].map(hash_file))
+    write_table(cohort.scans, hashed)
     second = load_encoded(name="again")
     assert torch.equal(first.mean, second.mean)
     assert torch.equal(first.std, second.std)

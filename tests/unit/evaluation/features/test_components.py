@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from ldae.data.volumes import read_volumes
 from ldae.evaluation.features import components
 from ldae.evaluation.features.components import voxel_components
-from tests.unit.evaluation.conftest import write_scan
+from tests.unit.evaluation.conftest import rehash, write_scan
 
 
 def full_pca(scans):
@@ -37,7 +37,7 @@ def test_no_more_scans_are_in_memory_than_the_block_and_a_batch(tmp_path, monkey
         (f"S{n:02d}", "M000", write_scan(tmp_path / f"{n}.nii", rng.random(shape)), "train" if n < 30 else "test")
         for n in range(40)
     ]
-    scans = pd.DataFrame(rows, columns=["subject", "session", "path", "split"])
+    scans = rehash(pd.DataFrame(rows, columns=["subject", "session", "path", "split"]))
     one = 8 * int(np.prod(shape))
     monkeypatch.setattr(components, "BLOCK_BYTES", 5 * one)
     voxel_components(scans, 2)  # what is imported and cached at first use
@@ -63,7 +63,7 @@ def test_components_are_those_of_one_scan_per_training_subject(scans):
     volume = nib.load(train["path"].iloc[1]).get_fdata()
     volume[4:8, 3:9] = 0
     write_scan(train["path"].iloc[1], volume)
-    found = voxel_components(scans, 4)
+    found = voxel_components(rehash(scans), 4)
     assert found.features.shape == (len(scans), len(train) - 1)
     assert found.fitted_to == tuple(train["subject"])
     voxels = read_volumes(list(train["path"])).flatten(1).double().numpy()
@@ -82,7 +82,7 @@ def test_the_components_are_fitted_to_training_scans_alone(scans, split, tmp_pat
     for row in np.flatnonzero(chosen):
         volume = nib.load(scans["path"][row]).get_fdata()
         strange.loc[row, "path"] = write_scan(tmp_path / f"strange{row}.nii.gz", 5 * np.roll(volume, 5, 1) + row)
-    after = voxel_components(strange, 4)
+    after = voxel_components(rehash(strange), 4)
     np.testing.assert_array_equal(before.features[~chosen], after.features[~chosen])
     assert not np.allclose(before.features[chosen], after.features[chosen])
 
@@ -93,7 +93,7 @@ def test_voxels_that_are_background_in_every_training_scan_have_no_say(scans, tm
     volume = nib.load(scans["path"][row]).get_fdata()
     volume[:2] = 0.9
     moved.loc[row, "path"] = write_scan(tmp_path / "moved.nii.gz", volume)
-    np.testing.assert_allclose(before.features, voxel_components(moved, 4).features, atol=1e-5)
+    np.testing.assert_allclose(before.features, voxel_components(rehash(moved), 4).features, atol=1e-5)
 
 
 def test_one_training_subject_has_no_component(scans, caplog):

@@ -1,0 +1,109 @@
+"""Each of these processes of one run is killed once, at work; the same command ends with the same tables."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import psutil
+import pytest
+
+from tests.faults.document import Fault
+from tests.faults.killing import Siege
+from tests.faults.undisturbed import differing_tables, in_another_place, leaks
+
+
+@dataclass(frozen=True)
+class Strike:
+    """A signal for a process while a script of the workflow runs: the script, a worker of it, or Snakemake."""
+
+    script: str
+    number: signal.Signals
+    victim: str = "script"
+
+
+STRIKES = {
+    "SIGKILL of a conversion": Strike("convert.py", signal.SIGKILL),
+    "SIGKILL of a conversion's worker": Strike("convert.py", signal.SIGKILL, "worker"),
+    "SIGKILL of a preprocessing worker": Strike("preprocess.py", signal.SIGKILL, "worker"),
+    "SIGKILL of Snakemake while scans are preprocessed": Strike("preprocess.py", signal.SIGKILL, "snakemake"),
+    "SIGKILL of a training": Strike("autoencoder.py", signal.SIGKILL),
+    "SIGTERM of a training": Strike("ldm.py", signal.SIGTERM),
+    "SIGTERM of Snakemake while a network trains": Strike("representation.py", signal.SIGTERM, "snakemake"),
+    "SIGKILL of a measurement": Strike("measure_reconstruction.py", signal.SIGKILL),
+}
+TWO = "two Snakemakes at once"
+FAULTS = [*STRIKES, TWO]
+AT_WORK_S = 8.0
+
+
+@dataclass
+class Script(Siege):
+    """Sends each of `STRIKES` once, as soon as its script has run for `AT_WORK_S`; then starts a second Snakemake."""
+
+    done: set[str] = field(default_factory=set)
+    refusal: str = ""
+
+    def _besiege(self) -> None:
+        running = list(self._processes())
+        for name, strike in STRIKES.items():
+            victim = None if name in self.done else find_victim(strike, running)
+            if victim is not None:
+                self.done.add(name)
+                with suppress(psutil.NoSuchProcess):
+                    victim.send_signal(strike.number)
+                    self.sent.append(name)
+                return
+        if self.done and not self.refusal:
+            self.refusal = self.workflow.run("--cores", "1", check=False)
+
+
+def find_victim(strike: Strike, running: list[psutil.Process]) -> psutil.Process | None:
+    """The process that a strike is meant for, if its script is at work."""
+    with suppress(psutil.Error):
+        for process in running:
+            if not process.cmdline()[-1].endswith(f".{strike.script}"):
+                continue
+            if time.time() - process.create_time() < AT_WORK_S:
+                continue
+            if strike.victim == "script":
+                return process
+            if strike.victim == "snakemake":
+                return next((other for other in running if is_snakemake(other)), None)
+            return next((child for child in process.children() if "spawn_main" in " ".join(child.cmdline())), None)
+    return None
+
+
+def is_snakemake(process: psutil.Process) -> bool:
+    """Whether this is Snakemake itself and no script of it."""
+    return process.cmdline()[1:3] == ["-m", "snakemake"]
+
+
+@pytest.fixture(scope="module")
+def besieged(undisturbed, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("besieged")
+    (folder / "tmp").mkdir()
+    siege = Script(in_another_place(undisturbed, folder), 0, len(STRIKES), 1.0, folder / "tmp")
+    siege.run()
+    return siege
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2 * 3600)
+@pytest.mark.parametrize("fault", STRIKES)
+def test_the_same_command_ends_with_the_same_tables(besieged, undisturbed, record_fault, fault):
+    assert fault in besieged.sent
+    assert differing_tables(undisturbed.directory, besieged.workflow.directory) == []
+    assert leaks(besieged.workflow.directory, besieged.scratch) == {}
+    where = f"{STRIKES[fault].script.removesuffix('.py')} of the tiny workflow"
+    record_fault(Fault("process", fault, where, "the same command ends with the same tables", "Snakemake's own words"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2 * 3600)
+def test_a_second_snakemake_is_kept_out(besieged, record_fault):
+    assert "cannot be locked" in besieged.refusal
+    said = next(line for line in besieged.refusal.splitlines() if "cannot be locked" in line)
+    record_fault(Fault("process", TWO, "the working directory of the tiny workflow", "the second one ends", said))
