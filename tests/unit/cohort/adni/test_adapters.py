@@ -174,4 +174,4 @@ def test_visits_are_named_by_the_phase_of_their_subject():
     named, notes = name_visits(meta, {"A": "ADNI1", "B": "ADNI3"})
     assert named["Visit"].tolist() == ["ADNI1/GO Month 12", "ADNI3 Year 1 Visit", "scan of 2010-03-02", "v11", "m12"]
     assert named.index.tolist() == [3, 5, 6, 7, 9]
-    assert any("m12, v11" in note for note in notes)
+    assert any("'m12', 'v11'" in note for note in notes)
