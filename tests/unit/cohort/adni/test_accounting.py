@@ -42,7 +42,7 @@ EXPECTED = {
     "80": ("conversion", "image 10 of the same visit"),
     "81": ("check", "not listed in MPRAGEMETA"),
     "90": ("check", "no file on disk"),
-    f"{A}/MP-RAGE/2010-03-02_10_00_00.0/unknown": ("check", "image ID"),
+    "": ("check", "image ID"),  # told by its place
     "12": ("quality control", "dice"),
     "31": ("preprocessing", "no brain"),
 }
@@ -156,8 +156,10 @@ def test_every_exclusion_has_stage_reason_and_cure(account):
 
 @pytest.mark.parametrize("image_id", EXPECTED)
 def test_each_kind_of_trouble_is_named(account, image_id):
-    rows = account["excluded"][account["excluded"]["image_id"] == image_id]
+    disk = account["disk"].set_index("image_id")["place"]
+    told = image_id or disk[""]
+    rows = account["excluded"][account["excluded"]["image_id"] == told]
+    assert "unknown" not in told and len(rows) == 1 + (image_id == "41")
     stage, words = EXPECTED[image_id]
-    assert len(rows) == 1 + (image_id == "41")
     assert rows["stage"].eq(stage).all()
     assert rows["reason"].str.contains(words, regex=False).all(), rows["reason"].tolist()
