@@ -143,7 +143,7 @@ def test_a_crash_of_clinica_is_the_reason_of_its_own_subject(tmp_path, monkeypat
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
     report = convert(download.write(), tmp_path)
     assert report.loc["10", "status"] == "failed"
-    assert "code 3: something broke" in report.loc["10", "reason"]
+    assert report.loc["10", "reason"] == "Clinica ended with code 3: no known exception"
     monkeypatch.undo()
     assert not list((tmp_path / "state").glob("*.json")), "a failure must not be kept"
 
