@@ -28,8 +28,8 @@ def meet(trouble):
     """Meet a trouble in a worker."""
     if trouble == "SIGKILL":
         os.kill(os.getpid(), signal.SIGKILL)
-    elif trouble == "SIGTERM":
-        os.kill(os.getpid(), signal.SIGTERM)
+    elif trouble == "crash":
+        os._exit(3)
     elif trouble == "memory":
         resource.setrlimit(resource.RLIMIT_AS, (1 << 28, resource.RLIM_INFINITY))
         bytearray(1 << 32)
@@ -58,7 +58,6 @@ def always(job):
 
 WORKERS = {
     "SIGKILL of a worker": "SIGKILL",
-    "SIGTERM of a worker": "SIGTERM",
     "a memory limit hit in a worker": "memory",
     "a worker that hangs": "time",
     "a full disk in a worker": "disk",
@@ -76,6 +75,16 @@ def test_a_trouble_of_a_worker_passes_or_is_named(tmp_path, monkeypatch, record_
     with pytest.raises(UserErrors) as raised:
         next(outcomes)
     record_fault(Fault("process", fault, POOL, f"{AGAIN}; if it persists, {NAMED}", str(raised.value)))
+
+
+CRASH = "a worker that crashes each time"
+
+
+def test_a_crash_that_comes_again_is_its_items_own(tmp_path, record_fault):
+    options = {"workers": 1, "timeout_s": 60, "label": "preprocess 0", "name": lambda job: "scan 01"}
+    (outcome,) = finish_items(always, [("crash", tmp_path)], **options)
+    assert "exit code 3" in outcome.error and not outcome.passing
+    record_fault(Fault("process", CRASH, POOL, "the scan is set aside with its reason", outcome.error))
 
 
 SECOND = "a second process on the same shard"
@@ -107,35 +116,20 @@ def test_a_program_that_hangs_ends_with_its_children(tmp_path, record_fault):
     record_fault(Fault("process", CHILDREN, "a program of others", "all of them are ended", "took longer than … s"))
 
 
-CTRL_C = "Ctrl-C in a shard"
-SHARD = """
-import time
-from pathlib import Path
-from ldae.pool import finish_items
-def work(item):
-    Path(str(item)).touch()
-    time.sleep(300)
-if __name__ == "__main__":
-    list(finish_items(work, [1, 2, 3], workers=2, timeout_s=600, label="shard", name=str))
-"""
+OUTLIVED = "SIGKILL of the process that runs a program"
 
 
-def test_ctrl_c_ends_a_shard_and_its_workers(tmp_path, record_fault):
-    (tmp_path / "shard.py").write_text(SHARD)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    shard = subprocess.Popen(
-        [sys.executable, "shard.py"], cwd=tmp_path, env=environment, start_new_session=True, stderr=subprocess.PIPE
-    )
-    while not ((tmp_path / "1").exists() and (tmp_path / "2").exists()):
-        assert shard.poll() is None
+def test_a_program_ends_with_the_process_that_runs_it(tmp_path, record_fault):
+    pid = tmp_path / "pid"
+    code = f"from ldae.program import run_program; run_program(['bash', '-c', 'echo $$ > {pid}; exec sleep 300'], 300)"
+    runner = subprocess.Popen([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)})
+    while not pid.exists() or not pid.read_text():
+        assert runner.poll() is None
         time.sleep(0.1)
-    workers = psutil.Process(shard.pid).children(recursive=True)
-    start = time.monotonic()
-    os.killpg(shard.pid, signal.SIGINT)
-    assert shard.wait(60) != 0
-    assert time.monotonic() - start < 30
-    assert all(ends(worker.pid) for worker in workers) and not (tmp_path / "3").exists()
-    record_fault(Fault("process", CTRL_C, "a shard with two workers", "ends in seconds, leaves no worker", "nothing"))
+    runner.kill()
+    runner.wait()
+    assert ends(int(pid.read_text()))
+    record_fault(Fault("process", OUTLIVED, "a worker that converts", "the program ends with it", "nothing"))
 
 
 def ends(pid: int) -> bool:
@@ -147,4 +141,4 @@ def ends(pid: int) -> bool:
     return False
 
 
-FAULTS = [*WORKERS, SECOND, CHILDREN, CTRL_C]
+FAULTS = [*WORKERS, CRASH, SECOND, CHILDREN, OUTLIVED]
