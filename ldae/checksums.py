@@ -16,6 +16,7 @@ from ldae.files import hash_file, write_text
 RESULTS = Path("results")
 CHECKSUMS = RESULTS / "checksums"
 SUFFIX = ".sha256"
+EDITABLE = {RESULTS / "split.csv"}  # by a person, who may move subjects: what follows runs again
 
 
 @contextmanager
@@ -42,9 +43,9 @@ def checked_files(
 
 
 def record_checksums(files: Iterable[str | Path]) -> None:
-    """Note the content of files below ``results/`` that were written just now; folders are passed over."""
+    """Note the content of files below ``results/`` that were written just now, but for folders and `EDITABLE`."""
     for path in map(Path, files):
-        if path.is_file() and path.is_relative_to(RESULTS):
+        if path.is_file() and path.is_relative_to(RESULTS) and path not in EDITABLE:
             write_text(_note(path), f"{hash_file(path)}  {path.as_posix()}\n")
 
 

@@ -12,7 +12,7 @@ from ldae.files import read_table
 
 LABELS = ("diagnosis", "sex", "age", "months")
 PROGRESSION, FIELD_STRENGTH = "progression", "field_strength"  # made of other columns by the functions so called
-DATASET_COLUMNS = ("subject", "session", "path", "image_sha256", "split", *LABELS)
+DATASET_COLUMNS = ("subject", "session", "path", "split", *LABELS)
 DATASET = "results/dataset.csv"
 TEXTS = ("subject", "session", "image_sha256", "diagnosis", "sex", "site", "phase")
 NOMINAL_T = (1.5, 3.0)  # headers also tell 1.494 or 2.894

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 from ldae.checksums import compare_checksums, compare_edited, record_checksums
+from ldae.cohort.scans import QC_COLUMNS, write_scans
 from ldae.config.cohort import SplitConfig
 from ldae.data.split import update_split
 from ldae.errors import say_trouble
-from ldae.files import write_table
+from ldae.files import read_table, write_table
 from tests.faults.document import Fault
 from tests.faults.outcomes import NAMED, cut, edit, refused
 
@@ -42,8 +43,6 @@ TABLE_FAULTS = {
     "a table cut within a row": lambda: cut(SCANS),
     "a table cut between rows": lambda: without_last_rows(SCANS),
     "one digit of a table": lambda: edit(SCANS, "S3,M000", "S3,M006"),
-    "a split edited by hand": lambda: edit(SPLIT, "S3,train", "S3,test"),
-    "a truncated split": lambda: without_last_rows(SPLIT),
 }
 
 
@@ -53,6 +52,18 @@ def test_a_table_that_is_not_its_rules_is_named_before_any_job(written, record_f
     outcome = refused(compare_edited)
     assert outcome == refused(compare_checksums, [SCANS, SPLIT])
     record_fault(Fault("compute", fault, "results/, before any job and as a rule reads it", *outcome))
+
+
+SHORT = "a truncated split"
+
+
+def test_a_truncated_split_is_named(written, record_fault, tmp_path):
+    qc = read_table(SCANS).assign(verdict="pass", **dict.fromkeys(QC_COLUMNS[3:], ""))
+    write_table("results/qc.csv", qc)
+    write_scans("results/qc.csv", SPLIT, tmp_path / "out.csv")
+    without_last_rows(SPLIT)
+    outcome = refused(write_scans, "results/qc.csv", SPLIT, tmp_path / "out.csv")
+    record_fault(Fault("compute", SHORT, "results/split.csv", *outcome))
 
 
 TORN = "a subject on two sides of the split"
@@ -79,7 +90,7 @@ def test_a_damaged_note_counts_as_absent(written, record_fault):
 WRITERS = {
     "a full disk under a table": """
         import pandas as pd
-        from ldae.files import write_table
+        from ldae.files import read_table, write_table
         write_table("out.csv", pd.DataFrame({"a": range(200000)}))""",
     "a full disk under embeddings": """
         import numpy as np
@@ -147,4 +158,4 @@ def test_a_folder_that_may_not_be_written_to_is_named(record_fault):
     record_fault(Fault("compute", READ_ONLY, "results/scans.csv", NAMED, str(said)))
 
 
-FAULTS = [*TABLE_FAULTS, TORN, NOTE, *WRITERS, READ_ONLY]
+FAULTS = [*TABLE_FAULTS, SHORT, TORN, NOTE, *WRITERS, READ_ONLY]

@@ -10,6 +10,7 @@ LAYERS = [
     {
         "__init__",
         "allocation",
+        "checksums",
         "code_hash",
         "device",
         "discretion",

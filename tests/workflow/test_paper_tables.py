@@ -81,6 +81,7 @@ def test_a_model_that_saw_a_test_subject_stops_the_table(paper):
     before = sidecar.read_text(encoding="utf-8")
     scans = table_of_scans(paper)
     smuggled = scans.loc[scans.split == "test", "subject"].iloc[0]
+    (paper.directory / "results/checksums/models/ldm.json.sha256").unlink()  # else the edit itself is what is said
     try:
         sidecar.write_text(before.replace('"train": [', f'"train": ["{smuggled}",', 1), encoding="utf-8")
         output = paper.run(

@@ -145,6 +145,8 @@ def test_a_planted_signal_is_learnt(run, cohort, task):
     for path, value in zip(table["path"], signal.fillna(0.0), strict=True):
         volume = 0.5 + 0.2 * value + 0.02 * rng.standard_normal(GRID)
         nib.save(nib.Nifti1Image(volume.astype(np.float32), np.eye(4)), path)
+    scans = pd.read_csv(cohort.scans)
+    scans.assign(image_sha256=scans["path"].map(hash_file)).to_csv(cohort.scans, index=False)
     net, *_ = run(task, steps=60, validate_every_steps=10, batch_size=4, ema_decay=0.0)
     test = table[table["split"] == "test"]
     net.eval()

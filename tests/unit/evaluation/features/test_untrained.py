@@ -11,7 +11,7 @@ from ldae.evaluation.features.untrained import embed_untrained, untrained
 from ldae.models.semantic_encoder import SemanticEncoder
 from ldae.networks.encoder import build_semantic_encoder
 from ldae.training.backbone import load_backbone_weights
-from tests.unit.evaluation.conftest import write_scan
+from tests.unit.evaluation.conftest import rehash, write_scan
 from tests.unit.sources import ROOT
 
 SMALL = {"semantic_dim": 8, "backbone": "convnext_pico", "attention_heads": 2}
@@ -24,7 +24,7 @@ def small(scans, tmp_path):
         volume = np.random.default_rng(row).random((16, 16, 4))
         volume[:3], volume[:, -2:] = 0, 0
         scans.loc[row, "path"] = write_scan(tmp_path / f"small{row}.nii.gz", volume)
-    return scans
+    return rehash(scans)
 
 
 @pytest.fixture

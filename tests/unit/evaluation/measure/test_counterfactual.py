@@ -15,6 +15,7 @@ from ldae.evaluation.features.morphometry import REGIONS, measure_regions
 from ldae.evaluation.measure.counterfactual import EDITED, SCAN, WAYS, edit_scans, list_edits, other_scans
 from ldae.preprocessing.grid import Grid
 from ldae.systems.probe import Probe
+from tests.unit.evaluation.conftest import rehash
 
 SHAPE, SPACING, CENTER = (16, 20, 16), 10.0, (0.0, -17.0, 5.0)
 GRID = Grid(SHAPE, SPACING, CENTER)
@@ -55,7 +56,7 @@ def brains(scans):
     for number, path in enumerate(scans["path"]):
         tissue = np.choose(rng.integers(0, 3, SHAPE), [0.2, 0.5, 0.8]) + 0.01 * number + rng.normal(0, 0.02, SHAPE)
         nib.save(nib.Nifti1Image(np.where(inside, tissue, 0).astype(np.float32), GRID.affine), path)
-    return scans
+    return rehash(scans)
 
 
 @pytest.fixture

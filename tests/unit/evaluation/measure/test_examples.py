@@ -17,7 +17,7 @@ from ldae.evaluation.measure.reconstruction import ENCODED, SEMANTIC
 from ldae.preprocessing.grid import Grid
 from ldae.systems.probe import Probe
 from ldae.systems.trained import TrainedModel
-from tests.unit.evaluation.conftest import SHAPE, FakeLDAE
+from tests.unit.evaluation.conftest import SHAPE, FakeLDAE, rehash
 from tests.unit.sources import ROOT
 
 GRID = Grid(SHAPE, 5.0, (0.0, -17.0, 5.0))
@@ -72,7 +72,7 @@ def test_scans(tmp_path):
             volume = (0.3 + 0.2 * rng.random(SHAPE)).astype(np.float32)
             nib.save(nib.Nifti1Image(volume, GRID.affine), path)
             rows.append((subject, f"M{month:03d}", str(path), "test", diagnosis, 70 + month / 12, float(month)))
-    return pd.DataFrame(rows, columns="subject session path split diagnosis age months".split())
+    return rehash(pd.DataFrame(rows, columns="subject session path split diagnosis age months".split()))
 
 
 def test_the_first_scan_of_each_diagnosis_is_edited_in_the_order_of_severity(test_scans):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from ldae.config.partial import partial_config
 from ldae.evaluation.features.embeddings import extract_embeddings, write_embeddings
 from ldae.evaluation.measure import comparison, counterfactual, interpolation, reconstruction
 from ldae.evaluation.measure.parts import Parts
-from tests.unit.evaluation.conftest import SHAPE, write_scan
+from tests.unit.evaluation.conftest import SHAPE, rehash, write_scan
 from tests.unit.evaluation.kept import no_lpips, write_sidecars
 from tests.unit.evaluation.measure.test_counterfactual import PROBES
 from tests.unit.evaluation.systems import HalfGrid, Unconditional
@@ -60,11 +61,12 @@ def measurements(fake_ldae, dataset, large, tmp_path, monkeypatch) -> dict[str, 
         for i in range(2)
         for months in (0, 6, 12, 24)
     ]
-    longitudinal = pd.DataFrame(visits, columns=["subject", "session", "path", "months"])
+    longitudinal = rehash(pd.DataFrame(visits, columns=["subject", "session", "path", "months"]))
     longitudinal.assign(split="test", age=70.0, sex="F", diagnosis="").to_csv(tmp_path / "visits.csv", index=False)
     dataset.to_csv(labels, index=False)
     large.to_csv(scans, index=False)
-    write_embeddings(codes, extract_embeddings(fake_ldae.encode_semantic, large, 4, "ldae"))
+    embeddings = extract_embeddings(fake_ldae.encode_semantic, large, 4, "ldae")
+    write_embeddings(codes, replace(embeddings, weights_sha256="first representation"))
 
     def kept(folder: Path) -> dict:
         return {"parts_dir": folder / "parts", "code": "c"}

@@ -30,6 +30,7 @@ from ldae.evaluation.measure.interpolation import (
     scan_times,
 )
 from ldae.evaluation.measure.metrics import ssim
+from tests.unit.evaluation.conftest import rehash
 from tests.unit.evaluation.kept import write_sidecars
 
 SAMPLER = SamplingConfig(solver="2m", steps=5, precision="32-true")
@@ -49,7 +50,7 @@ def cohort(tmp_path):
                 path = tmp_path / f"{number}_{time}.nii.gz"
                 nib.save(nib.Nifti1Image(change(pattern, time).astype(np.float32), np.eye(4)), path)
                 rows.append((f"ADNI{number}", f"M{time:03d}", str(path), 70 + time / 12, "test", float(time)))
-        return pd.DataFrame(rows, columns="subject session path age split months".split())
+        return rehash(pd.DataFrame(rows, columns="subject session path age split months".split()))
 
     return make
 

@@ -1,4 +1,5 @@
 import types
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -229,7 +230,7 @@ def test_the_rule_reads_scans_and_chooses_examples_by_labels(
     config = partial_config({"seed": 5, "sampling": sampling, "evaluation": settings, "preprocessing": grid})
     models, files = write_sidecars(tmp_path), {"vgg": None}
     scans.to_csv(tmp_path / "scans.csv", index=False)
-    write_embeddings(tmp_path / "ldae.npz", embeddings)
+    write_embeddings(tmp_path / "ldae.npz", replace(embeddings, weights_sha256="first representation"))
     outputs = []
     corrected = dataset.assign(diagnosis=dataset["diagnosis"].mask(dataset["subject"] == "ADNI1test", "CN"))
     for name, labels in (("first", dataset), ("second", corrected)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,8 +69,9 @@ def test_unknown_ages_are_predicted_and_have_no_gap():
 def test_the_files_belong_to_the_weights_and_follow_the_labels(tmp_path):
     embeddings = make_embeddings(2.0, subjects=60)
     embeddings.table.assign(path="scan.nii.gz").sample(frac=1, random_state=1).to_csv(tmp_path / "dataset.csv")
-    write_embeddings(tmp_path / "ldae.npz", embeddings)
     (tmp_path / "representation.safetensors").write_bytes(b"weights")
+    made_by = hash_file(tmp_path / "representation.safetensors")
+    write_embeddings(tmp_path / "ldae.npz", replace(embeddings, weights_sha256=made_by))
     write_predictions(
         tmp_path / "dataset.csv",
         tmp_path / "ldae.npz",
