@@ -52,7 +52,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
                 raise
             os.replace(temporary, path)
     except OSError as error:
-        if error.filename is None or PARTIAL in str(error.filename):
+        if error.errno is not None and (error.filename is None or PARTIAL in str(error.filename)):
             error.filename = str(path)
         raise
 

@@ -63,7 +63,7 @@ def test_nothing_but_adni4_and_other_series_is_set_aside(namings):
     legacy, today = namings
     assert legacy.quarantine.empty
     reasons = today.quarantine["reason"]
-    assert reasons.str.contains(f"ADNI4|4_bl|_S_10001|{NOT_T1}").all()
+    assert reasons.str.contains(f"ADNI4|4_bl|10001|a visit that Clinica can convert|{NOT_T1}").all(), set(reasons)
     assert (reasons == NOT_T1).sum() == (legacy.frames[META]["Orig/Proc"] == "Original").sum()
     adni4 = today.quarantine[reasons != NOT_T1]
     assert set(adni4["subject"]) == {"ADNI002S10001", adni4["subject"].iloc[0]}

@@ -4,7 +4,7 @@ import pytest
 from scipy import ndimage
 
 from ldae.errors import UserError
-from ldae.files import hash_file, read_json
+from ldae.files import hash_file, read_record
 from ldae.preprocessing import upright
 from ldae.preprocessing.brain_mask import extract_brain
 from ldae.preprocessing.grid import QC_GRID, Grid, mni_template
@@ -81,7 +81,7 @@ def test_the_heads_bias_is_gone(done, config):
 
 def test_the_record_is_complete(done, head, qc):
     record, files = done
-    assert read_json(files.sidecar) == record
+    assert read_record(files.sidecar) == record
     hashes = {"Image": files.image, "Mask": files.mask, "QCImage": files.qc_image, "Source": head}
     assert {name: record[f"{name}SHA256"] for name in hashes} == {name: hash_file(p) for name, p in hashes.items()}
     assert record["Transform"] == record["Parameters"]["transform"] == "affine" and record["Key"] == "k"
