@@ -239,16 +239,19 @@ def test_sixteen_thousand_scans_written_anew_unchanged_train_nothing(tiny):
 
 
 def test_a_deleted_or_edited_split_is_a_new_one(tiny):
-    split = tiny.directory / "results/split.csv"
-    before = split.read_text(encoding="utf-8")
+    split, note = (tiny.directory / path for path in ("results/split.csv", "results/checksums/split.csv.sha256"))
+    before, noted = split.read_text(encoding="utf-8"), note.read_text(encoding="utf-8")
     try:
         split.unlink()
         assert {"split", "scans", "autoencoder"} <= set(tiny.plan())
         split.write_text(before.replace("train", "validation", 1), encoding="utf-8")
+        assert "changed or damaged content" in tiny.run("--cores", "2", "--dry-run", check=False)
+        note.unlink()  # the change is meant
         plan = set(tiny.plan())
         assert {"scans", "autoencoder"} <= plan and not plan & {*IMAGES, "split"}
     finally:
         split.write_text(before, encoding="utf-8")
+        note.write_text(noted, encoding="utf-8")
     assert "Nothing to be done" in tiny.run("--cores", "2", "--dry-run")
 
 
