@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ldae.cli import check, edit, export, fetch_weights, plan, predict, preprocess, sample
-from ldae.errors import UserError
+from ldae.errors import UserError, say_trouble
 
 USAGE_ERROR = 2
 
@@ -24,8 +24,13 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            print(error, file=sys.stderr)
-            raise typer.Exit(1) from None
+            said: UserError | None = error
+        except (OSError, MemoryError) as error:
+            said = say_trouble(error)
+            if said is None:
+                raise
+        print(said, file=sys.stderr)
+        raise typer.Exit(1)
 
 
 app = typer.Typer(

@@ -17,7 +17,7 @@ import torch
 from nibabel.wrapstruct import WrapStructError
 from torch.utils.data import Dataset
 
-from ldae.errors import UserError
+from ldae.errors import UserError, is_passing
 from ldae.files import image_sidecar, read_record
 
 NO_NIFTI = (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError, WrapStructError)
@@ -52,6 +52,8 @@ def read_volume(path: str | Path, sha256: str = "") -> torch.Tensor:
         plain = gzip.decompress(content) if content.startswith(GZIP) else content
         return torch.from_numpy(nib.Nifti1Image.from_bytes(plain).get_fdata(dtype=np.float32))[None]
     except (OSError, EOFError, ValueError, zlib.error, *NO_NIFTI) as error:
+        if is_passing(error):
+            raise
         raise UserError(path, "a preprocessed scan", str(error), cure) from None
 
 
@@ -83,6 +85,8 @@ def read_latent(path: str | Path) -> torch.Tensor:
         with np.load(path) as archive:
             return torch.from_numpy(archive["data"])
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        if is_passing(error):
+            raise
         raise UserError(path, "an NPZ file with the array `data`", str(error), "run the rule latents again") from None
 
 

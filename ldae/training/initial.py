@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ldae.config.places import initial_weights
-from ldae.errors import UserError
+from ldae.errors import UserError, is_passing
 from ldae.files import hash_file, sidecar_path
 from ldae.models.autoencoder import Autoencoder
 from ldae.weights import read_sidecar
@@ -130,6 +130,8 @@ def read_tensors(key: str, path: Path) -> dict[str, torch.Tensor]:
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        if is_passing(error):
+            raise
         raise UserError(f"{key}: {path}", "a file of weights", f"{error}"[:300], cure) from None
     content = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):

@@ -14,8 +14,11 @@ import pytest
 from ldae.cohort.series.converted import accept_volume
 from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.nifti import check_nifti
+from ldae.data.volumes import read_latent, read_volume
 from ldae.errors import is_passing
+from ldae.evaluation.arrays import read_arrays
 from ldae.preprocessing.precheck import load_scan
+from ldae.training.initial import read_tensors
 from tests.adni_download import write_series
 from tests.bids_dataset import write_image
 
@@ -82,3 +85,22 @@ def test_reading_what_was_converted(tmp_path, monkeypatch, trouble):
     monkeypatch.setattr(Path, "read_bytes", fails)
     with pytest.raises(OSError):
         accept_volume(path.parent, path.name, None)
+
+
+READERS = {
+    "a preprocessed scan": read_volume,
+    "a latent": read_latent,
+    "embeddings": read_arrays,
+    "weights": lambda path: read_tensors("initial_weights", path),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=str)
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_reading_what_the_workflow_has_written(tmp_path, broken_disk, trouble, read):
+    path = tmp_path / "whole.nii.gz"
+    path.write_bytes(b"whatever it holds")
+    broken_disk(path.name, trouble)
+    with pytest.raises(type(trouble)) as raised:
+        read(path)
+    assert is_passing(raised.value)

@@ -1,3 +1,4 @@
+import errno
 import re
 import shlex
 import subprocess
@@ -81,3 +82,14 @@ def test_an_error_is_said_without_a_traceback(tmp_path, capsys):
     assert main(["sample", "--models", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     said = capsys.readouterr().err
     assert "expected: the description of a trained model" in said and "cure:" in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("trouble", [MemoryError(), OSError(errno.ENOSPC, "No space left on device", "edited.nii.gz")])
+def test_what_the_machine_lacks_is_said_without_a_traceback(tmp_path, capsys, monkeypatch, trouble):
+    def lacks(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr("ldae.config.load.load_config", lacks)
+    assert main(["plan"]) == 1
+    said = capsys.readouterr().err
+    assert "run the same command again" in said and "Traceback" not in said
