@@ -87,19 +87,21 @@ def _colors(groups: pd.Series) -> dict[str, str]:
 def _draw_groups(panel: Axes, known: pd.DataFrame, groups: pd.Series, title: str, colors: dict[str, str]) -> None:
     """A colour per group; what is in none of them is grey."""
     named = groups.where(groups.isin(list(colors)), UNKNOWN)
+    shown, labels = [], []
     for name, color in ({UNKNOWN: OTHER_COLOR} | colors).items():
         own = known[named == name]
         for split, marker in MARKERS.items():
             part = own[own["split"] == split]
             panel.plot(part["first"], part["second"], marker, color=color, markersize=4, alpha=0.7, linestyle="")
         if len(own):
-            panel.plot([], [], "o", color=color, markersize=4, label=f"{name} ({len(own)})")
+            shown += panel.plot([], [], "o", color=color, markersize=4)
+            labels.append(f"{name} ({len(own)})")
     panel.set_title(title, fontsize=10)
     panel.tick_params(labelsize=7)
-    if len(colors) > len(DIAGNOSES):
-        panel.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
-    else:
-        panel.legend(fontsize=7)
+    beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(colors) > len(DIAGNOSES) else {}
+    panel.legend(
+        shown, labels, fontsize=7, **beside
+    )  # labels of its own; it leaves out a line whose label begins with _
 
 
 def _draw_age(figure: Figure, panel: Axes, known: pd.DataFrame) -> None:

@@ -57,7 +57,7 @@ def a_folder(path):
     path.mkdir()
 
 
-SFORM, PIXDIM, DIM, DATATYPE, OFFSET = 280, 76, 40, 70, 108
+SFORM, PIXDIM, DIM, DATATYPE, OFFSET, CODES = 280, 76, 40, 70, 108, 252
 FAULTS = {
     "empty": replaced(b""),
     "text": replaced(b"not an image"),
@@ -69,6 +69,9 @@ FAULTS = {
     "sform with infinity": rows_of(SFORM, "<12f", *([float("inf")] * 12)),
     "sform of zeros": rows_of(SFORM, "<12f", *([0.0] * 12)),
     "sform with a row of zeros": rows_of(SFORM, "<4f", 0, 0, 0, 0),
+    "a quaternion that is no rotation": rows_of(CODES, "<2h3f", 1, 0, 0.9, 0.9, 0.9),
+    "a quaternion of NaN": rows_of(CODES, "<2h3f", 1, 0, *([float("nan")] * 3)),
+    "a quaternion beside an sform": rows_of(CODES, "<2h3f", 1, 1, 0.9, 0.9, 0.9),
     "voxels of no size": rows_of(PIXDIM + 4, "<3f", 0, 0, 0),
     "voxels of another size": rows_of(PIXDIM + 4, "<3f", 8, 8, 8),
     "no dimension": rows_of(DIM, "<8h", 0, 0, 0, 0, 0, 0, 0, 0),

@@ -126,6 +126,15 @@ def test_field_strengths_beyond_the_colours_are_others_and_not_unknown(codes, dr
     assert len(names) == 10 and names[-1] == f"others ({len(table) - 9})"
 
 
+@pytest.mark.parametrize("site", ["_7", "$x$", "_"])
+def test_a_site_of_any_name_is_in_the_legend(codes, drawn, site):
+    table = pd.read_csv(codes / "dataset.csv").assign(site=site)
+    table.to_csv(codes / "dataset.csv", index=False)
+    draw_embedding_map(codes / "codes.csv", codes / "dataset.csv", codes / "out.png")
+    panel = next(panel for panel in drawn[0].axes if panel.get_title() == "site")
+    assert [text.get_text() for text in panel.get_legend().get_texts()] == [f"{site} ({len(table)})"]
+
+
 def test_errors_are_drawn_by_gap_and_system(tmp_path, drawn):
     rows = [
         {"gap_definition": gap, "gap_months": months, "system": system, "target": target, "metric": metric}
