@@ -15,6 +15,11 @@ ifneq ($(words $(CURDIR)),1)
 $(error $(CURDIR): expected a path without spaces, found one with; move or clone the checkout to another folder)
 endif
 
+# Snakemake keeps a cache below HOME and stops without one.
+ifneq ($(shell test -w "$(HOME)" && echo yes),yes)
+export XDG_CACHE_HOME ?= $(CURDIR)/.cache
+endif
+
 .PHONY: demo paper-tables test unit workflow test-faults test-all lint schema lock
 
 demo: $(INSTALLED)  ## From the phantom download to every table and the report

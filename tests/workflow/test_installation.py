@@ -148,6 +148,17 @@ def test_make_refuses_a_checkout_with_a_space_before_it_installs(tmp_path):
     assert not (checkout / ".venv").exists()
 
 
+@pytest.mark.parametrize(
+    "home, own, cache", [("/proc/none", {}, ".cache"), ("/proc/none", {"XDG_CACHE_HOME": "/x"}, "/x"), ("", {}, "")]
+)
+def test_make_gives_snakemake_a_cache_where_there_is_no_home(tmp_path, home, own, cache):
+    environment = {"PATH": os.environ["PATH"], "HOME": home or str(tmp_path)} | own
+    shutil.copy2(ROOT / "Makefile", tmp_path)
+    command = ["make", "--silent", "--eval", "shown:; @echo $$XDG_CACHE_HOME", "shown"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == (str(tmp_path / cache) if cache else "")
+
+
 @pytest.mark.parametrize("place", ["checkout", "working directory", "setting"])
 def test_braces_in_a_path_are_refused_before_anything_starts(tmp_path, place):
     named = {
