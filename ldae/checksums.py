@@ -16,7 +16,6 @@ from ldae.files import hash_file, write_text
 RESULTS = Path("results")
 CHECKSUMS = RESULTS / "checksums"
 SUFFIX = ".sha256"
-EDITABLE = {RESULTS / "split.csv"}  # by a person, who may move subjects: what follows runs again
 
 
 @contextmanager
@@ -43,9 +42,9 @@ def checked_files(
 
 
 def record_checksums(files: Iterable[str | Path]) -> None:
-    """Note the content of files below ``results/`` that were written just now, but for folders and `EDITABLE`."""
+    """Note the content of files below ``results/`` that were written just now, but for folders."""
     for path in map(Path, files):
-        if path.is_file() and path.is_relative_to(RESULTS) and path not in EDITABLE:
+        if path.is_file() and path.is_relative_to(RESULTS):
             write_text(_note(path), f"{hash_file(path)}  {path.as_posix()}\n")
 
 
