@@ -98,10 +98,10 @@ def _draw_groups(panel: Axes, known: pd.DataFrame, groups: pd.Series, title: str
             labels.append(f"{name} ({len(own)})")
     panel.set_title(title, fontsize=10)
     panel.tick_params(labelsize=7)
-    beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(colors) > len(DIAGNOSES) else {}
-    panel.legend(
-        shown, labels, fontsize=7, **beside
-    )  # labels of its own; it leaves out a line whose label begins with _
+    legend = panel.legend(shown, labels, fontsize=7)  # of a line's own label, one that begins with _ is left out
+    if len(colors) > len(DIAGNOSES):
+        legend.set_loc("upper left")
+        legend.set_bbox_to_anchor((1, 1))
 
 
 def _draw_age(figure: Figure, panel: Axes, known: pd.DataFrame) -> None:
