@@ -8,6 +8,10 @@ INSTALLED := $(VENV)/requirements.lock
 TESTABLE := $(VENV)/requirements-test.lock
 PIP := python -m pip --disable-pip-version-check
 RESOLVE := $(VENV)-lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --no-annotate --custom-compile-command 'make lock' --quiet
+QUICK := python -m pytest -m "not slow and not gpu"
+RUN_unit := $(QUICK) --cov --cov-report= tests/unit tests/faults ldae
+RUN_workflow := $(QUICK) tests/workflow
+SHELL := bash
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 # Snakemake calls Python by its path without quotes.
@@ -30,15 +34,18 @@ paper-tables: $(INSTALLED)  ## After demo: the voxel DAE, the supervised encoder
 	snakemake --cores $(CORES) paper_tables
 	snakemake --report results/report.html
 
-test: lint  ## What CI runs: lint, unit tests, the tiny DAG
-	python -m pytest -n 2 --dist loadgroup -m "not slow and not gpu" --cov --cov-report=
-	@echo "share of the package's lines that the tests run: $$(python -m coverage report --format=total) %"
+test: lint  ## What CI runs: lint, then side by side the unit tests and the tiny DAG
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going told-unit told-workflow
+	@echo "share of the package's lines that the unit tests run: $$(python -m coverage report --format=total) %"
+
+told-%: $(TESTABLE)
+	@set -o pipefail; $(RUN_$*) | sed --unbuffered 's/^/$*: /'
 
 unit: $(TESTABLE)  ## The unit tests and the quick faults
-	python -m pytest -m "not slow and not gpu" tests/unit tests/faults ldae
+	$(RUN_unit)
 
 workflow: $(TESTABLE)  ## The workflow's tests alone: the tiny DAG and what reruns when
-	python -m pytest -m "not slow and not gpu" tests/workflow
+	$(RUN_workflow)
 
 test-faults: $(TESTABLE)  ## Every fault of docs/faults.md, which it writes; hours, for whole runs are killed (LDAE_FAULTS_SEEDS=3)
 	python -m pytest tests/faults --write-faults docs/faults.md

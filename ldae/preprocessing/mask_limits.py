@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ldae.config.preprocessing import QCConfig
 from ldae.errors import UserError
 
 CURE = "try another preprocessing.brain_extraction, or drop the scan; where the brain is like that, widen"
@@ -17,6 +18,11 @@ class MaskLimits:
     min_brain_volume_ml: tuple[float, float]
     max_brain_volume_ml: tuple[float, float]
     max_outside: tuple[float, float]
+
+    @classmethod
+    def of(cls, qc: QCConfig) -> MaskLimits:
+        """Those of a configuration's section `qc`."""
+        return cls(qc.min_brain_volume_ml, qc.max_brain_volume_ml, qc.max_outside)
 
     def check(self, source: str | Path, numbers: dict[str, float]) -> None:
         """Refuse a mask whose numbers are beyond a limit; those that `numbers` lacks are not looked at.

@@ -38,7 +38,7 @@ class Settings:
     @property
     def mask_limits(self) -> MaskLimits:
         """Beyond which a mask may hold a face."""
-        return MaskLimits(self.qc.min_brain_volume_ml, self.qc.max_brain_volume_ml, self.qc.max_outside)
+        return MaskLimits.of(self.qc)
 
 
 @dataclass(frozen=True)

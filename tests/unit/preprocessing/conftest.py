@@ -29,7 +29,7 @@ def qc() -> QCConfig:
 
 @pytest.fixture(scope="session")
 def limits(qc) -> MaskLimits:
-    return MaskLimits(qc.min_brain_volume_ml, qc.max_brain_volume_ml, qc.max_outside)
+    return MaskLimits.of(qc)
 
 
 def make_head(spacing_mm: float, ventricle_mm: float = 1.0, grey_loss: float = 0.1, seed: int = 0) -> nib.Nifti1Image:
