@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from ldae.cohort.disk import walk_once
+
 MOST_ALONE = 3  # that fail one by one before any succeeds: then it is not the subjects
 # What of a file's path in the download tells the subject; of HABS, whose archives hold many, the archive.
 SUBJECT_OF = {
@@ -26,11 +28,12 @@ SUBJECT_OF = {
 def list_subjects(source: str, dataset: Path) -> dict[str, list[Path]]:
     """The files of a download by subject, relative to it; those of no subject, such as tables, under an empty name."""
     files: dict[str, list[Path]] = defaultdict(list)
-    for folder, _, names in os.walk(dataset, followlinks=True):
-        for name in names:
-            path = Path(folder, name).relative_to(dataset)
-            match = re.search(SUBJECT_OF[source], path.as_posix())
-            files[match[1] if match else ""].append(path)
+    for folder in walk_once(dataset):
+        for path in Path(folder).iterdir() if os.access(folder, os.R_OK | os.X_OK) else ():
+            if path.is_file():
+                inner = path.relative_to(dataset)
+                match = re.search(SUBJECT_OF[source], inner.as_posix())
+                files[match[1] if match else ""].append(inner)
     return dict(files)
 
 

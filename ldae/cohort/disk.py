@@ -78,7 +78,7 @@ def list_files(dicom_dir: str | Path) -> pd.DataFrame:
 
     rows = []
     for ptid in find_subjects(dicom_dir):
-        for folder in _walk(Path(dicom_dir) / ptid):
+        for folder in walk_once(Path(dicom_dir) / ptid):
             for (image, form), entries in _group(folder).items():
                 named = {match[1] for entry in entries if (match := re.search(r"_S(\d+)_I\d+\.", entry.name))}
                 series = named.pop() if len(named) == 1 else ""
@@ -102,7 +102,7 @@ def find_files(image: dict, dicom_dir: str | Path) -> list[Path]:
         Those of the same hash, or, where they changed since, the most of one folder; none if there are none.
     """
     wanted = image["image_id"], image["format"]
-    groups = [_group(folder).get(wanted, []) for folder in _walk(Path(dicom_dir) / image["ptid"])]
+    groups = [_group(folder).get(wanted, []) for folder in walk_once(Path(dicom_dir) / image["ptid"])]
     groups.sort(key=lambda entries: (hash_entries(entries) == image["files_hash"], len(entries)))
     return [Path(entry.path) for entry in groups[-1]] if groups else []
 
@@ -126,7 +126,7 @@ def place_of(folder: str | Path, top: str | Path) -> str:
     return "/".join(told)
 
 
-def _walk(top: Path) -> Iterator[str]:
+def walk_once(top: Path) -> Iterator[str]:
     """Every folder from `top` down, through links too, but each once: links may go in circles."""
     seen: set[tuple[int, int]] = set()
     closed: list[str] = []

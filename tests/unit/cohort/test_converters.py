@@ -167,6 +167,8 @@ def test_files_are_known_by_their_subjects_and_a_part_has_theirs_and_the_tables(
         path = tmp_path / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+    (tmp_path / "images" / "all").symlink_to(tmp_path / "images")  # a circle
+    (tmp_path / "images" / "itself").symlink_to("itself")
     files = list_subjects(source, tmp_path / "images")
     assert files[subject] == [Path(own)]
     assert source == "genfi" or files[""] == [Path("tables/all.csv")]
