@@ -11,6 +11,13 @@ from tests.workflow.test_privacy import readable, secrets_in
 
 TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"
 
+# Trainings that last, so that a signal meets them at work.
+LONGER = """
+autoencoder: {training: {steps: 60}}
+ldm: {training: {steps: 600}}
+representation: {training: {steps: 120}}
+"""
+
 
 def planted_workflow(folder: Path) -> Workflow:
     """The tiny workflow with an empty working directory, ``run``, and a planted download beside it."""
@@ -21,8 +28,9 @@ def planted_workflow(folder: Path) -> Workflow:
     Workflow(checkout, folder / "phantom", (tiny,)).run("--cores", "2", "phantom")
     download = (folder / "phantom" / "results" / "phantom").rename(folder / "download")
     plant(download / "images")
+    (folder / "longer.yaml").write_text(LONGER, encoding="utf-8")
     paths = f"cohort: {{source: adni, dicom_dir: {download}/images, clinical_dir: {download}/clinical}}\n"
-    return Workflow(checkout, folder / "run", (tiny,)).with_overlay(folder / "paths.yaml", paths)
+    return Workflow(checkout, folder / "run", (tiny, folder / "longer.yaml")).with_overlay(folder / "paths.yaml", paths)
 
 
 def in_another_place(workflow: Workflow, folder: Path) -> Workflow:

@@ -87,6 +87,7 @@ def interrupt(stage, at, number, in_validation=False):
 @pytest.mark.parametrize("name, number", [("ldm", signal.SIGTERM), ("autoencoder", signal.SIGINT)])
 def test_a_training_that_is_asked_to_end_loses_nothing_wherever_it_is(make_stage, train, caplog, name, number):
     """In the middle of an interval, in its last step, in a validation; each run takes a step, or a validation more."""
+    caplog.set_level("INFO", "ldae")
     before = [signal.getsignal(each) for each in ENDS]
     whole = train(make_stage(name), "whole")
     for at, in_validation, goes_on in [(0, False, 1), (1, False, 2), (2, False, 3), (3, True, 3), (4, False, 5)]:
@@ -98,6 +99,7 @@ def test_a_training_that_is_asked_to_end_loses_nothing_wherever_it_is(make_stage
             caplog.text
         )
     resumed = train(make_stage(name), "stopped")
+    assert "stopped: goes on after step 5" in caplog.text
     assert same(resumed, whole) and resumed[1:] == whole[1:]
     assert [signal.getsignal(each) for each in ENDS] == before
 
