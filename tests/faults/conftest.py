@@ -41,7 +41,11 @@ def cohort(tmp_path) -> TinyCohort:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):
-    """The tiny workflow on a planted download, run to its end."""
-    workflow = planted_workflow(tmp_path_factory.mktemp("undisturbed"))
-    workflow.run("--cores", "2")
+    """The tiny workflow on a planted download, run to its end where there is no home folder."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    workflow = planted_workflow(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", "/proc/none")
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        workflow.run("--cores", "2")
     return workflow
