@@ -33,6 +33,7 @@ STEPS = "steps done"
 STRIKES = {
     "SIGKILL of a conversion": Strike("convert.py", signal.SIGKILL),
     "SIGKILL of a conversion's worker": Strike("convert.py", signal.SIGKILL, "worker"),
+    "SIGKILL of Snakemake while subjects are converted": Strike("convert.py", signal.SIGKILL, "snakemake"),
     "SIGKILL of a preprocessing worker": Strike("preprocess.py", signal.SIGKILL, "worker"),
     "SIGKILL of Snakemake while scans are preprocessed": Strike("preprocess.py", signal.SIGKILL, "snakemake"),
     "SIGKILL of a training": Strike("autoencoder.py", signal.SIGKILL, after=STEPS),
