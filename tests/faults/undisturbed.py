@@ -13,9 +13,9 @@ TINY = Path(__file__).parents[1] / "workflow" / "tiny.yaml"
 
 # Trainings that last, so that a signal meets them at work.
 LONGER = """
-autoencoder: {training: {steps: 60}}
-ldm: {training: {steps: 600}}
-representation: {training: {steps: 120}}
+autoencoder: {training: {steps: 24}}
+ldm: {training: {steps: 120}}
+representation: {training: {steps: 48}}
 """
 
 
