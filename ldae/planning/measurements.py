@@ -46,11 +46,12 @@ def list_measurements(config: Config, sides: Sides) -> dict[str, Measurement]:
     dae_encoder = semantic_encoder_of(config.encoder, dae_grid)
 
     weights = NUMBER * (encoder + decoder + semantic + denoiser + estimator).parameters
+    dae_weights = NUMBER * (dae + dae_encoder).parameters
     ldae = (encoder, decoder, semantic, denoiser + estimator)
     image = NUMBER * math.prod(grid)
 
-    def memory(*networks, batch: int = evaluation.batch_size) -> float:
-        return weights + batch * (NUMBER * max(network.live for network in networks) + 8 * image)
+    def memory(*networks, batch: int = evaluation.batch_size, beside: float = 0) -> float:
+        return weights + beside + batch * (NUMBER * max(network.live for network in networks) + 8 * image)
 
     encoded = encoder.flop + semantic.flop + steps * conditioned  # both codes of a scan
     decoded = steps * conditioned + decoder.flop
@@ -73,7 +74,7 @@ def list_measurements(config: Config, sides: Sides) -> dict[str, Measurement]:
         "system_embeddings": Measurement(sides.all, sides.all * dae_encoder.flop, memory(dae_encoder)),
         "reference": Measurement(sides.validation, sides.validation * (encoded + decoder.flop), memory(*ldae)),
         "measure_reconstruction": Measurement(sides.test, sides.test * of_reconstruction, memory(*ldae)),
-        "measure_comparison": Measurement(compared, compared * of_comparison, memory(*ldae, dae)),
+        "measure_comparison": Measurement(compared, compared * of_comparison, memory(*ldae, dae, beside=dae_weights)),
         "measure_interpolation": Measurement(sides.test, sides.test * (encoded + 2 * decoded), memory(*ldae)),
         "measure_counterfactual": Measurement(
             sides.test, sides.test * (encoded + edits * (decoded + semantic.flop)), memory(*ldae)
@@ -87,6 +88,6 @@ def list_measurements(config: Config, sides: Sides) -> dict[str, Measurement]:
         "measure_efficiency": Measurement(
             batch,
             batch * evaluation.efficiency.repeats * (of_comparison + encoded + decoded),
-            memory(*ldae, dae, batch=batch),
+            memory(*ldae, dae, batch=batch, beside=dae_weights),
         ),
     }
