@@ -11,7 +11,6 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 try:
-    from ldae.allocation import GLIBC_KEEPS_MEMORY
     from ldae.checksums import compare_edited
     from ldae.code_hash import hash_script
     from ldae.cohort.pilot import read_exclusions, read_names
@@ -30,6 +29,7 @@ try:
     )
     from ldae.errors import UserError
     from ldae.files import hash_file
+    from ldae.job_environment import JOB_ENVIRONMENT
     from ldae.planning.measurements import Sides
     from ldae.planning.plan import plan_stage
     from ldae.planning.resources import count_sides, jobs_of, memory_mb, runtime_min
@@ -39,7 +39,7 @@ except ModuleNotFoundError as error:
         "(source .venv/bin/activate), or add what the Snakefile needs beside Snakemake: pip install pydantic"
     )
 
-for variable, value in GLIBC_KEEPS_MEMORY.items():
+for variable, value in JOB_ENVIRONMENT.items():
     os.environ.setdefault(variable, value)  # every job inherits it
 
 os.environ.update(LDAE_LOCK=f"{workflow.basedir}/requirements.lock")  # what envs/ldae.post-deploy.sh installs

@@ -1,10 +1,14 @@
-"""Tests send Ctrl-C, to which a shell makes processes in the background deaf."""
+"""What the tests' processes need from their start on."""
 
 from __future__ import annotations
 
+import os
 import signal
+
+from ldae.job_environment import LIBGOMP_WAITS_BRIEFLY
 
 
 def pytest_configure() -> None:
-    """Hear it here and in every process that a test starts."""
+    """Hear Ctrl-C, which tests send, also in the background, where a shell makes processes deaf; wait as jobs do."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.update(LIBGOMP_WAITS_BRIEFLY)

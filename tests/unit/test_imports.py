@@ -9,13 +9,13 @@ from tests.unit.sources import PACKAGE, ROOT, imported_modules, imported_names
 LAYERS = [
     {
         "__init__",
-        "allocation",
         "checksums",
         "code_hash",
         "device",
         "discretion",
         "errors",
         "files",
+        "job_environment",
         "lazy",
         "lock",
         "pool",

@@ -1,7 +1,8 @@
-"""How much faster the demo's networks run on a CPU where glibc keeps freed memory (`ldae.allocation`).
+"""How much faster the demo's networks run on a CPU with the variables of `ldae.job_environment`.
 
-Usage: python benchmarks/allocation.py [--rounds 3]
-Each setting runs in processes of its own, in turns; the ratio is that of the medians. Networks are untrained.
+Usage: python benchmarks/job_environment.py [--rounds 3]
+Each variable's effect with the other set, alone and beside a program that keeps a core busy. Each setting runs in
+processes of its own, in turns; the ratio is that of the medians. Networks are untrained.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 
-from ldae.allocation import GLIBC_KEEPS_MEMORY  # noqa: E402
 from ldae.config.load import load_config  # noqa: E402
+from ldae.job_environment import GLIBC_KEEPS_MEMORY, JOB_ENVIRONMENT, LIBGOMP_WAITS_BRIEFLY  # noqa: E402
 from ldae.networks.autoencoder import build_autoencoder  # noqa: E402
 from ldae.networks.dae import build_voxel_dae  # noqa: E402
 
@@ -75,8 +76,25 @@ def measure() -> dict[str, float]:
     return {name: seconds(step) for name, step in steps.items()}
 
 
+def run(without: dict[str, str]) -> dict[str, float]:
+    """Measure in a process that lacks some of the variables."""
+    own = {name: value for name, value in os.environ.items() if name not in JOB_ENVIRONMENT} | JOB_ENVIRONMENT
+    environment = {name: value for name, value in own.items() if name not in without}
+    command = [sys.executable, __file__, "--measure"]
+    output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def compare(title: str, without: dict[str, str], rounds: int) -> None:
+    """Print each step's time without and with some of the variables, in turns."""
+    results = [(run(without), run({})) for _ in range(rounds)]
+    for name in results[0][0]:
+        before, after = (median(pair[side][name] for pair in results) for side in (0, 1))
+        print(f"{title:40s} {name:30s} without {before:7.3f} s   with {after:7.3f} s   ratio {after / before:.2f}")
+
+
 def main() -> None:
-    """Time each setting in processes of its own, in turns."""
+    """Compare each variable, alone on the machine and not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
@@ -84,16 +102,11 @@ def main() -> None:
     if arguments.measure:
         print(json.dumps(measure()))
         return
-    plain = {name: value for name, value in os.environ.items() if name not in GLIBC_KEEPS_MEMORY}
-    results: dict[str, list[dict[str, float]]] = {"given back": [], "kept": []}
-    for _ in range(arguments.rounds):
-        for found, environment in zip(results.values(), (plain, plain | GLIBC_KEEPS_MEMORY), strict=True):
-            command = [sys.executable, __file__, "--measure"]
-            output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-            found.append(json.loads(output.splitlines()[-1]))
-    for name in results["kept"][0]:
-        back, kept = (median(found[name] for found in of) for of in results.values())
-        print(f"{name:30s} given back {back:6.3f} s   kept {kept:6.3f} s   ratio {kept / back:.2f}")
+    compare("memory kept", GLIBC_KEEPS_MEMORY, arguments.rounds)
+    compare("short waits", LIBGOMP_WAITS_BRIEFLY, arguments.rounds)
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
+        compare("short waits beside another program", LIBGOMP_WAITS_BRIEFLY, arguments.rounds)
+        other.kill()
 
 
 if __name__ == "__main__":
