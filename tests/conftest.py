@@ -7,8 +7,9 @@ import signal
 
 from ldae.job_environment import LIBGOMP_WAITS_BRIEFLY
 
+os.environ.update(LIBGOMP_WAITS_BRIEFLY)  # before other conftests import PyTorch
+
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C, which tests send, also in the background, where a shell makes processes deaf; wait as jobs do."""
+    """Hear Ctrl-C, which tests send, also in the background, where a shell makes processes deaf."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ.update(LIBGOMP_WAITS_BRIEFLY)
