@@ -49,10 +49,11 @@ PRIVATE = {
     "DerivationDescription": "Wombat derivation",
 }
 DAY = datetime.date(1937, 9, 17)  # every date of the headers, far from those of the tables
-TIME = "042319.731"
+SECONDS = "42319"
+TIME = f"0{SECONDS}.731"
 SERIES_UID = "1.2.826.0.1.3680043.8.498.93709170423"
 WRITTEN = tuple(f"{DAY:{form}}" for form in ("%Y%m%d", "%Y-%m-%d", "%d.%m.%Y", "%d%b%Y", "%m/%d/%Y", "%d%m%Y"))
-SECRETS = (WORD, *WRITTEN, "42319", "04:23:19", SERIES_UID[-11:])
+SECRETS = (WORD, *WRITTEN, SECONDS, "04:23:19", SERIES_UID[-11:])
 ODD_CELLS = (("AGE", WORD), ("EXAMDATE_bl", WRITTEN[2]), ("DX", WRITTEN[3]))
 NAMED = "Wombat^Jane_1937-09-17"
 FREE_TEXT = f"{PRIVATE['PatientName']}, born {WRITTEN[2]}, seen {WRITTEN[3]}"

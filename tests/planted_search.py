@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zipfile
 from pathlib import Path
 
 from PIL import Image
 
-from tests.planted_download import SECRETS
+from tests.planted_download import SECONDS, SECRETS
 
 
 def readable(path: Path) -> bytes:
@@ -25,9 +26,11 @@ def readable(path: Path) -> bytes:
 
 
 def secrets_in(content: bytes) -> list[str]:
-    """Those of the planted texts that occur, in any case."""
+    """Those of the planted texts that occur, in any case; the time of day not as decimals of a longer number."""
     lower = content.lower()
-    return [secret for secret in SECRETS if secret.lower().encode() in lower]
+    found = [secret for secret in SECRETS if secret.lower().encode() in lower]
+    alone = re.search(rf"(?<![\d.])0?{SECONDS}(?!\d)".encode(), lower)
+    return [secret for secret in found if secret != SECONDS or alone]
 
 
 def leaks_below(*folders: Path) -> dict[str, list[str]]:

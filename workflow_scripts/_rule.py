@@ -40,14 +40,20 @@ def rule_log(path: str, *, private: bool = False) -> Iterator[None]:
 
     Where the script reads files of people (`private`), libraries and unexpected errors are told by their kind alone,
     and copies that killed jobs left are removed.
-    An earlier attempt's log stays, above this one's. Of a training on several devices the first process writes all; the
-    others add their errors.
+    The log of an attempt that failed or was killed stays, above that of the next: Snakemake removes it, but it has a
+    second name, with a dot before it, until the rule has succeeded. Of a training on several devices the first process
+    writes all; the others add their errors.
     """
     first = is_first_process()
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    second_name = Path(path).with_name(f".{Path(path).name}")
+    second_name.parent.mkdir(parents=True, exist_ok=True)
+    if first and second_name.exists():
+        second_name.replace(path)
     terminal = os.fdopen(os.dup(sys.stderr.fileno()), "w", buffering=1)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     if first:
+        second_name.unlink(missing_ok=True)  # there is one still where both were of one file
+        os.link(path, second_name)
         os.write(log, f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %Z}\n".encode())
     sys.stdout.flush(), sys.stderr.flush()
     os.dup2(log, 1), os.dup2(log, 2)
@@ -76,3 +82,5 @@ def rule_log(path: str, *, private: bool = False) -> Iterator[None]:
             sys.exit(1)
         package.exception("unexpected error; the full log is %s", path)
         raise
+    if first:
+        second_name.unlink()

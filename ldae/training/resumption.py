@@ -43,7 +43,6 @@ def take_up(course: Course, stop: EarlyStopping, module: Stage, folder: Path) ->
                 path.unlink(missing_ok=True)
             continue
         course.load_state_dict(state[course.state_key])
-        logger.info("%s: goes on after step %d", course.history.stem, course.step)
         waited, validated = state[stop.state_key]["wait_count"], course.rows[-1]["step"] if course.rows else 0
         return path, validated >= module.settings.steps or waited >= module.settings.patience
     if steps:

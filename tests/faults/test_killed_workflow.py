@@ -129,7 +129,7 @@ def test_the_same_command_ends_with_the_same_tables(besieged, undisturbed, recor
 def test_a_training_that_is_asked_to_end_says_that_it_goes_on(besieged):
     said = besieged.workflow.read("results/logs/ldm.log")
     assert "stopped by SIGTERM; its state is saved, and the same command goes on after step" in said
-    assert "ldm: goes on after step" in said
+    assert "ldm: the training continues after step" in said
 
 
 @pytest.mark.slow

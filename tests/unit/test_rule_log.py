@@ -76,5 +76,16 @@ def test_the_other_processes_of_a_training_add_their_errors_to_the_log_of_the_fi
     for said in ("process one trains", "process one fails", "process one prints", "process two fails"):
         assert log.count(said) == 1
     assert "process two trains" not in log
-    assert log.index("process old fails") < log.index("process one trains"), "an earlier attempt's log stays"
+    assert log.index("process old fails") < log.index("process one trains")
     assert log.count("---") == 2
+
+
+def test_the_logs_of_attempts_that_fail_or_are_killed_stay_until_the_rule_has_succeeded(tmp_path):
+    ends = ("import os; os.kill(os.getpid(), 9)", "raise SystemExit(143)", "raise ValueError", "", "")
+    for number, end in enumerate(ends):
+        (tmp_path / "rule.log").unlink(missing_ok=True)  # as Snakemake does
+        start(tmp_path, SCRIPT.format(number) + f"    {end}\n")
+        log = (tmp_path / "rule.log").read_text(encoding="utf-8")
+        told = [each for each in range(len(ends)) if f"process {each} fails" in log]
+        assert told == ([4] if number == 4 else list(range(number + 1)))
+    assert [path.name for path in tmp_path.iterdir()] == ["rule.log"]

@@ -99,7 +99,7 @@ def test_a_training_that_is_asked_to_end_loses_nothing_wherever_it_is(make_stage
             caplog.text
         )
     resumed = train(make_stage(name), "stopped")
-    assert "stopped: goes on after step 5" in caplog.text
+    assert "stopped: the training continues after step 5" in caplog.text
     assert same(resumed, whole) and resumed[1:] == whole[1:]
     assert [signal.getsignal(each) for each in ENDS] == before
 
