@@ -38,5 +38,11 @@ def test_a_run_that_is_killed_at_random_ends_with_the_same_tables(undisturbed, t
     if seed == SEEDS[0]:
         outcome = "the same command ends with the same tables, and no private text is left"
         record_fault(
-            Fault("process", NAME, f"{len(SEEDS)} runs of the tiny workflow", outcome, "Snakemake's own words")
+            Fault(
+                "process",
+                NAME,
+                f"the tiny workflow, seed {', '.join(map(str, SEEDS))}",
+                outcome,
+                "Snakemake's own words",
+            )
         )
