@@ -36,13 +36,6 @@ def test_a_run_that_is_killed_at_random_ends_with_the_same_tables(undisturbed, t
     names = "\n".join(str(path) for folder in (workflow.directory, scratch) for path in folder.rglob("*"))
     assert secrets_in(names.encode()) == []
     if seed == SEEDS[0]:
+        where = f"the tiny workflow, seed {', '.join(map(str, SEEDS))}"
         outcome = "the same command ends with the same tables, and no private text is left"
-        record_fault(
-            Fault(
-                "process",
-                NAME,
-                f"the tiny workflow, seed {', '.join(map(str, SEEDS))}",
-                outcome,
-                "Snakemake's own words",
-            )
-        )
+        record_fault(Fault("process", NAME, where, outcome, "Snakemake's own words"))
