@@ -53,8 +53,11 @@ def rule_log(path: str, *, private: bool = False) -> Iterator[None]:
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     if first:
         second_name.unlink(missing_ok=True)  # there is one still where both were of one file
-        os.link(path, second_name)
         os.write(log, f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %Z}\n".encode())
+        try:
+            os.link(path, second_name)
+        except OSError as error:
+            os.write(log, f"this log will not outlast a failure: no second name for it, {error.strerror}\n".encode())
     sys.stdout.flush(), sys.stderr.flush()
     os.dup2(log, 1), os.dup2(log, 2)
     shown = logging.StreamHandler(terminal)
@@ -83,4 +86,4 @@ def rule_log(path: str, *, private: bool = False) -> Iterator[None]:
         package.exception("unexpected error; the full log is %s", path)
         raise
     if first:
-        second_name.unlink()
+        second_name.unlink(missing_ok=True)

@@ -89,3 +89,10 @@ def test_the_logs_of_attempts_that_fail_or_are_killed_stay_until_the_rule_has_su
         told = [each for each in range(len(ends)) if f"process {each} fails" in log]
         assert told == ([4] if number == 4 else list(range(number + 1)))
     assert [path.name for path in tmp_path.iterdir()] == ["rule.log"]
+
+
+def test_a_file_system_without_hard_links_costs_the_earlier_log_alone(tmp_path):
+    lacking = "import errno, os\ndef link(*_): raise OSError(errno.EPERM, 'Operation not permitted')\nos.link = link\n"
+    assert start(tmp_path, lacking + SCRIPT.format("one")).returncode == 0
+    log = (tmp_path / "rule.log").read_text(encoding="utf-8")
+    assert "will not outlast a failure" in log and "process one prints" in log
