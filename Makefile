@@ -1,5 +1,6 @@
 # The two commands of the README: `make demo` and `make test`. Both create .venv from the locks first, where needed.
 
+SHELL := bash
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
@@ -9,9 +10,9 @@ TESTABLE := $(VENV)/requirements-test.lock
 PIP := python -m pip --disable-pip-version-check
 RESOLVE := $(VENV)-lock/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --no-annotate --custom-compile-command 'make lock' --quiet
 QUICK := python -m pytest -m "not slow and not gpu"
-RUN_unit := $(QUICK) --cov --cov-report= tests/unit tests/faults ldae
+RUN_unit := $(QUICK) tests/unit tests/faults ldae
 RUN_workflow := $(QUICK) tests/workflow
-SHELL := bash
+COVERAGE_unit := --cov --cov-report=
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 # Snakemake calls Python by its path without quotes.
@@ -39,7 +40,7 @@ test: lint  ## What CI runs: lint, then side by side the unit tests and the tiny
 	@echo "share of the package's lines that the unit tests run: $$(python -m coverage report --format=total) %"
 
 told-%: $(TESTABLE)
-	@set -o pipefail; $(RUN_$*) | sed --unbuffered 's/^/$*: /'
+	@set -o pipefail; $(RUN_$*) $(COVERAGE_$*) | sed --unbuffered 's/^/$*: /'
 
 unit: $(TESTABLE)  ## The unit tests and the quick faults
 	$(RUN_unit)

@@ -164,10 +164,11 @@ def say_trouble(error: BaseException) -> UserError | None:
       found:    No space left on device
       cure:     make room on its disk, then run the same command again; what is done is kept
     """
-    if isinstance(error, MemoryError):
-        error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
-    if not isinstance(error, OSError) or error.errno not in CURES:
+    number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
+    if number not in CURES:
         return None
-    cure = f"{CURES[error.errno]}, then run the same command again; what is done is kept"
-    where = error.filename or "a file"
-    return UserError(where, "to be read or written", os.strerror(error.errno), cure)
+    cure = f"{CURES[number]}, then run the same command again; what is done is kept"
+    found = os.strerror(number)
+    if number == errno.ENOMEM:
+        return UserError("this process", "memory for what it does", found, cure)
+    return UserError(getattr(error, "filename", None) or "a file", "to be read or written", found, cure)

@@ -35,11 +35,6 @@ class Settings:
     qc: QCConfig
     code: str
 
-    @property
-    def mask_limits(self) -> MaskLimits:
-        """Beyond which a mask may hold a face."""
-        return MaskLimits.of(self.qc)
-
 
 @dataclass(frozen=True)
 class PrepareJob:
@@ -135,7 +130,7 @@ def prepare_item(job: PrepareJob) -> dict:
         dicom = job.scan.kind == "dicom"
         source = convert_series(job.scan.files, scratch, config.timeout_s) if dicom else given
         try:
-            sidecar = preprocess_scan(source, job.files, config, job.settings.mask_limits)
+            sidecar = preprocess_scan(source, job.files, config, MaskLimits.of(job.settings.qc))
         except UserError as error:
             why = f"; it is on the model's grid, but not preprocessed: {found.reason}" if found.reason else ""
             where = given if error.where == str(source) else error.where

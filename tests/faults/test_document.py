@@ -12,6 +12,7 @@ from tests.faults import (
     test_damaged_scans,
     test_dicom_series,
     test_killed_workflow,
+    test_no_home,
     test_processes,
     test_random_kills,
     test_tables_and_disks,
@@ -24,7 +25,7 @@ QUICK = {
     "compute": [*test_damaged_models.FAULTS, *test_damaged_scans.FAULTS, *test_tables_and_disks.FAULTS],
     "process": test_processes.FAULTS,
 }
-OF_WHOLE_RUNS = {*test_killed_workflow.FAULTS, *test_random_kills.FAULTS}
+OF_WHOLE_RUNS = {*test_killed_workflow.FAULTS, *test_no_home.FAULTS, *test_random_kills.FAULTS}
 LEAST = {"input": 20, "compute": 12, "process": 8}
 
 

@@ -42,8 +42,7 @@ STRIKES = {
     "SIGKILL of a measurement": Strike("measure_reconstruction.py", signal.SIGKILL),
 }
 TWO = "two Snakemakes at once"
-HOMELESS = "a home folder that does not exist"
-FAULTS = [*STRIKES, TWO, HOMELESS]
+FAULTS = [*STRIKES, TWO]
 AT_WORK_S = 6.0
 
 
@@ -138,12 +137,3 @@ def test_a_second_snakemake_is_kept_out(besieged, record_fault):
     assert "cannot be locked" in besieged.refusal
     said = next(line for line in besieged.refusal.splitlines() if "cannot be locked" in line)
     record_fault(Fault("process", TWO, "the working directory of the tiny workflow", "the second one ends", said))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(2 * 3600)
-def test_a_run_needs_no_home_folder(undisturbed, record_fault):
-    tables = {path.stem for path in (undisturbed.directory / "results" / "tables").glob("*.csv")}
-    assert {"downstream", "reconstruction", "counterfactual"} <= tables
-    said = "a traceback of Snakemake where XDG_CACHE_HOME is not set either"
-    record_fault(Fault("process", HOMELESS, "the tiny workflow", "it runs where XDG_CACHE_HOME is set", said))
