@@ -11,6 +11,8 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from ldae.cohort.bids.index import write_index
+from ldae.cohort.bids.labels import write_labels
 from ldae.cohort.series.converted import accept_volume
 from ldae.cohort.series.dicom import check_series
 from ldae.cohort.series.nifti import check_nifti
@@ -20,7 +22,7 @@ from ldae.evaluation.arrays import read_arrays
 from ldae.preprocessing.precheck import load_scan
 from ldae.training.initial import read_tensors
 from tests.adni_download import write_series
-from tests.bids_dataset import write_image
+from tests.bids_dataset import COLUMNS, DIAGNOSES, describe, write_image
 
 TROUBLES = [
     *(OSError(number, os.strerror(number)) for number in (errno.EIO, errno.EMFILE, errno.ESTALE)),
@@ -104,3 +106,17 @@ def test_reading_what_the_workflow_has_written(tmp_path, broken_disk, trouble, r
     with pytest.raises(type(trouble)) as raised:
         read(path)
     assert is_passing(raised.value)
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=str)
+def test_reading_what_is_known_of_an_image(tmp_path, broken_disk, trouble):
+    root = describe(tmp_path / "bids")
+    image = write_image(root, "sub-01_T1w")
+    image.with_name("sub-01_T1w.json").write_text("{}")
+    shards = [str(tmp_path / "0.csv")]
+    write_index(root, "bids", [], shard_tables=shards, findings=tmp_path / "findings.csv")
+    broken_disk("sub-01_T1w.json", trouble)
+    told = {name: tmp_path / f"{name}.csv" for name in ("conversion", "quarantine", "findings")}
+    with pytest.raises(type(trouble)):
+        write_labels(shards, root, COLUMNS, DIAGNOSES, prefer=[], set_aside=[], **told)
+    assert not told["conversion"].exists()
