@@ -23,7 +23,6 @@ from ldae.cohort.bids.values import tell_label
 from ldae.cohort.columns import CONVERSION_COLUMNS, QUARANTINE_COLUMNS, STRATA_COLUMNS
 from ldae.cohort.outlook import list_gaps
 from ldae.config.cohort import ColumnsConfig
-from ldae.errors import is_passing
 from ldae.files import read_table, write_table
 
 logger = logging.getLogger(__name__)
@@ -124,9 +123,7 @@ def _sidecar(row: dict, bids_dir: str | Path, notes: Notes) -> dict:
     """What the JSON files of an image say."""
     try:
         return read_sidecar(row["path"], bids_dir)
-    except (ValueError, OSError, RecursionError) as error:
-        if is_passing(error):
-            raise
+    except (ValueError, PermissionError, IsADirectoryError, RecursionError):
         where = f"{row['image_id']}.json or T1w.json"
         notes.add(where, "a JSON object that can be read", "something else", "correct or remove the file")
         return {}
